@@ -1,0 +1,59 @@
+import { step, type Step } from './step.ts';
+import type { CellFormat, Store } from './store.ts';
+import type { Machine } from './machine.ts';
+
+/** Whose memory a cell is: asked on every access, so that use after free is noticed at the access. */
+export interface Lifetime {
+  /** Fails the run if the object is not live. */
+  check(machine: Machine, field: string): void;
+}
+
+/** One shared 32-bit variable: `const asid = yield* domain.asid.load()`. Loads and stores are atomic and ordered. */
+export class Cell {
+  readonly name: string;
+  readonly #machine: Machine;
+  readonly #store: Store;
+  readonly #cell: number;
+  readonly #lifetime: Lifetime | undefined;
+
+  constructor(machine: Machine, name: string, options: { lifetime?: Lifetime; format?: CellFormat } = {}) {
+    this.name = name;
+    this.#machine = machine;
+    this.#store = machine.store;
+    this.#cell = machine.store.reserve(1, name, options.format ?? ((_offset, value) => String(value)));
+    this.#lifetime = options.lifetime;
+  }
+
+  /** The value, inside a step or during set-up. */
+  get value(): number {
+    this.#lifetime?.check(this.#machine, this.name);
+    return this.#store.get(this.#cell);
+  }
+
+  set value(value: number) {
+    this.#lifetime?.check(this.#machine, this.name);
+    this.#store.set(this.#cell, value);
+  }
+
+  /** READ_ONCE as one step. */
+  load(): Step<number> {
+    return step(`load ${this.name}`, () => this.value);
+  }
+
+  /** WRITE_ONCE as one step. */
+  store(value: number): Step<undefined> {
+    return step(`${this.name} := ${value}`, () => {
+      this.value = value;
+      return undefined;
+    });
+  }
+
+  /** Compare and exchange as one step; returns the value before. */
+  cmpxchg(expected: number, value: number): Step<number> {
+    return step(`cmpxchg ${this.name} ${expected} → ${value}`, () => {
+      const before = this.value;
+      if (before === expected) this.value = value;
+      return before;
+    });
+  }
+}

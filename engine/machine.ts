@@ -1,0 +1,71 @@
+import { HarnessError, type Failure } from './failure.ts';
+import { Store } from './store.ts';
+
+/** In what kind of context an agent runs: only `process` may sleep, and only while it holds no spinlock. */
+export type Context = 'process' | 'softirq' | 'atomic';
+
+/** Most agents of one world (threads, devices, daemons). */
+export const AGENTS_MAX = 16;
+
+/**
+ * What software runs on: the store, who is running, and where failures go. The engine sets `current` before each step.
+ */
+export class Machine {
+  readonly store: Store;
+  /** Index of the agent whose step is running; -1 outside steps and during set-up. */
+  current = -1;
+  /** The first failure of this run. */
+  failure: Failure | undefined;
+  /** Name and context of each agent, set by the engine when a program is loaded. */
+  agents: readonly { readonly name: string; readonly context: Context }[] = [];
+
+  /** Depth of atomic sections (spinlocks, RCU readers) for each agent. */
+  readonly #preemptCount: number;
+
+  constructor(store: Store = new Store()) {
+    this.store = store;
+    this.#preemptCount = store.reserve(AGENTS_MAX, 'preempt_count');
+  }
+
+  /** Reports a failure; the first one of a run counts. */
+  fail(failure: Failure): void {
+    this.failure ??= failure;
+  }
+
+  /** Name of an agent for a message. */
+  agentName(agent: number): string {
+    return this.agents[agent]?.name ?? 'set-up';
+  }
+
+  /** Enters an atomic section (`preempt_disable`, `spin_lock`). Inside a step. */
+  enterAtomic(): void {
+    this.#addPreempt(1);
+  }
+
+  /** Leaves an atomic section. Inside a step. */
+  leaveAtomic(): void {
+    this.#addPreempt(-1);
+  }
+
+  /** Says that the running step may sleep (kernel: `might_sleep()`): a failure in softirq or atomic context. */
+  mightSleep(what: string): void {
+    if (this.current < 0) return;
+    const context = this.agents[this.current]?.context ?? 'process';
+    const depth = this.store.get(this.#preemptCount + this.current);
+    if (context === 'process' && depth === 0) return;
+    const where = context === 'process' ? 'while it holds a spinlock or is in an RCU read section' : `in ${context} context`;
+    this.fail({
+      monitor: 'safety',
+      rule: 'sleep-in-atomic',
+      message: `${this.agentName(this.current)} may sleep (${what}) ${where}.`,
+      data: { kind: what },
+    });
+  }
+
+  #addPreempt(by: number): void {
+    if (this.current < 0) return;
+    if (this.current >= AGENTS_MAX) throw new HarnessError(`a world has at most ${AGENTS_MAX} agents`);
+    const cell = this.#preemptCount + this.current;
+    this.store.set(cell, this.store.get(cell) + by);
+  }
+}

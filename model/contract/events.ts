@@ -1,0 +1,92 @@
+/**
+ * The vocabulary in which implementations tell what they promise. Software emits an event inside the atomic step that
+ * makes it true: the promise of `unmap` is given by the step that returns, not by the one that clears the entry.
+ *
+ * A *space* is what a device can be attached to: a domain's page table or a process (mm). Spaces, streams and physical
+ * addresses are small integers and byte addresses chosen by the world; the monitors know nothing else of them.
+ */
+export type ContractEvent =
+  | MapEvent
+  | UnmapEvent
+  | FlushEvent
+  | AttachEvent
+  | TableEvent
+  | TagEvent;
+
+/** Index of an address space within its world. */
+export type SpaceId = number;
+
+/** What a mapping lets a device do: bit 0 read, bit 1 write. */
+export type Permissions = number;
+
+/** READ | WRITE make up `Permissions`. */
+export const READ = 1;
+export const WRITE = 2;
+
+/** A mapping may be seen from `map.begin`; from `map.end` on, nothing else may be. `size` in bytes, from `iova`. */
+export type MapEvent =
+  | {
+      readonly type: 'map.begin';
+      readonly space: SpaceId;
+      readonly iova: number;
+      readonly size: number;
+      readonly pa: number;
+      readonly permissions: Permissions;
+    }
+  | { readonly type: 'map.end'; readonly space: SpaceId; readonly iova: number; readonly size: number };
+
+/**
+ * A mapping may be missing from `unmap.begin`; from `unmap.end` on it may not be seen. With `lazy` (flush queue) it
+ * may be seen until the end of a flush that began after the unmap, or until the next `map.end` of the address.
+ */
+export type UnmapEvent =
+  | { readonly type: 'unmap.begin'; readonly space: SpaceId; readonly iova: number; readonly size: number }
+  | {
+      readonly type: 'unmap.end';
+      readonly space: SpaceId;
+      readonly iova: number;
+      readonly size: number;
+      readonly lazy: boolean;
+    };
+
+/** A flush of everything that was lazily unmapped in a space before `flush.begin`. */
+export type FlushEvent =
+  | { readonly type: 'flush.begin'; readonly space: SpaceId }
+  | { readonly type: 'flush.end'; readonly space: SpaceId };
+
+/**
+ * A (stream, substream) changes what it translates by. Between begin and end the old and the new are permitted, and
+ * refusal (an abort or a fault) too unless the change is declared `hitless`.
+ */
+export type AttachEvent =
+  | {
+      readonly type: 'attach.begin';
+      readonly stream: number;
+      readonly substream: number;
+      readonly to: AttachTarget;
+      readonly hitless: boolean;
+    }
+  | { readonly type: 'attach.end'; readonly stream: number; readonly substream: number };
+
+/** A space, or nothing (`blocked`: every access is refused), or untranslated access (`bypass`). */
+export type AttachTarget = SpaceId | 'blocked' | 'bypass';
+
+/** A page of memory starts or stops to be a page table. `table.free` promises that no walk can reach it any more. */
+export type TableEvent =
+  | { readonly type: 'table.alloc'; readonly pa: number; readonly size: number }
+  | { readonly type: 'table.free'; readonly pa: number; readonly size: number };
+
+/**
+ * Ownership of an ASID. `tag.assign` says that a space is from now on invalidated and configured by this tag (it may
+ * hold an old one beside it until `tag.release`); `tag.free` gives the number back to its allocator: nothing live or
+ * cached may use it. `shared`: CPU and SMMU use one number on purpose for the same space.
+ */
+export type TagEvent =
+  | { readonly type: 'tag.assign'; readonly kind: 'asid'; readonly tag: number; readonly space: SpaceId }
+  | { readonly type: 'tag.release'; readonly kind: 'asid'; readonly tag: number; readonly space: SpaceId }
+  | { readonly type: 'tag.free'; readonly kind: 'asid'; readonly tag: number };
+
+/** Where an implementation sends its events. */
+export interface EventSink {
+  emit(event: ContractEvent): void;
+}

@@ -1,0 +1,64 @@
+import type { Machine } from '../../engine/machine.ts';
+import { FRAME_BYTES, type MemoryRegion, type PhysicalMemory } from './memory.ts';
+
+/**
+ * Pages of one region of memory for page tables, queues and structures (`alloc_pages`, `free_pages`). The lowest free
+ * page is given out first, since early reuse is what exposes a page that was freed too soon.
+ */
+export class PageAllocator {
+  /** Size of a page in bytes: 4 KiB, or that of a larger translation granule. */
+  readonly pageBytes: number;
+  readonly #machine: Machine;
+  readonly #memory: PhysicalMemory;
+  readonly #base: number;
+  readonly #pages: number;
+  readonly #used: number;
+
+  constructor(machine: Machine, memory: PhysicalMemory, region: MemoryRegion, pageBytes = FRAME_BYTES) {
+    this.pageBytes = pageBytes;
+    this.#machine = machine;
+    this.#memory = memory;
+    this.#base = region.base;
+    this.#pages = Math.floor((region.frames * FRAME_BYTES) / pageBytes);
+    this.#used = machine.store.reserve(this.#pages, 'page allocator', (page, used) => {
+      const pa = (this.#base + page * pageBytes).toString(16);
+      return `page 0x${pa} ${used === 1 ? 'allocated' : 'free'}`;
+    });
+  }
+
+  /** Allocates a zeroed page inside a step. Returns its physical address, or 0 when there is none (as -ENOMEM). */
+  alloc(): number {
+    const { store } = this.#machine;
+    for (let page = 0; page < this.#pages; page++) {
+      if (store.get(this.#used + page) !== 0) continue;
+      store.set(this.#used + page, 1);
+      const pa = this.#base + page * this.pageBytes;
+      this.#memory.clear(pa, this.pageBytes);
+      return pa;
+    }
+    return 0;
+  }
+
+  /** Gives a page back inside a step; its content stays until it is allocated again. Freeing twice is a failure. */
+  free(pa: number): void {
+    const { store } = this.#machine;
+    const page = (pa - this.#base) / this.pageBytes;
+    if (!Number.isInteger(page) || page < 0 || page >= this.#pages)
+      throw new RangeError(`0x${pa.toString(16)} is no page of this allocator`);
+    if (store.get(this.#used + page) === 1) store.set(this.#used + page, 0);
+    else
+      this.#machine.fail({
+        monitor: 'safety',
+        rule: 'double-free',
+        message: `${this.#machine.agentName(this.#machine.current)} frees page 0x${pa.toString(16)}, which is free.`,
+        data: { kind: 'page' },
+      });
+  }
+
+  /** Number of pages in use: what quiescence checks compare. */
+  get allocated(): number {
+    let count = 0;
+    for (let page = 0; page < this.#pages; page++) count += this.#machine.store.get(this.#used + page);
+    return count;
+  }
+}

@@ -1,0 +1,185 @@
+import type { AgentSpec } from './agent.ts';
+import { hashResult, hashText, mixHigh, mixLow } from './hash.ts';
+import { Forget, NOTHING, type Step, type Task } from './step.ts';
+import type { Waitable } from './waitable.ts';
+
+/**
+ * The local states of the tasks of one program, as an automaton that is built as it is walked.
+ *
+ * A task's local state is a function of the results it has received, so a node is (agent, operation, history of
+ * results) and carries the step that is pending there. Generators are resumed only when a node is first made; from then
+ * on running and searching walk nodes and call closures. The first child of a node takes its generator over; another
+ * child gets a new one by replaying the short local history.
+ */
+export class Node {
+  readonly agent: number;
+  /** Index of the node in `Automaton.nodes`. */
+  readonly id: number;
+  /** Index of the operation within the agent's list; equal to its length when the agent has ended. */
+  readonly operation: number;
+  /** The pending step; undefined when the agent has ended. */
+  readonly step: Step | undefined;
+  /** The pending step's closure and wait, one load away in the inner loop. */
+  readonly run: () => unknown;
+  readonly wait: Waitable | undefined;
+  /** Number of steps of this operation before this node. */
+  readonly depth: number;
+  /** Fingerprint lanes of the local state. */
+  readonly low: number;
+  readonly high: number;
+
+  /** @internal how the node was first reached: replaying these results rebuilds its generator. */
+  readonly parent: Node | undefined;
+  /** @internal */
+  readonly result: unknown;
+  /** @internal the generator suspended here, until a child takes it over. */
+  task: Task | undefined;
+  /** @internal the child made first and its result: most steps have only one. */
+  firstResult: unknown = UNSEEN;
+  /** @internal */
+  firstChild: Node | undefined;
+  /** @internal the results of the other children, and the children, side by side: mostly one or two. */
+  otherResults: unknown[] | undefined;
+  /** @internal */
+  otherChildren: Node[] | undefined;
+
+  constructor(id: number, place: Place, step: Step | undefined, task: Task | undefined, identity: number) {
+    this.id = id;
+    this.agent = place.agent;
+    this.operation = place.operation;
+    this.parent = place.parent;
+    this.result = place.result;
+    this.depth = place.parent === undefined ? 0 : place.parent.depth + 1;
+    this.step = step;
+    this.run = step === undefined ? notRunnable : step.run;
+    this.wait = step?.wait;
+    this.task = task;
+    this.low = mixLow(identity, place.agent * 0x1000 + place.operation);
+    this.high = mixHigh(identity ^ 0x5bd1e995, place.agent * 0x1000 + place.operation);
+  }
+}
+
+const UNSEEN: unique symbol = Symbol('unseen');
+
+interface Place {
+  readonly agent: number;
+  readonly operation: number;
+  readonly parent: Node | undefined;
+  readonly result: unknown;
+}
+
+function notRunnable(): never {
+  throw new Error('an agent that has ended was run');
+}
+
+/** The automaton of a program: one start node for each agent, `next` for the rest. */
+export class Automaton {
+  readonly agents: readonly AgentSpec[];
+  /** Every node made so far, by id. */
+  readonly nodes: Node[] = [];
+  readonly #roots: Map<number, Node>[] = [];
+  readonly #merged = new Map<string, Node>();
+
+  constructor(agents: readonly AgentSpec[]) {
+    this.agents = agents;
+    for (let agent = 0; agent < agents.length; agent++) this.#roots.push(new Map());
+  }
+
+  /** Where an agent begins. */
+  start(agent: number): Node {
+    return this.#root(agent, 0);
+  }
+
+  /** The local state after the pending step of `node` returned `result`. */
+  next(node: Node, result: unknown): Node {
+    if (node.firstResult === result) return node.firstChild as Node;
+    const results = node.otherResults;
+    if (results !== undefined)
+      for (let at = 0; at < results.length; at++) if (results[at] === result) return (node.otherChildren as Node[])[at] as Node;
+    return this.#addChild(node, result);
+  }
+
+  #addChild(node: Node, result: unknown): Node {
+    const child = this.#make(node, result);
+    if (node.firstChild === undefined) {
+      node.firstResult = result;
+      node.firstChild = child;
+    } else {
+      (node.otherResults ??= []).push(result);
+      (node.otherChildren ??= []).push(child);
+    }
+    return child;
+  }
+
+  #make(node: Node, result: unknown): Node {
+    const task = node.task ?? this.#replay(node);
+    node.task = undefined;
+    return this.#settle(task, { agent: node.agent, operation: node.operation, parent: node, result });
+  }
+
+  /** Runs a task up to its next step, and makes or finds the node for it. */
+  #settle(task: Task, place: Place): Node {
+    let received: unknown = place.parent === undefined ? undefined : resumption(place.result);
+    let key: string | number | undefined;
+    for (;;) {
+      const { value, done } = task.next(received as never);
+      if (done) return this.#root(place.agent, place.operation + 1);
+      if (!(value instanceof Forget)) return this.#node(task, place, value as Step, key);
+      key = value.key;
+      received = NOTHING;
+    }
+  }
+
+  #node(task: Task, place: Place, step: Step, key: string | number | undefined): Node {
+    if (key === undefined) {
+      const { parent, result } = place;
+      const identity = parent === undefined ? 1 : Math.imul(parent.low ^ Math.imul(parent.high, 31), 0x01000193) ^ hashResult(result);
+      return this.#add(place, step, task, identity);
+    }
+    const name = `${place.agent}/${place.operation}/${key}`;
+    const known = this.#merged.get(name);
+    if (known !== undefined) return known;
+    const made = this.#add(place, step, task, hashText(name));
+    this.#merged.set(name, made);
+    return made;
+  }
+
+  #add(place: Place, step: Step | undefined, task: Task | undefined, identity: number): Node {
+    const node = new Node(this.nodes.length, place, step, task, identity);
+    this.nodes.push(node);
+    return node;
+  }
+
+  #root(agent: number, operation: number): Node {
+    const roots = this.#roots[agent] as Map<number, Node>;
+    let root = roots.get(operation);
+    if (root === undefined) {
+      const place: Place = { agent, operation, parent: undefined, result: undefined };
+      const spec = this.agents[agent]?.operations[operation];
+      root = spec === undefined ? this.#add(place, undefined, undefined, 0) : this.#settle(spec.start(), place);
+      roots.set(operation, root);
+    }
+    return root;
+  }
+
+  #replay(node: Node): Task {
+    const results: unknown[] = [];
+    for (let at = node; at.parent !== undefined; at = at.parent) results.push(at.result);
+    const spec = this.agents[node.agent]?.operations[node.operation];
+    if (spec === undefined) throw new Error('an agent that has ended has no task');
+    const task = spec.start();
+    skipForgets(task, undefined);
+    for (let at = results.length - 1; at >= 0; at--) skipForgets(task, resumption(results[at]));
+    return task;
+  }
+}
+
+/** A task is never resumed with `undefined`, which a step takes for its first call. */
+function resumption(result: unknown): unknown {
+  return result === undefined ? NOTHING : result;
+}
+
+function skipForgets(task: Task, received: unknown): void {
+  let { value, done } = task.next(received as never);
+  while (!done && value instanceof Forget) ({ value, done } = task.next(NOTHING as never));
+}

@@ -1,0 +1,42 @@
+/**
+ * Fingerprints: two lanes of 32 bits, mixed from the inputs by multiplication and xor-shift (the finalisers of
+ * MurmurHash3 and of "lowbias32"). With n states the probability of a collision is about n² / 2⁶⁵.
+ */
+
+/** Lane 0 of the mix of two 32-bit words. */
+export function mixLow(a: number, b: number): number {
+  let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(b, 0xc2b2ae35);
+  h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
+  h = Math.imul(h ^ (h >>> 15) ^ a, 0x735a2d97);
+  return h ^ (h >>> 15);
+}
+
+/** Lane 1 of the mix of two 32-bit words. */
+export function mixHigh(a: number, b: number): number {
+  let h = Math.imul(b ^ 0x7f4a7c15, 0xcc9e2d51) ^ Math.imul(a, 0x1b873593);
+  h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
+  h = Math.imul(h ^ (h >>> 13) ^ b, 0x297a2d39);
+  return h ^ (h >>> 16);
+}
+
+const float = new Float64Array(1);
+const words = new Int32Array(float.buffer);
+
+/** One word that stands for a step's result. */
+export function hashResult(result: unknown): number {
+  if (typeof result === 'number') {
+    if ((result | 0) === result) return mixLow(result, 1);
+    float[0] = result;
+    return mixLow(words[0] as number, words[1] as number);
+  }
+  if (typeof result === 'boolean') return result ? 0x3c6ef372 : 0x1f83d9ab;
+  if (result === undefined) return 0x5be0cd19;
+  return hashText(String(result));
+}
+
+/** One word for a text (FNV-1a). */
+export function hashText(text: string): number {
+  let h = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) h = Math.imul(h ^ text.charCodeAt(at), 0x01000193);
+  return h;
+}

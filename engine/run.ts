@@ -1,0 +1,120 @@
+import { Automaton, type Node } from './automaton.ts';
+import { AGENTS_MAX } from './machine.ts';
+import { diagnoseStuck } from './stuck.ts';
+import type { Strategy } from './strategies/strategy.ts';
+import type { RunEnd, System } from './system.ts';
+
+/**
+ * Runs one program many times, each time under a strategy. The store is rolled back to the state in which the runner was
+ * made before each run; the schedule of the last run stands in `schedule[0 … steps-1]`.
+ */
+export class Runner {
+  readonly system: System;
+  readonly automaton: Automaton;
+  /** Agent index of each step of the last run. */
+  readonly schedule: Int32Array;
+  /** Number of steps of the last run. */
+  steps = 0;
+  /** Most steps of a run before it is cut off. */
+  readonly stepsMax: number;
+  /** Local state of each agent, after the last step. */
+  readonly nodes: Node[];
+
+  readonly #root: number;
+  readonly #enabled = new Int32Array(AGENTS_MAX);
+  /** Longest run so far: where PCT places its change points. */
+  #stepsExpected = 64;
+
+  constructor(system: System, stepsMax = 10_000) {
+    this.system = system;
+    this.stepsMax = stepsMax;
+    this.schedule = new Int32Array(stepsMax);
+    this.automaton = new Automaton(system.agents);
+    this.nodes = system.agents.map((_, agent) => this.automaton.start(agent));
+    this.#root = system.machine.store.mark();
+    system.machine.agents = system.agents;
+  }
+
+  /** Goes back to the state before the first step. */
+  reset(): void {
+    const { machine, agents } = this.system;
+    machine.store.rollback(this.#root);
+    machine.failure = undefined;
+    machine.agents = agents;
+    this.steps = 0;
+    for (let agent = 0; agent < agents.length; agent++) this.nodes[agent] = this.automaton.start(agent);
+  }
+
+  /** Leaves the store as it was before the first step. */
+  close(): void {
+    this.reset();
+  }
+
+  /** One run from the start to its end. */
+  run(strategy: Strategy, seed: number): RunEnd {
+    this.reset();
+    strategy.begin(seed, this.nodes.length, this.#stepsExpected);
+    const { system, nodes, schedule, stepsMax, automaton } = this;
+    const { machine } = system;
+    const check = system.check;
+    const enabled = this.#enabled;
+    let previous = -1;
+    let steps = 0;
+    for (;;) {
+      const count = this.#collect(enabled);
+      if (count === 0) break;
+      if (steps === stepsMax) return this.#end(steps, 'bound');
+      const agent = strategy.pick(enabled, count, steps, previous);
+      if (agent < 0) return this.#end(steps, 'stopped');
+      const node = nodes[agent] as Node;
+      machine.current = agent;
+      nodes[agent] = automaton.next(node, node.run());
+      schedule[steps++] = agent;
+      previous = agent;
+      if (check !== undefined) check();
+      if (machine.failure !== undefined) return this.#end(steps, 'failed');
+    }
+    this.#end(steps, 'finished');
+    const stuck = diagnoseStuck(machine, nodes, (agent) => system.agents[agent]?.daemon ?? false);
+    if (stuck !== undefined) machine.fail(stuck);
+    else system.quiescent?.();
+    return machine.failure === undefined ? 'finished' : 'failed';
+  }
+
+  /** The agents that can run now, ascending, in `into`; returns how many. */
+  enabledAgents(into: Int32Array): number {
+    return this.#collect(into);
+  }
+
+  /** Runs one step of an agent (stepping and replay with observation); the agent must be enabled. */
+  stepOnce(agent: number): unknown {
+    const { machine } = this.system;
+    const node = this.nodes[agent] as Node;
+    machine.current = agent;
+    const result = node.run();
+    this.nodes[agent] = this.automaton.next(node, result);
+    this.schedule[this.steps++] = agent;
+    machine.current = -1;
+    this.system.check?.();
+    return result;
+  }
+
+  #end(steps: number, end: RunEnd): RunEnd {
+    this.steps = steps;
+    this.system.machine.current = -1;
+    if (steps > this.#stepsExpected) this.#stepsExpected = steps;
+    return end;
+  }
+
+  #collect(enabled: Int32Array): number {
+    const { nodes } = this;
+    let count = 0;
+    for (let agent = 0; agent < nodes.length; agent++) {
+      const node = nodes[agent] as Node;
+      if (node.step === undefined) continue;
+      const wait = node.wait;
+      if (wait === undefined || wait.ready()) enabled[count++] = agent;
+    }
+    return count;
+  }
+}

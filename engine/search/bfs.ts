@@ -1,0 +1,207 @@
+import type { Node } from '../automaton.ts';
+import type { System } from '../system.ts';
+import { Frame } from './frame.ts';
+import type { SearchOptions, SearchResult } from './search.ts';
+
+/** Words of an entry before the agents' nodes: state, fingerprint, previous agent, switches, number of changed cells. */
+const HEADER = 6;
+
+/**
+ * The states of one level of the search. A state is kept as its difference to the root: the cells that differ, and the
+ * agents' nodes; so going to it is a rollback and a few writes, however large the world is.
+ */
+class Level {
+  words = new Int32Array(1 << 12);
+  length = 0;
+
+  reserve(more: number): void {
+    if (this.length + more <= this.words.length) return;
+    const grown = new Int32Array(Math.max(this.words.length * 2, this.length + more));
+    grown.set(this.words);
+    this.words = grown;
+  }
+}
+
+/** Breadth first: the first counterexample is a shortest one. */
+export function breadthFirst(system: System, options: SearchOptions): SearchResult {
+  const searcher = new BreadthFirst(new Frame(system, options), options);
+  const result = searcher.explore();
+  system.machine.store.rollback(searcher.root);
+  system.machine.current = -1;
+  return result;
+}
+
+class BreadthFirst {
+  readonly root: number;
+  readonly #frame: Frame;
+  readonly #options: SearchOptions;
+  /** For each state: the state it was first reached from, and by whose step. */
+  #parent = new Int32Array(1 << 12);
+  #by = new Uint8Array(1 << 12);
+  /** Cells already seen in the log at hand: stamp of the pass. */
+  #seen: Int32Array;
+  #pass = 0;
+  #current = new Level();
+  #next = new Level();
+  #budget = 0;
+
+  constructor(frame: Frame, options: SearchOptions) {
+    this.#frame = frame;
+    this.#options = options;
+    this.root = frame.root;
+    this.#seen = new Int32Array(frame.system.machine.store.size);
+  }
+
+  explore(): SearchResult {
+    const frame = this.#frame;
+    this.#save(0, -1, 0);
+    while (this.#next.length > 0) {
+      [this.#current, this.#next] = [this.#next, this.#current];
+      this.#next.length = 0;
+      if (frame.depth >= frame.stepsMax) return this.#result('bound', 'steps');
+      for (let at = 0; at < this.#current.length; ) {
+        const words = this.#current.words;
+        const length = HEADER + frame.nodes.length + 2 * (words[at + 5] as number);
+        const end = this.#expand(at);
+        if (end !== undefined) return end;
+        at += length;
+      }
+      if (this.#next.length > 0) frame.depth++;
+    }
+    return this.#result('exhausted');
+  }
+
+  /** All steps from one state; a result if the search ends here. */
+  #expand(at: number): SearchResult | undefined {
+    const frame = this.#frame;
+    const { machine } = frame.system;
+    const words = this.#current.words;
+    const state = words[at] as number;
+    const previous = words[at + 3] as number;
+    const switches = words[at + 4] as number;
+    const mark = this.#load(at);
+    const low = frame.print.low;
+    const high = frame.print.high;
+    const couldContinue = frame.switchesMax >= 0 && previous >= 0 && frame.isEnabled(previous);
+    let alive = couldContinue;
+    for (let agent = 0; agent < frame.nodes.length; agent++) {
+      if (!frame.isEnabled(agent)) continue;
+      alive = true;
+      const used = couldContinue && agent !== previous ? switches + 1 : switches;
+      if (frame.switchesMax >= 0 && used > frame.switchesMax) continue;
+      const node = frame.nodes[agent] as Node;
+      frame.advance(agent);
+      if (machine.failure !== undefined && this.#counts()) return this.#violation(state, agent);
+      const fresh = !this.#pruned && frame.visit(agent, used);
+      this.#pruned = false;
+      if (fresh) {
+        this.#remember(frame.visited.size - 1, state, agent);
+        this.#save(frame.visited.size - 1, agent, used);
+        if (frame.visited.size >= frame.statesMax) return this.#result('bound', 'states');
+        if ((++this.#budget & 0xfff) === 0 && this.#options.stop?.() === true) return this.#result('bound', 'stopped');
+      }
+      machine.store.rollback(mark);
+      frame.nodes[agent] = node;
+      frame.print.low = low;
+      frame.print.high = high;
+    }
+    if (alive) return undefined;
+    frame.atEnd();
+    return machine.failure !== undefined && this.#counts() ? this.#violation(state, -1) : undefined;
+  }
+
+  /** Set when the failure at hand was not the wanted one: its state is not explored. */
+  #pruned = false;
+
+  #counts(): boolean {
+    const { machine } = this.#frame.system;
+    const { wanted, countFailures } = this.#options;
+    const failure = machine.failure;
+    if (failure === undefined) return false;
+    if (wanted !== undefined && !wanted(failure)) {
+      machine.failure = undefined;
+      this.#pruned = countFailures !== true;
+      return false;
+    }
+    this.#frame.failures++;
+    if (countFailures !== true) return true;
+    machine.failure = undefined;
+    return false;
+  }
+
+  /** Goes to a saved state; returns the undo mark there. */
+  #load(at: number): number {
+    const frame = this.#frame;
+    const { store } = frame.system.machine;
+    const words = this.#current.words;
+    store.rollback(this.root);
+    const agents = frame.nodes.length;
+    for (let agent = 0; agent < agents; agent++)
+      frame.nodes[agent] = frame.automaton.nodes[words[at + HEADER + agent] as number] as Node;
+    let pair = at + HEADER + agents;
+    for (let left = words[at + 5] as number; left > 0; left--, pair += 2)
+      store.set(words[pair] as number, words[pair + 1] as number);
+    frame.print.low = words[at + 1] as number;
+    frame.print.high = words[at + 2] as number;
+    return store.mark();
+  }
+
+  /** Saves the current state into the next level. */
+  #save(state: number, previous: number, switches: number): void {
+    const frame = this.#frame;
+    const { store } = frame.system.machine;
+    const agents = frame.nodes.length;
+    const level = this.#next;
+    const changedMost = store.logLength - this.root;
+    level.reserve(HEADER + agents + 2 * changedMost);
+    const words = level.words;
+    const at = level.length;
+    words[at] = state;
+    words[at + 1] = frame.print.low;
+    words[at + 2] = frame.print.high;
+    words[at + 3] = previous;
+    words[at + 4] = switches;
+    for (let agent = 0; agent < agents; agent++) words[at + HEADER + agent] = (frame.nodes[agent] as Node).id;
+    const pass = ++this.#pass;
+    let pair = at + HEADER + agents;
+    for (let entry = this.root; entry < store.logLength; entry++) {
+      const cell = store.logCell[entry] as number;
+      if (this.#seen[cell] === pass) continue;
+      this.#seen[cell] = pass;
+      const value = store.cells[cell] as number;
+      if (value === store.logOld[entry]) continue;
+      words[pair] = cell;
+      words[pair + 1] = value;
+      pair += 2;
+    }
+    words[at + 5] = (pair - at - HEADER - agents) / 2;
+    level.length = pair;
+  }
+
+  #remember(state: number, parent: number, agent: number): void {
+    if (state >= this.#parent.length) {
+      const parents = new Int32Array(this.#parent.length * 2);
+      parents.set(this.#parent);
+      this.#parent = parents;
+      const by = new Uint8Array(this.#by.length * 2);
+      by.set(this.#by);
+      this.#by = by;
+    }
+    this.#parent[state] = parent;
+    this.#by[state] = agent;
+  }
+
+  #violation(state: number, last: number): SearchResult {
+    const schedule: number[] = last < 0 ? [] : [last];
+    for (let at = state; at !== 0; at = this.#parent[at] as number) schedule.push(this.#by[at] as number);
+    const failure = this.#frame.system.machine.failure;
+    const result = this.#result('violation');
+    return failure === undefined ? result : { ...result, failure, schedule: schedule.reverse() };
+  }
+
+  #result(verdict: SearchResult['verdict'], bound?: SearchResult['bound']): SearchResult {
+    const { visited, transitions, ends, depth, failures } = this.#frame;
+    const counts = { verdict, states: visited.size, transitions, ends, depth, failures };
+    return bound === undefined ? counts : { ...counts, bound };
+  }
+}

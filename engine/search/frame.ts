@@ -1,0 +1,79 @@
+import { Automaton, type Node } from '../automaton.ts';
+import { mixHigh, mixLow } from '../hash.ts';
+import { diagnoseStuck } from '../stuck.ts';
+import type { System } from '../system.ts';
+import { Fingerprint } from './fingerprint.ts';
+import type { SearchOptions } from './search.ts';
+import { Visited } from './visited.ts';
+
+/** What breadth-first and depth-first search share: the current state, the step to the next one, the bookkeeping. */
+export class Frame {
+  readonly system: System;
+  readonly automaton: Automaton;
+  /** Local state of each agent in the current state. */
+  readonly nodes: Node[];
+  /** Fingerprint of the current state, without the switch bound's part. */
+  readonly print = new Fingerprint();
+  readonly visited = new Visited();
+  readonly root: number;
+  readonly switchesMax: number;
+  readonly statesMax: number;
+  readonly stepsMax: number;
+  transitions = 0;
+  ends = 0;
+  depth = 0;
+  failures = 0;
+
+  constructor(system: System, options: SearchOptions) {
+    this.system = system;
+    this.automaton = new Automaton(system.agents);
+    this.nodes = system.agents.map((_, agent) => this.automaton.start(agent));
+    this.root = system.machine.store.mark();
+    this.switchesMax = options.switchesMax ?? -1;
+    this.statesMax = options.statesMax ?? 50_000_000;
+    this.stepsMax = options.stepsMax ?? 100_000;
+    for (const node of this.nodes) this.print.toggleNode(node);
+    this.visit(-1, 0);
+  }
+
+  /** True if an agent can run in the current state. */
+  isEnabled(agent: number): boolean {
+    const node = this.nodes[agent] as Node;
+    if (node.step === undefined) return false;
+    return node.wait === undefined || node.wait.ready();
+  }
+
+  /** Runs one step of an agent and brings nodes and fingerprint up to date. */
+  advance(agent: number): void {
+    const { system, nodes, print } = this;
+    const { machine } = system;
+    const node = nodes[agent] as Node;
+    const mark = machine.store.logLength;
+    machine.current = agent;
+    const next = this.automaton.next(node, node.run());
+    if (system.check !== undefined) system.check();
+    nodes[agent] = next;
+    print.low ^= node.low ^ next.low;
+    print.high ^= node.high ^ next.high;
+    print.absorbWrites(machine.store, mark);
+    this.transitions++;
+  }
+
+  /** Marks the current state as seen; false if it was. With a switch bound, what is left of it belongs to the state. */
+  visit(previous: number, switches: number): boolean {
+    const { print, switchesMax } = this;
+    if (switchesMax < 0) return this.visited.add(print.low, print.high);
+    const place = (previous + 1) * 64 + switches;
+    return this.visited.add(print.low ^ mixLow(place, 0x51ed270b), print.high ^ mixHigh(place, 0x51ed270b));
+  }
+
+  /** The current state has nothing to run: deadlock, leak, or a proper end. */
+  atEnd(): void {
+    this.ends++;
+    const { machine, agents, quiescent } = this.system;
+    machine.current = -1;
+    const stuck = diagnoseStuck(machine, this.nodes, (agent) => agents[agent]?.daemon ?? false);
+    if (stuck !== undefined) machine.fail(stuck);
+    else quiescent?.();
+  }
+}

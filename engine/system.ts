@@ -1,0 +1,26 @@
+import type { AgentSpec } from './agent.ts';
+import type { Machine } from './machine.ts';
+
+/**
+ * A world with a program loaded: what the engine runs and searches. A run is a pure function of the system (configuration
+ * and program) and the schedule.
+ */
+export interface System {
+  readonly machine: Machine;
+  readonly agents: readonly AgentSpec[];
+  /** Called after each step; reports violations by `machine.fail`. It may write to the store. */
+  readonly check?: () => void;
+  /** Called when every agent has ended and the daemons are idle: what must not be left over (leaks). */
+  readonly quiescent?: () => void;
+}
+
+/** How a run ended. */
+export type RunEnd =
+  /** Every agent ended and the daemons are idle. */
+  | 'finished'
+  /** `machine.failure` says what went wrong. */
+  | 'failed'
+  /** The bound on steps was reached. */
+  | 'bound'
+  /** The strategy gave up: a replayed schedule does not fit. */
+  | 'stopped';

@@ -19,8 +19,9 @@ export class Runner {
   readonly stepsMax: number;
   /** Local state of each agent, after the last step. */
   readonly nodes: Node[];
+  /** Undo mark of the state before the first step. */
+  readonly root: number;
 
-  readonly #root: number;
   readonly #enabled = new Int32Array(AGENTS_MAX);
   /** Longest run so far: where PCT places its change points. */
   #stepsExpected = 64;
@@ -31,14 +32,14 @@ export class Runner {
     this.schedule = new Int32Array(stepsMax);
     this.automaton = new Automaton(system.agents);
     this.nodes = system.agents.map((_, agent) => this.automaton.start(agent));
-    this.#root = system.machine.store.mark();
+    this.root = system.machine.store.mark();
     system.machine.agents = system.agents;
   }
 
   /** Goes back to the state before the first step. */
   reset(): void {
     const { machine, agents } = this.system;
-    machine.store.rollback(this.#root);
+    machine.store.rollback(this.root);
     machine.failure = undefined;
     machine.agents = agents;
     this.steps = 0;

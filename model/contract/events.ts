@@ -5,13 +5,7 @@
  * A *space* is what a device can be attached to: a domain's page table or a process (mm). Spaces, streams and physical
  * addresses are small integers and byte addresses chosen by the world; the monitors know nothing else of them.
  */
-export type ContractEvent =
-  | MapEvent
-  | UnmapEvent
-  | FlushEvent
-  | AttachEvent
-  | TableEvent
-  | TagEvent;
+export type ContractEvent = MapEvent | UnmapEvent | FlushEvent | AttachEvent | TableEvent | TagEvent;
 
 /** Index of an address space within its world. */
 export type SpaceId = number;
@@ -33,7 +27,18 @@ export type MapEvent =
       readonly pa: number;
       readonly permissions: Permissions;
     }
-  | { readonly type: 'map.end'; readonly space: SpaceId; readonly iova: number; readonly size: number };
+  | { readonly type: 'map.end'; readonly space: SpaceId; readonly iova: number; readonly size: number }
+  | MapFailEvent;
+
+/** Ends a `map.begin` that came to nothing (no memory, address taken): the mapping may not be seen any more. */
+export interface MapFailEvent {
+  readonly type: 'map.fail';
+  readonly space: SpaceId;
+  readonly iova: number;
+  readonly size: number;
+  readonly pa: number;
+  readonly permissions: Permissions;
+}
 
 /**
  * A mapping may be missing from `unmap.begin`; from `unmap.end` on it may not be seen. With `lazy` (flush queue) it
@@ -51,8 +56,7 @@ export type UnmapEvent =
 
 /** A flush of everything that was lazily unmapped in a space before `flush.begin`. */
 export type FlushEvent =
-  | { readonly type: 'flush.begin'; readonly space: SpaceId }
-  | { readonly type: 'flush.end'; readonly space: SpaceId };
+  { readonly type: 'flush.begin'; readonly space: SpaceId } | { readonly type: 'flush.end'; readonly space: SpaceId };
 
 /**
  * A (stream, substream) changes what it translates by. Between begin and end the old and the new are permitted, and
@@ -66,7 +70,16 @@ export type AttachEvent =
       readonly to: AttachTarget;
       readonly hitless: boolean;
     }
-  | { readonly type: 'attach.end'; readonly stream: number; readonly substream: number };
+  | { readonly type: 'attach.end'; readonly stream: number; readonly substream: number }
+  | AttachFailEvent;
+
+/** Ends an `attach.begin` that was taken back: `to` may not be seen any more, what was there before may. */
+export interface AttachFailEvent {
+  readonly type: 'attach.fail';
+  readonly stream: number;
+  readonly substream: number;
+  readonly to: AttachTarget;
+}
 
 /** A space, or nothing (`blocked`: every access is refused), or untranslated access (`bypass`). */
 export type AttachTarget = SpaceId | 'blocked' | 'bypass';

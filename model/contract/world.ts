@@ -1,0 +1,30 @@
+/** Size of a page of the universe in bytes; the contract knows no other unit. */
+export const PAGE_SIZE = 4096;
+
+/** What the contract watches. Events about anything else are refused (streams, spaces) or ignored (other pages). */
+export interface ContractWorld {
+  /** The (stream, substream) pairs that can make accesses; an index into this list is a "stream index". */
+  readonly streams: readonly { readonly stream: number; readonly substream: number }[];
+  /** Number of address spaces; a space is 0 … spaces-1. */
+  readonly spaces: number;
+  /** The iova of each page of the universe, a multiple of 4096; an index into this list is a "page index". */
+  readonly pages: readonly number[];
+  /** Tags (ASIDs) are 0 … tags-1; 64 if not given. */
+  readonly tags?: number;
+}
+
+/** Index of a (stream, substream) in the world. */
+export function streamIndex(world: ContractWorld, stream: number, substream: number): number {
+  const { streams } = world;
+  for (let index = 0; index < streams.length; index++) {
+    const candidate = streams[index];
+    if (candidate?.stream === stream && candidate.substream === substream) return index;
+  }
+  throw new Error(`stream ${stream}, substream ${substream} is not of this world`);
+}
+
+/** Refuses a number that is no space of the world. */
+export function checkSpace(world: ContractWorld, space: number): void {
+  if (!Number.isInteger(space) || space < 0 || space >= world.spaces)
+    throw new Error(`space ${space} is not of this world, which has ${world.spaces}`);
+}

@@ -81,14 +81,14 @@ function judgement(monitor: TranslationMonitor): string[] {
 describe('the fold of the translation monitor', () => {
   it('is undone exactly', () => {
     fc.assert(
-      fc.property(events, events, (before, after) => {
+      fc.property(events, fc.nat({ max: 24 }), (list, at) => {
         const store = new Store();
         const monitor = new TranslationMonitor(store, WORLD);
-        for (const event of before) monitor.on(event);
+        for (const event of list.slice(0, at)) monitor.on(event);
         const cells = store.cells.slice();
         const judged = judgement(monitor);
         const mark = store.mark();
-        for (const event of onlyWhole(after)) monitor.on(event);
+        for (const event of list.slice(at)) monitor.on(event);
         store.rollback(mark);
         expect(store.cells).toEqual(cells);
         expect(judgement(monitor)).toEqual(judged);
@@ -204,9 +204,4 @@ function related(first: ContractEvent, second: ContractEvent): boolean {
   const [one, other] = [{ ...first } as Record<string, unknown>, { ...second } as Record<string, unknown>];
   if (one['space'] !== other['space'] || one['substream'] !== other['substream']) return false;
   return one['iova'] === undefined || other['iova'] === undefined || one['iova'] === other['iova'];
-}
-
-/** Operations from their begin to their end, one after the other, so that they can follow anything. */
-function onlyWhole(list: readonly ContractEvent[]): ContractEvent[] {
-  return list.filter(({ type }) => type.endsWith('begin')).slice(0, 4);
 }

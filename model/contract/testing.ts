@@ -95,8 +95,37 @@ export function monitorAfter(...events: Events[]): TranslationMonitor {
   return monitor;
 }
 
-/** The rule that a result of stream index 0 at page index 0 breaks, "promise" included, or "permitted". */
-export function ruling(monitor: TranslationMonitor, outcome: Observed, page = 0): string {
-  const verdict = monitor.allows(0, page, outcome);
-  return verdict === undefined ? 'permitted' : `${verdict.rule} (${verdict.data['promise']})`;
+/** Results that tests ask about, by name. */
+const RESULTS = {
+  G: translated(G),
+  'G, read-only': translated(G, READ),
+  'G, no access': translated(G, 0),
+  H: translated(H),
+  /** A frame that nobody maps. */
+  stranger: translated(0x9000),
+  /** Addresses that no mapping can have. */
+  'off a page': translated(G + 8),
+  'beyond 2 TiB': translated(2 ** 41),
+  fault: { kind: 'fault' },
+  abort: { kind: 'abort' },
+  bypass: { kind: 'bypass' },
+  conflict: { kind: 'conflict' },
+  unpredictable: { kind: 'unpredictable' },
+} satisfies Record<string, Observed>;
+
+/** For each named result of stream index 0 at page index 0: the rule it breaks and the promise, or "permitted". */
+export function rulings(...events: Events[]): Record<string, string> {
+  return rulingsOf(monitorAfter(...events));
 }
+
+/** The same for a monitor, a stream index and a page index. */
+export function rulingsOf(monitor: TranslationMonitor, stream = 0, page = 0): Record<string, string> {
+  const ruled: Record<string, string> = {};
+  for (const [name, result] of Object.entries(RESULTS)) {
+    const verdict = monitor.allows(stream, page, result);
+    ruled[name] = verdict === undefined ? PERMITTED : `${verdict.rule} (${verdict.data['promise']})`;
+  }
+  return ruled;
+}
+
+export const PERMITTED = 'permitted';

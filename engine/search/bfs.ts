@@ -91,10 +91,12 @@ class BreadthFirst {
       if (frame.switchesMax >= 0 && used > frame.switchesMax) continue;
       const node = frame.nodes[agent] as Node;
       frame.advance(agent);
-      if (machine.failure !== undefined && this.#counts()) return this.#violation(state, agent);
-      const fresh = !this.#pruned && frame.visit(agent, used);
-      this.#pruned = false;
-      if (fresh) {
+      let explored = true;
+      if (machine.failure !== undefined) {
+        if (frame.endsSearch(this.#options)) return this.#violation(state, agent);
+        explored = this.#options.countFailures === true;
+      }
+      if (explored && frame.visit(agent, used)) {
         this.#remember(frame.visited.size - 1, state, agent);
         this.#save(frame.visited.size - 1, agent, used);
         if (frame.visited.size >= frame.statesMax) return this.#result('bound', 'states');
@@ -107,26 +109,7 @@ class BreadthFirst {
     }
     if (alive) return undefined;
     frame.atEnd();
-    return machine.failure !== undefined && this.#counts() ? this.#violation(state, -1) : undefined;
-  }
-
-  /** Set when the failure at hand was not the wanted one: its state is not explored. */
-  #pruned = false;
-
-  #counts(): boolean {
-    const { machine } = this.#frame.system;
-    const { wanted, countFailures } = this.#options;
-    const failure = machine.failure;
-    if (failure === undefined) return false;
-    if (wanted !== undefined && !wanted(failure)) {
-      machine.failure = undefined;
-      this.#pruned = countFailures !== true;
-      return false;
-    }
-    this.#frame.failures++;
-    if (countFailures !== true) return true;
-    machine.failure = undefined;
-    return false;
+    return machine.failure !== undefined && frame.endsSearch(this.#options) ? this.#violation(state, -1) : undefined;
   }
 
   /** Goes to a saved state; returns the undo mark there. */

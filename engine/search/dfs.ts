@@ -74,7 +74,7 @@ class DepthFirst {
       if (agent < 0) {
         if (path.alive[depth] === 0) {
           frame.atEnd();
-          if (machine.failure !== undefined && this.#counts()) return this.#violation(depth);
+          if (machine.failure !== undefined && frame.endsSearch(this.#options)) return this.#violation(depth);
         }
         if (depth === 0) return this.#result('exhausted');
         this.#stepBack();
@@ -83,7 +83,7 @@ class DepthFirst {
       path.alive[depth] = 1;
       this.#stepForward(depth, agent);
       if (machine.failure !== undefined) {
-        if (this.#counts()) return this.#violation(depth + 1);
+        if (frame.endsSearch(this.#options)) return this.#violation(depth + 1);
         if (this.#options.countFailures !== true) {
           this.#stepBack();
           continue;
@@ -97,22 +97,6 @@ class DepthFirst {
       if (depth + 1 >= frame.stepsMax) return this.#result('bound', 'steps');
       if ((++budget & 0xfff) === 0 && this.#options.stop?.() === true) return this.#result('bound', 'stopped');
     }
-  }
-
-  /** True if the failure at hand ends the search; else it is cleared. */
-  #counts(): boolean {
-    const frame = this.#frame;
-    const { machine } = frame.system;
-    const { wanted, countFailures } = this.#options;
-    const failure = machine.failure;
-    if (failure === undefined || (wanted !== undefined && !wanted(failure))) {
-      machine.failure = undefined;
-      return false;
-    }
-    frame.failures++;
-    if (countFailures !== true) return true;
-    machine.failure = undefined;
-    return false;
   }
 
   /** The next agent to try at this depth: enabled, and within the bound on switches; -1 if there is none. */

@@ -1,5 +1,6 @@
 import { Automaton, type Node } from '../automaton.ts';
 import { mixHigh, mixLow } from '../hash.ts';
+import { AGENTS_MAX } from '../machine.ts';
 import { diagnoseStuck } from '../stuck.ts';
 import type { System } from '../system.ts';
 import { Fingerprint } from './fingerprint.ts';
@@ -63,8 +64,20 @@ export class Frame {
   visit(previous: number, switches: number): boolean {
     const { print, switchesMax } = this;
     if (switchesMax < 0) return this.visited.add(print.low, print.high);
-    const place = (previous + 1) * 64 + switches;
+    const place = switches * AGENTS_MAX * 2 + previous + 1;
     return this.visited.add(print.low ^ mixLow(place, 0x51ed270b), print.high ^ mixHigh(place, 0x51ed270b));
+  }
+
+  /** True if the failure at hand is one that ends the search; else it is cleared. */
+  endsSearch({ wanted, countFailures }: SearchOptions): boolean {
+    const { machine } = this.system;
+    const failure = machine.failure;
+    if (failure !== undefined && (wanted === undefined || wanted(failure))) {
+      this.failures++;
+      if (countFailures !== true) return true;
+    }
+    machine.failure = undefined;
+    return false;
   }
 
   /** The current state has nothing to run: deadlock, leak, or a proper end. */

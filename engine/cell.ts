@@ -6,6 +6,8 @@ import type { Machine } from './machine.ts';
 export interface Lifetime {
   /** Fails the run if the object is not live. */
   check(machine: Machine, field: string): void;
+  /** True while the object is live. */
+  isLive(): boolean;
 }
 
 /** One shared 32-bit variable: `const asid = yield* domain.asid.load()`. Loads and stores are atomic and ordered. */
@@ -33,6 +35,14 @@ export class Cell {
   set value(value: number) {
     this.#lifetime?.check(this.#machine, this.name);
     this.#store.set(this.#cell, value);
+  }
+
+  /**
+   * The value for a `Waitable`, which is asked between steps and so is no agent's access: `dead` when the object is gone.
+   * A lock or completion reads as ready then, and the waiter's own step reports the use after free.
+   */
+  peek(dead: number): number {
+    return this.#lifetime === undefined || this.#lifetime.isLive() ? this.#store.get(this.#cell) : dead;
   }
 
   /** READ_ONCE as one step. */

@@ -97,6 +97,7 @@ export class ObjectPool<V> {
     const name = `${this.kind}${index}`;
     const state = this.#state + index;
     const lifetime: Lifetime = {
+      isLive: () => machine.store.get(state) === LIVE,
       check: (_machine, field) => {
         if (machine.store.get(state) === LIVE) return;
         const now = machine.store.get(state) === FREE ? 'never allocated' : 'already freed';

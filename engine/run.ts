@@ -95,8 +95,8 @@ export class Runner {
     const result = node.run();
     this.nodes[agent] = this.automaton.next(node, result);
     this.schedule[this.steps++] = agent;
-    machine.current = -1;
     this.system.check?.();
+    machine.current = -1;
     return result;
   }
 

@@ -19,7 +19,7 @@ export class Completion implements Waitable {
   }
 
   ready(): boolean {
-    return this.#done.value > 0;
+    return this.#done.peek(ALL) > 0;
   }
 
   /** `reinit_completion`. */

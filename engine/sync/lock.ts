@@ -20,11 +20,11 @@ abstract class Lock implements Waitable {
   }
 
   ready(): boolean {
-    return this.#owner.value === 0;
+    return this.#owner.peek(0) === 0;
   }
 
   holder(): number {
-    return this.#owner.value - 1;
+    return this.#owner.peek(0) - 1;
   }
 
   /** True if the running agent holds the lock (kernel: `lockdep_assert_held`). Inside a step. */

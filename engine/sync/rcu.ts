@@ -1,6 +1,7 @@
 import type { AgentSpec } from '../agent.ts';
 import { HarnessError } from '../failure.ts';
 import { AGENTS_MAX, type Machine } from '../machine.ts';
+import { codeArgument, codeNumber, workCode } from './work-code.ts';
 import { forget, step, waitStep, type Step, type Task } from '../step.ts';
 import type { Waitable } from '../waitable.ts';
 
@@ -72,7 +73,11 @@ export class Rcu {
     });
   }
 
-  /** `call_rcu`: runs a declared callback after a grace period, in softirq context. */
+  /**
+   * `call_rcu`: runs a declared callback after a grace period, in softirq context.
+   *
+   * @param argument 32 bits, signed, as a cell.
+   */
   call(callback: number, argument: number): Step<undefined> {
     return step(`call_${this.name}`, () => {
       this.#begin(CALLBACK, callback, argument);
@@ -93,13 +98,13 @@ export class Rcu {
       const taken = yield* waitStep('take callback', pending, () => {
         const period = this.#nextCallback();
         const { store } = this.#machine;
-        const code = store.get(this.#callback + period) * 0x10000 + store.get(this.#argument + period);
+        const code = workCode(store.get(this.#callback + period), store.get(this.#argument + period));
         for (const lane of [this.#use, this.#callback, this.#argument]) store.set(lane + period, UNUSED);
         return code;
       });
-      const callback = this.#callbacks[Math.floor(taken / 0x10000)];
+      const callback = this.#callbacks[codeNumber(taken)];
       if (callback === undefined) throw new HarnessError(`${this.name}: callback of call() was never declared`);
-      yield* callback(taken % 0x10000);
+      yield* callback(codeArgument(taken));
     }
   }
 

@@ -1,6 +1,7 @@
 import type { AgentSpec } from '../agent.ts';
 import { HarnessError } from '../failure.ts';
 import type { Machine } from '../machine.ts';
+import { codeArgument, codeNumber, workCode } from './work-code.ts';
 import { forget, step, waitStep, type Step, type Task } from '../step.ts';
 import type { Waitable } from '../waitable.ts';
 
@@ -31,13 +32,17 @@ export class WorkQueue {
     return this.#handlers.length - 1;
   }
 
-  /** `queue_work`: false if the same work with the same argument is already queued. May be called in any context. */
+  /**
+   * `queue_work`: false if the same work with the same argument is already queued. May be called in any context.
+   *
+   * @param argument 32 bits, signed, as a cell.
+   */
   queue(work: number, argument: number): Step<boolean> {
     return step(`queue_work ${this.name}`, () => {
       const { store } = this.#machine;
       for (let place = 0; place < QUEUED_MAX; place++) {
         const queued = store.get(this.#works + place);
-        if (queued === work + 1 && store.get(this.#arguments + place) === argument) return false;
+        if (queued === work + 1 && store.get(this.#arguments + place) === (argument | 0)) return false;
         if (queued !== 0) continue;
         store.set(this.#works + place, work + 1);
         store.set(this.#arguments + place, argument);
@@ -74,9 +79,9 @@ export class WorkQueue {
     for (;;) {
       yield* forget('idle');
       const taken = yield* waitStep('take work', queued, () => this.#take());
-      const handler = this.#handlers[Math.floor(taken / 0x10000)];
+      const handler = this.#handlers[codeNumber(taken)];
       if (handler === undefined) throw new HarnessError(`${this.name}: work was never declared`);
-      yield* handler(taken % 0x10000);
+      yield* handler(codeArgument(taken));
       yield* step('work done', () => {
         store.set(this.#running, 0);
         return undefined;
@@ -86,7 +91,7 @@ export class WorkQueue {
 
   #take(): number {
     const { store } = this.#machine;
-    const code = (store.get(this.#works) - 1) * 0x10000 + store.get(this.#arguments);
+    const code = workCode(store.get(this.#works) - 1, store.get(this.#arguments));
     for (const lane of [this.#works, this.#arguments])
       for (let place = 0; place < QUEUED_MAX; place++)
         store.set(lane + place, place + 1 < QUEUED_MAX ? store.get(lane + place + 1) : 0);

@@ -43,7 +43,7 @@ export class Node {
   /** @internal */
   otherChildren: Node[] | undefined;
 
-  constructor(id: number, place: Place, step: Step | undefined, task: Task | undefined, identity: number) {
+  constructor(id: number, place: Place, step: Step | undefined, task: Task | undefined, print: Lanes) {
     this.id = id;
     this.agent = place.agent;
     this.operation = place.operation;
@@ -54,8 +54,8 @@ export class Node {
     this.run = step === undefined ? notRunnable : step.run;
     this.wait = step?.wait;
     this.task = task;
-    this.low = mixLow(identity, place.agent * 0x1000 + place.operation);
-    this.high = mixHigh(identity ^ 0x5bd1e995, place.agent * 0x1000 + place.operation);
+    this.low = print.low;
+    this.high = print.high;
   }
 }
 
@@ -66,6 +66,19 @@ interface Place {
   readonly operation: number;
   readonly parent: Node | undefined;
   readonly result: unknown;
+}
+
+/** Both lanes are computed apart, each from its own: one lane from the other would make a fingerprint of 32 bits. */
+interface Lanes {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Fingerprint of the local state that `place` leads to: its parent's and the result, or the start of an operation. */
+function historyPrint({ agent, operation, parent, result }: Place): Lanes {
+  if (parent === undefined) return { low: mixLow(agent + 1, operation), high: mixHigh(agent + 1, operation) };
+  const word = hashResult(result);
+  return { low: mixLow(parent.low, word), high: mixHigh(parent.high, word) };
 }
 
 function notRunnable(): never {
@@ -131,21 +144,18 @@ export class Automaton {
   }
 
   #node(task: Task, place: Place, step: Step, key: string | number | undefined): Node {
-    if (key === undefined) {
-      const { parent, result } = place;
-      const identity = parent === undefined ? 1 : Math.imul(parent.low ^ Math.imul(parent.high, 31), 0x01000193) ^ hashResult(result);
-      return this.#add(place, step, task, identity);
-    }
+    if (key === undefined) return this.#add(place, step, task, historyPrint(place));
     const name = `${place.agent}/${place.operation}/${key}`;
     const known = this.#merged.get(name);
     if (known !== undefined) return known;
-    const made = this.#add(place, step, task, hashText(name));
+    const print = { low: hashText(name), high: hashText(name, 0x9e3779b9) };
+    const made = this.#add(place, step, task, print);
     this.#merged.set(name, made);
     return made;
   }
 
-  #add(place: Place, step: Step | undefined, task: Task | undefined, identity: number): Node {
-    const node = new Node(this.nodes.length, place, step, task, identity);
+  #add(place: Place, step: Step | undefined, task: Task | undefined, print: Lanes): Node {
+    const node = new Node(this.nodes.length, place, step, task, print);
     this.nodes.push(node);
     return node;
   }
@@ -156,7 +166,7 @@ export class Automaton {
     if (root === undefined) {
       const place: Place = { agent, operation, parent: undefined, result: undefined };
       const spec = this.agents[agent]?.operations[operation];
-      root = spec === undefined ? this.#add(place, undefined, undefined, 0) : this.#settle(spec.start(), place);
+      root = spec === undefined ? this.#add(place, undefined, undefined, historyPrint(place)) : this.#settle(spec.start(), place);
       roots.set(operation, root);
     }
     return root;

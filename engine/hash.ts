@@ -22,10 +22,10 @@ export function mixHigh(a: number, b: number): number {
 const float = new Float64Array(1);
 const words = new Int32Array(float.buffer);
 
-/** One word that stands for a step's result. */
+/** One word that stands for a step's result: injective on 32-bit integers, which nearly all results are. */
 export function hashResult(result: unknown): number {
   if (typeof result === 'number') {
-    if ((result | 0) === result) return mixLow(result, 1);
+    if ((result | 0) === result) return result;
     float[0] = result;
     return mixLow(words[0] as number, words[1] as number);
   }
@@ -34,9 +34,9 @@ export function hashResult(result: unknown): number {
   return hashText(String(result));
 }
 
-/** One word for a text (FNV-1a). */
-export function hashText(text: string): number {
-  let h = 0x811c9dc5;
+/** One word for a text (FNV-1a); another seed gives an independent word. */
+export function hashText(text: string, seed = 0x811c9dc5): number {
+  let h = seed;
   for (let at = 0; at < text.length; at++) h = Math.imul(h ^ text.charCodeAt(at), 0x01000193);
   return h;
 }

@@ -6,27 +6,49 @@ import { attached, G, H, mapped, the, translated, unmapped, WORLD } from './test
 import type { Observed } from './translation-state.ts';
 
 /** Hardware whose outcomes a test sets by hand, and that counts how often it is asked. */
-class ScriptedHardware implements OutcomeSource {
+class ScriptedHardware implements OutcomeSource<Scripted> {
   readonly changed = new SlotSet(4);
-  readonly table: Observed[][] = [[], [], [], []];
+  readonly table: Scripted[][] = [[], [], [], []];
+  readonly #known: string[] = [];
   asked = 0;
+  observed = 0;
 
   set(slot: number, ...outcomes: Observed[]): void {
-    this.table[slot] = outcomes;
+    this.table[slot] = outcomes.map((observed) => ({ id: this.#intern(JSON.stringify(observed)), observed }));
     this.changed.add(slot);
   }
 
-  outcomes(slot: number): readonly Observed[] {
+  outcomes(slot: number): readonly Scripted[] {
     this.asked++;
     return this.table[slot] ?? [];
   }
+
+  observe({ observed }: Scripted): Observed {
+    this.observed++;
+    return observed;
+  }
+
+  #intern(key: string): number {
+    if (!this.#known.includes(key)) this.#known.push(key);
+    return this.#known.indexOf(key);
+  }
 }
 
-function world(inUse?: string): { contract: Contract; hardware: ScriptedHardware; reported: string[]; store: Store } {
+interface Scripted {
+  readonly id: number;
+  readonly observed: Observed;
+}
+
+function world(inUse?: string): {
+  contract: Contract<Scripted>;
+  hardware: ScriptedHardware;
+  reported: string[];
+  store: Store;
+} {
   const store = new Store();
   const reported: string[] = [];
   const use = { asidInUse: () => inUse, tableHeld: () => inUse };
-  const contract = new Contract({ store, world: WORLD, use, report: ({ rule }) => reported.push(rule) });
+  const contract = new Contract<Scripted>({ store, world: WORLD, use, report: ({ rule }) => reported.push(rule) });
   return { contract, hardware: new ScriptedHardware(), reported, store };
 }
 
@@ -83,6 +105,15 @@ describe('Contract', () => {
     contract.emit(the.mapEnd(0));
     contract.check(hardware);
     expect(hardware.asked).toBe(asked + 1);
+  });
+
+  it('asks once what an outcome means', () => {
+    const { contract, hardware } = world();
+    for (const slot of [0, 1, 2]) hardware.set(slot, { kind: 'abort' });
+    contract.check(hardware);
+    hardware.set(3, { kind: 'abort' }, { kind: 'fault' });
+    contract.check(hardware);
+    expect(hardware.observed).toBe(2);
   });
 
   it('reports tags and tables when they are freed', () => {

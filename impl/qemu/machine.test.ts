@@ -1,5 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { REGISTER } from '../../model/architecture/arm/layout/index.ts';
@@ -15,6 +17,24 @@ const options = {
   eventQueue: { base: 0x4020_0000, log2Entries: 5 },
 };
 const page = 0x4100_0000;
+
+/** A program, bundled so that plain Node runs it, that starts a machine, prints its process id, and stays or throws. */
+const survivorScript = (throws: boolean): string => {
+  const contents = `
+    import { QemuMachine } from './machine.ts';
+    const machine = await QemuMachine.start(${JSON.stringify(options)});
+    console.log(machine.process.pid);
+    ${throws ? "setTimeout(() => { throw new Error('uncaught'); }, 10);" : 'setInterval(() => {}, 1000);'}`;
+  const resolveDir = fileURLToPath(new URL('.', import.meta.url));
+  const { outputFiles } = buildSync({
+    stdin: { contents, resolveDir, loader: 'ts' },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    write: false,
+  });
+  return outputFiles[0]?.text ?? '';
+};
 
 const alive = (pid: number): boolean => existsSync(`/proc/${pid}`);
 
@@ -82,12 +102,7 @@ live('a running machine', () => {
     ['an uncaught exception', undefined],
   ] as const)
     test(`no QEMU outlives us after ${how}`, async () => {
-      const script = `
-        import { QemuMachine } from ${JSON.stringify(new URL('./machine.ts', import.meta.url).href)};
-        const machine = await QemuMachine.start(${JSON.stringify(options)});
-        console.log(machine.process.pid);
-        ${ending === undefined ? "setTimeout(() => { throw new Error('uncaught'); }, 10);" : 'setInterval(() => {}, 1000);'}`;
-      const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', survivorScript(ending === undefined)], {
         stdio: ['ignore', 'pipe', 'ignore'],
       });
       const over = new Promise<NodeJS.Signals | null>((resolve) => child.once('exit', (_, signal) => resolve(signal)));

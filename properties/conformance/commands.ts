@@ -1,0 +1,85 @@
+/** Encodes the commands of a program (IHI 0070 §4). */
+import {
+  CFGI_RANGE_ALL,
+  COMMAND,
+  COMMAND_CFGI,
+  COMMAND_CFGI_STE_RANGE,
+  COMMAND_SYNC,
+  COMMAND_TLBI,
+  encode,
+  OPCODE,
+} from '../../model/architecture/arm/layout/index.ts';
+import { match } from 'ts-pattern';
+import type { ConformanceConfiguration, Context } from './configuration.ts';
+import type { CommandOperation } from './operation.ts';
+import { streamIdOf } from './world.ts';
+
+/** Address argument of an invalidation by address: the page's input address without tag, its low bits cleared. */
+export const invalidationAddress = (
+  configuration: ConformanceConfiguration,
+  command: { page: number; half: 0 | 1; alignBits: number },
+): number => {
+  const unit = 2 ** command.alignBits;
+  const offset = configuration.pages[command.page] as number;
+  const aligned = Math.floor(offset / unit) * unit;
+  return command.half === 0 ? aligned : 2 ** 64 - 2 ** configuration.vaBits + aligned;
+};
+
+/** CMD_SYNC without a completion signal: the consumer index says when it is complete. */
+export const syncCommand = (): number[] => encode(COMMAND_SYNC, { Opcode: OPCODE.SYNC });
+
+/** Lanes of a command. */
+export const buildCommand = (configuration: ConformanceConfiguration, command: CommandOperation): number[] => {
+  const vmid = (context: number): number => (configuration.contexts[context] as Context).vmid;
+  const asid = (context: number): number => (configuration.contexts[context] as Context).asid;
+  const Opcode = OPCODE[command.opcode as keyof typeof OPCODE];
+  return match(command)
+    .with({ opcode: 'CFGI_STE' }, ({ stream, leaf }) =>
+      encode(COMMAND_CFGI, {
+        Opcode,
+        StreamID: streamIdOf(configuration.devices[stream] as number),
+        Leaf: leaf ? 1 : 0,
+      }),
+    )
+    .with({ opcode: 'CFGI_STE_RANGE' }, ({ stream, range }) =>
+      encode(COMMAND_CFGI_STE_RANGE, {
+        Opcode,
+        StreamID: streamIdOf(configuration.devices[stream] as number),
+        Range: range,
+      }),
+    )
+    .with({ opcode: 'CFGI_ALL' }, () =>
+      encode(COMMAND_CFGI_STE_RANGE, { Opcode: OPCODE.CFGI_STE_RANGE, Range: CFGI_RANGE_ALL }),
+    )
+    .with({ opcode: 'CFGI_CD' }, ({ stream, leaf }) =>
+      encode(COMMAND_CFGI, {
+        Opcode,
+        StreamID: streamIdOf(configuration.devices[stream] as number),
+        Leaf: leaf ? 1 : 0,
+      }),
+    )
+    .with({ opcode: 'CFGI_CD_ALL' }, ({ stream }) =>
+      encode(COMMAND_CFGI, { Opcode, StreamID: streamIdOf(configuration.devices[stream] as number) }),
+    )
+    .with({ opcode: 'TLBI_NH_ALL' }, { opcode: 'TLBI_S12_VMALL' }, ({ vmidOf }) =>
+      encode(COMMAND_TLBI, { Opcode, VMID: vmid(vmidOf) }),
+    )
+    .with({ opcode: 'TLBI_NH_ASID' }, ({ vmidOf, asidOf }) =>
+      encode(COMMAND_TLBI, { Opcode, VMID: vmid(vmidOf), ASID: asid(asidOf) }),
+    )
+    .with({ opcode: 'TLBI_NH_VA' }, { opcode: 'TLBI_NH_VAA' }, (by) =>
+      encode(COMMAND_TLBI, {
+        Opcode,
+        VMID: vmid(by.vmidOf),
+        ASID: by.opcode === 'TLBI_NH_VA' ? asid(by.asidOf) : 0,
+        Address: invalidationAddress(configuration, by),
+        Leaf: by.leaf ? 1 : 0,
+        ...(by.range === undefined
+          ? {}
+          : { TG: by.range.granule, Num: by.range.num, Scale: by.range.scale, TTL: by.range.level }),
+      }),
+    )
+    .with({ opcode: 'TLBI_NSNH_ALL' }, { opcode: 'TLBI_EL2_ALL' }, () => encode(COMMAND_TLBI, { Opcode }))
+    .with({ opcode: 'RESERVED' }, () => encode(COMMAND, { Opcode: 0xff }))
+    .exhaustive();
+};

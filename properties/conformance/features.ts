@@ -1,0 +1,52 @@
+/**
+ * Swarm testing (Groce et al., 2012): each program switches each feature on or off, so that common features do not
+ * drown what only shows without them, and a deviation met early under one feature does not hide the others.
+ */
+import { percent } from './choices.ts';
+import type { Choices } from './choices.ts';
+
+/** Features that a program may use. */
+export const featureNames = [
+  'access-flag',
+  'address-size',
+  'ap-table',
+  'asids',
+  'blocks',
+  'bypass',
+  'contiguous',
+  'disable-hierarchy',
+  'edu',
+  'enable-toggle',
+  'external-abort',
+  'flush-all',
+  'globals',
+  'granules',
+  'high-half',
+  'illegal-commands',
+  'illegal-structures',
+  'leaf-hint',
+  'level-hint',
+  'no-sync',
+  'out-of-range-input',
+  'permissions',
+  'privileged',
+  'ranges',
+  'reserved-blocks',
+  'structures',
+  'tags',
+  'two-level-streams',
+  'upper-levels',
+  'vmids',
+] as const;
+
+/** Name of a feature. */
+export type Feature = (typeof featureNames)[number];
+
+/** Features that a program has on. */
+export type Features = ReadonlySet<Feature>;
+
+/** Chooses the features of a program: a third of the programs use few, a third half, a third most of them. */
+export const chooseFeatures = (choices: Choices): Features => {
+  const probability = [12, 35, 65][choices.below(3)] as number;
+  return new Set(featureNames.filter(() => percent(choices, probability)));
+};

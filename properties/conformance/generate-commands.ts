@@ -1,0 +1,132 @@
+/** Chooses invalidation commands: one that covers a change just made, or any. */
+import { levelShift } from '../../model/architecture/arm/layout/index.ts';
+import { match } from 'ts-pattern';
+import { percent, pick, weighted } from './choices.ts';
+import type { Context, Tree } from './configuration.ts';
+import type { Generation } from './generate-changes.ts';
+import type { CommandOperation, Operation, RangeHint } from './operation.ts';
+import { rootLevel } from './world.ts';
+
+type ByAddress = Extract<CommandOperation, { opcode: 'TLBI_NH_VA' | 'TLBI_NH_VAA' }>;
+
+/** Contexts that use a tree. */
+const usersOf = ({ configuration }: Generation, tree: number): number[] =>
+  configuration.contexts.flatMap(({ low, high }, index) => (low === tree || high === tree ? [index] : []));
+
+/**
+ * Range and level fields for an invalidation of a page whose leaf is at `level`, and the alignment they need: an address
+ * that is not aligned to the level given by TTL makes the range UNPREDICTABLE (IHI 0070 §4.4.1.1), as does one that
+ * is not aligned to a granule.
+ */
+const chooseRange = (
+  { choices, features }: Generation,
+  tree: Tree,
+  level: number,
+): { range: RangeHint; alignBits: number } | undefined => {
+  const ranges = features.has('ranges') && percent(choices, 60);
+  const hint = features.has('level-hint') && percent(choices, 60);
+  if (!ranges && !hint) return undefined;
+  // TTL 1 is reserved with the 16 KiB granule, and TTL 0 means no hint.
+  const ttl = hint && level > 0 && !(tree.granule === 14 && level === 1) ? level : 0;
+  const num = ranges ? pick(choices, [0, 0, 1, 3, 16, 31]) : 0;
+  const scale = ranges ? pick(choices, [0, 0, 1, 3, 9]) : 0;
+  if (num === 0 && scale === 0 && ttl === 0) return undefined;
+  const alignBits = ttl === 0 ? tree.granule : levelShift(tree.granule, ttl);
+  return { range: { granule: ((tree.granule - 10) / 2) as 1 | 2 | 3, num, scale, level: ttl }, alignBits };
+};
+
+const byAddress = (generation: Generation, tree: number, page: number, level: number): ByAddress => {
+  const { choices, features, configuration } = generation;
+  const users = usersOf(generation, tree);
+  const context = users.length === 0 ? 0 : pick(choices, users);
+  const shape = configuration.trees[tree] as Tree;
+  const ranged = chooseRange(generation, shape, level);
+  return {
+    opcode: percent(choices, 65) ? 'TLBI_NH_VA' : 'TLBI_NH_VAA',
+    vmidOf: context,
+    asidOf: context,
+    page,
+    half: shape.half,
+    alignBits: ranged?.alignBits ?? 12,
+    leaf: features.has('leaf-hint') && percent(choices, 50),
+    ...(ranged === undefined ? {} : { range: ranged.range }),
+  };
+};
+
+/** Full flushes only where the program has them on: they hide what a narrow command leaves behind. */
+const wide = (generation: Generation, context: number): CommandOperation =>
+  generation.features.has('flush-all')
+    ? pick<CommandOperation>(generation.choices, [
+        { opcode: 'TLBI_NH_ALL', vmidOf: context },
+        { opcode: 'TLBI_NSNH_ALL' },
+        { opcode: 'TLBI_S12_VMALL', vmidOf: context },
+      ])
+    : { opcode: 'TLBI_NH_ASID', vmidOf: context, asidOf: context };
+
+const coverStructure = (generation: Generation, operation: Operation): CommandOperation => {
+  const { choices, features, configuration } = generation;
+  const stream = operation.kind === 'ste' ? operation.stream : choices.below(configuration.devices.length);
+  const leaf = features.has('leaf-hint') && operation.kind !== 'stream-table' && percent(choices, 50);
+  const forCd: CommandOperation[] = [
+    { opcode: 'CFGI_CD', stream, leaf },
+    { opcode: 'CFGI_CD_ALL', stream },
+  ];
+  const forSte: CommandOperation[] = [
+    { opcode: 'CFGI_STE', stream, leaf },
+    { opcode: 'CFGI_STE_RANGE', stream, range: pick(choices, [0, 3, 5]) },
+  ];
+  if (features.has('flush-all')) forSte.push({ opcode: 'CFGI_ALL' });
+  return pick(choices, operation.kind === 'cd' && percent(choices, 75) ? forCd : forSte);
+};
+
+/** A command that makes a change visible, as software would choose it (it may still cover only part of it). */
+export const coverChange = (generation: Generation, operation: Operation): CommandOperation | undefined => {
+  const { choices } = generation;
+  return match(operation)
+    .with({ kind: 'ste' }, { kind: 'cd' }, { kind: 'stream-table' }, (structure) =>
+      coverStructure(generation, structure),
+    )
+    .with({ kind: 'table' }, { kind: 'leaf' }, { kind: 'clear' }, ({ place }) => {
+      const users = usersOf(generation, place.tree);
+      if (users.length === 0) return undefined;
+      if (percent(choices, 70)) return byAddress(generation, place.tree, place.page, place.level);
+      return wide(generation, pick(choices, users));
+    })
+    .with({ kind: 'command' }, { kind: 'enable' }, { kind: 'access' }, () => undefined)
+    .exhaustive();
+};
+
+/** Any command. */
+export const chooseCommand = (generation: Generation): CommandOperation => {
+  const { choices, features, configuration } = generation;
+  const context = choices.below(configuration.contexts.length);
+  const other = choices.below(configuration.contexts.length);
+  const tree = choices.below(configuration.trees.length);
+  const page = choices.below(configuration.pages.length);
+  const { low } = configuration.contexts[context] as Context;
+  const structure = {
+    kind: 'ste',
+    stream: choices.below(configuration.devices.length),
+    context,
+    form: 'abort',
+  } as const;
+  return weighted<() => CommandOperation>(choices, [
+    [4, () => ({ ...byAddress(generation, tree, page, 3), asidOf: other })],
+    [2, () => byAddress(generation, low, page, Math.max(2, rootLevel(configuration.trees[low] as Tree)))],
+    [2, () => ({ opcode: 'TLBI_NH_ASID', vmidOf: context, asidOf: other })],
+    [1, () => wide(generation, context)],
+    [features.has('structures') ? 3 : 1, () => coverStructure(generation, structure)],
+    [features.has('illegal-commands') ? 1 : 0, () => chooseIllegal(generation)],
+  ])();
+};
+
+/** A command that must stop the queue with CERROR_ILL (§4.1.2, §4.4.1.1, §4.4.2.7). */
+const chooseIllegal = (generation: Generation): CommandOperation => {
+  const page = generation.choices.below(generation.configuration.pages.length);
+  const reserved: RangeHint = { granule: 1, num: 0, scale: 0, level: 0 };
+  return pick<CommandOperation>(generation.choices, [
+    { opcode: 'RESERVED' },
+    { opcode: 'TLBI_EL2_ALL' },
+    { opcode: 'TLBI_NH_VA', vmidOf: 0, asidOf: 0, page, half: 0, alignBits: 12, leaf: false, range: reserved },
+  ]);
+};

@@ -1,0 +1,161 @@
+/**
+ * Generates conformance programs: reproducible by seed, swarm-tested, and weighted from what the program has done so far
+ * (what was accessed is changed; what was changed is invalidated; what was invalidated is accessed again).
+ */
+import { Random } from '../../engine/random.ts';
+import { percent, pick, weighted } from './choices.ts';
+import type { Choices } from './choices.ts';
+import type { Context } from './configuration.ts';
+import { chooseFeatures } from './features.ts';
+import { chooseLeaf, chooseStructureChange, chooseTable, chooseTableChange } from './generate-changes.ts';
+import type { Generation } from './generate-changes.ts';
+import { chooseCommand, coverChange } from './generate-commands.ts';
+import { chooseConfiguration } from './generate-configuration.ts';
+import type { AccessKind, CommandOperation, Operation } from './operation.ts';
+import type { ConformanceProgram } from './program.ts';
+import { rootLevel } from './world.ts';
+
+/** A generated program and the features that shaped it. */
+export interface GeneratedProgram extends ConformanceProgram {
+  readonly features: readonly string[];
+}
+
+type Access = Extract<Operation, { kind: 'access' }>;
+
+/** The program of a seed. */
+export const programOfSeed = (seed: number): GeneratedProgram => generateProgram(new Random(seed));
+
+/** Generates a program from a source of choices. */
+export const generateProgram = (choices: Choices): GeneratedProgram => {
+  const features = chooseFeatures(choices);
+  const configuration = chooseConfiguration(choices, features);
+  const generation: Generation = { choices, features, configuration };
+  const operations = [...prologue(generation)];
+  const state: State = { attached: attachedBy(operations), recent: [], uncovered: undefined };
+  const steps = 6 + choices.below(36);
+  for (let step = 0; step < steps; step++) extend(generation, state, operations);
+  return { configuration, operations, features: [...features] };
+};
+
+/** What the generator remembers of a program. */
+interface State {
+  /** Context that each stream's entry names, as last written. */
+  readonly attached: number[];
+  /** Accesses made, the latest last. */
+  recent: Access[];
+  /** The last change that no command covers yet. */
+  uncovered: Operation | undefined;
+}
+
+/** Attaches every stream to a context and maps every page: ordinary operations, so that minimising can drop them. */
+function* prologue(generation: Generation): Generator<Operation> {
+  const { choices, configuration, features } = generation;
+  if (configuration.twoLevelStreams) yield { kind: 'stream-table', form: 'valid' };
+  for (const context of configuration.contexts.keys()) yield { kind: 'cd', context, form: 'valid', copy: 0 };
+  for (const stream of configuration.devices.keys()) {
+    const context = stream < configuration.contexts.length ? stream : choices.below(configuration.contexts.length);
+    yield { kind: 'ste', stream, context, form: 'translate' };
+  }
+  for (const [tree, shape] of configuration.trees.entries())
+    for (const page of configuration.pages.keys()) {
+      if (percent(choices, 15)) continue;
+      const block = features.has('blocks') && rootLevel(shape) <= 2 && percent(choices, 30);
+      const bottom = block ? 2 : 3;
+      for (let level = rootLevel(shape); level < bottom; level++)
+        yield chooseTable(generation, { tree, page, level, copy: 0 }, 0);
+      yield chooseLeaf(generation, { tree, page, level: bottom, copy: 0 });
+      // A second copy of the last table, so that changing an upper entry leads somewhere.
+      if (features.has('upper-levels') && bottom === 3) yield chooseLeaf(generation, { tree, page, level: 3, copy: 1 });
+    }
+  yield { kind: 'command', command: { opcode: 'CFGI_ALL' }, sync: true };
+}
+
+const attachedBy = (operations: readonly Operation[]): number[] => {
+  const attached: number[] = [];
+  for (const operation of operations) if (operation.kind === 'ste') attached[operation.stream] = operation.context;
+  return attached;
+};
+
+const extend = (generation: Generation, state: State, operations: Operation[]): void => {
+  const { choices, features } = generation;
+  const add = (operation: Operation): void => {
+    operations.push(operation);
+    if (operation.kind === 'ste') state.attached[operation.stream] = operation.context;
+  };
+  const command = (chosen: CommandOperation): void =>
+    add({ kind: 'command', command: chosen, sync: !(features.has('no-sync') && percent(choices, 30)) });
+  const change = (): void => {
+    const structure = features.has('structures') && percent(choices, 40);
+    const near = structure ? undefined : state.recent.at(-1 - choices.below(3));
+    const operation = structure ? chooseStructureChange(generation) : changeNear(generation, state, near);
+    add(operation);
+    state.uncovered = operation;
+  };
+  const cover = (): void => {
+    const covering = state.uncovered === undefined ? undefined : coverChange(generation, state.uncovered);
+    if (covering === undefined) return;
+    command(covering);
+    state.uncovered = undefined;
+  };
+  const access = (): void => {
+    const chosen = chooseAccess(generation, state);
+    add(chosen);
+    state.recent = [...state.recent.slice(-5), chosen];
+  };
+  weighted<() => void>(choices, [
+    [state.recent.length > 0 && state.uncovered === undefined ? 30 : 10, change],
+    [state.uncovered === undefined ? 0 : 50, cover],
+    [6, () => command(chooseCommand(generation))],
+    [state.uncovered === undefined ? 50 : 15, access],
+    [features.has('enable-toggle') ? 2 : 0, () => toggle(add, access)],
+  ])();
+};
+
+/** Switches translation off and on again, with or without an access in between. */
+const toggle = (add: (operation: Operation) => void, access: () => void): void => {
+  add({ kind: 'enable', on: false });
+  access();
+  add({ kind: 'enable', on: true });
+};
+
+/** A table change on the walk of a recent access, or anywhere. */
+const changeNear = (generation: Generation, state: State, near: Access | undefined): Operation => {
+  const { choices, configuration } = generation;
+  if (near === undefined || percent(choices, 25))
+    return chooseTableChange(
+      generation,
+      choices.below(configuration.trees.length),
+      choices.below(configuration.pages.length),
+    );
+  const context = configuration.contexts[state.attached[near.stream] ?? 0] as Context;
+  const tree = near.half === 1 && context.high !== undefined ? context.high : context.low;
+  return chooseTableChange(
+    generation,
+    tree,
+    percent(choices, 80) ? near.page : choices.below(configuration.pages.length),
+  );
+};
+
+/** Access kinds that a device can do. */
+export const accessKinds = (device: number): readonly AccessKind[] =>
+  device < 2 ? ['write', 'swap'] : ['read', 'write'];
+
+const chooseAccess = (generation: Generation, state: State): Access => {
+  const { choices, features, configuration } = generation;
+  const again = state.recent.length > 0 && percent(choices, 70) ? pick(choices, state.recent) : undefined;
+  const stream =
+    again !== undefined && percent(choices, 75) ? again.stream : choices.below(configuration.devices.length);
+  const context = configuration.contexts[state.attached[stream] ?? 0] as Context;
+  const half = again?.half ?? (context.high !== undefined && percent(choices, 40) ? 1 : 0);
+  const tagged = features.has('tags') && percent(choices, 50);
+  const beyond = features.has('out-of-range-input') && percent(choices, 8);
+  return {
+    kind: 'access',
+    stream,
+    access: pick(choices, accessKinds(configuration.devices[stream] as number)),
+    page: again !== undefined && percent(choices, 85) ? again.page : choices.below(configuration.pages.length),
+    half,
+    ...(tagged ? { tag: pick(choices, [0x5a, 0xa5]) } : {}),
+    ...(beyond ? { beyond } : {}),
+  };
+};

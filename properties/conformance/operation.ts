@@ -1,0 +1,117 @@
+/**
+ * Operations of a conformance program: plain data with symbolic references into its configuration (`stream` indexes
+ * `devices`; `context`, `tree` and `page` index the lists of those names).
+ */
+
+/** How a stream table entry is written (IHI 0070 §5.2). */
+export type SteForm =
+  | 'translate'
+  | 'bypass'
+  | 'abort'
+  | 'not-valid'
+  | 'stall-disable'
+  | 'context-out-of-range'
+  | 'context-absent'
+  | 'reserved-config';
+
+/** How a context descriptor is written (§5.4): legal, or with one thing that makes it ILLEGAL. */
+export type CdForm =
+  | 'valid'
+  | 'no-record'
+  | 'disabled-low'
+  | 'not-valid'
+  | 'aarch32'
+  | 'stall'
+  | 'hardware-access-flag'
+  | 'big-endian'
+  | 'table-out-of-range'
+  | 'input-too-small'
+  | 'input-too-large'
+  | 'granule-reserved'
+  | 'abort-not-set';
+
+/** An entry of a table: the walk of `page` through `tree`, at `level`, in copy `copy` of the table of that level. */
+export interface EntryPlace {
+  readonly tree: number;
+  readonly page: number;
+  readonly level: number;
+  readonly copy: number;
+}
+
+/** Range form of an invalidation by address: TG, NUM, SCALE, TTL as encoded (§4.4.1). */
+export interface RangeHint {
+  readonly granule: 1 | 2 | 3;
+  readonly num: number;
+  readonly scale: number;
+  readonly level: number;
+}
+
+/** A command; contexts and streams stand for their VMID, ASID and StreamID. */
+export type CommandOperation =
+  | { readonly opcode: 'CFGI_STE'; readonly stream: number; readonly leaf: boolean }
+  | { readonly opcode: 'CFGI_STE_RANGE'; readonly stream: number; readonly range: number }
+  | { readonly opcode: 'CFGI_ALL' }
+  | { readonly opcode: 'CFGI_CD'; readonly stream: number; readonly leaf: boolean }
+  | { readonly opcode: 'CFGI_CD_ALL'; readonly stream: number }
+  | { readonly opcode: 'TLBI_NH_ALL'; readonly vmidOf: number }
+  | { readonly opcode: 'TLBI_NH_ASID'; readonly vmidOf: number; readonly asidOf: number }
+  | {
+      readonly opcode: 'TLBI_NH_VA' | 'TLBI_NH_VAA';
+      readonly vmidOf: number;
+      readonly asidOf: number;
+      readonly page: number;
+      readonly half: 0 | 1;
+      /** Bits of the address below this one are cleared; 12 or more. */
+      readonly alignBits: number;
+      readonly leaf: boolean;
+      readonly range?: RangeHint;
+    }
+  | { readonly opcode: 'TLBI_S12_VMALL'; readonly vmidOf: number }
+  | { readonly opcode: 'TLBI_NSNH_ALL' }
+  | { readonly opcode: 'TLBI_EL2_ALL' }
+  | { readonly opcode: 'RESERVED' };
+
+/** What a device does: rocker writes or swaps (reads, then writes back), edu reads or writes. */
+export type AccessKind = 'read' | 'write' | 'swap';
+
+/** One operation. */
+export type Operation =
+  | { readonly kind: 'ste'; readonly stream: number; readonly context: number; readonly form: SteForm }
+  | { readonly kind: 'cd'; readonly context: number; readonly form: CdForm; readonly copy: number }
+  | { readonly kind: 'stream-table'; readonly form: 'valid' | 'not-valid' | 'short' | 'reserved-span' }
+  | {
+      readonly kind: 'table';
+      readonly place: EntryPlace;
+      /** Copy of the next table, or a place outside memory, or an address beyond the output size. */
+      readonly to: number | 'absent' | 'out-of-range';
+      /** APTable: bit 0 forbids unprivileged access, bit 1 forbids writes. */
+      readonly apTable: number;
+    }
+  | {
+      readonly kind: 'leaf';
+      readonly place: EntryPlace;
+      readonly target: number | 'out-of-range';
+      /** AP[2:1]. */
+      readonly ap: number;
+      readonly global: boolean;
+      readonly accessFlag: boolean;
+      /** Write the whole contiguous group that the entry belongs to, with the Contiguous bit set (Arm ARM D8.6.1). */
+      readonly contiguous: boolean;
+    }
+  | { readonly kind: 'clear'; readonly place: EntryPlace; readonly garbage: boolean; readonly contiguous: boolean }
+  | { readonly kind: 'command'; readonly command: CommandOperation; readonly sync: boolean }
+  | { readonly kind: 'enable'; readonly on: boolean }
+  | {
+      readonly kind: 'access';
+      readonly stream: number;
+      readonly access: AccessKind;
+      readonly page: number;
+      readonly half: 0 | 1;
+      /** Top byte of the address; undefined: the sign extension. */
+      readonly tag?: number;
+      /** The address lies just beyond the input range. */
+      readonly beyond?: boolean;
+    };
+
+/** Names of the kinds of operations. */
+export type OperationKind = Operation['kind'];

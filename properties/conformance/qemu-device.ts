@@ -1,0 +1,198 @@
+/** QEMU's SMMUv3 as a device under test. */
+import { QemuMachine, rockerControl } from '../../impl/qemu/index.ts';
+import type { DmaDevice, EventRecord } from '../../impl/qemu/index.ts';
+import {
+  CR0,
+  encode,
+  OPCODE,
+  REGISTER,
+  STRTAB_BASE,
+  STRTAB_BASE_CFG,
+  COMMAND,
+  COMMAND_CFGI_STE_RANGE,
+  CFGI_RANGE_ALL,
+} from '../../model/architecture/arm/layout/index.ts';
+import { featuresFromRegisters } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import { syncCommand } from './commands.ts';
+import type { ConformanceConfiguration } from './configuration.ts';
+import type { AccessAnswer, CommandAnswer, ConformanceDevice, Part } from './device.ts';
+import type { AccessKind } from './operation.ts';
+import { eduWord, filledWord, Patterns } from './patterns.ts';
+import { commandQueue, eventQueue, ramBytes, scratch, streamTable, streamTableL1, streamTableLog2 } from './world.ts';
+
+/** Where in edu's buffer the word lies that its writes take; reads fill the buffer from 0 on. */
+const eduWordOffset = 2048;
+
+interface PendingRead {
+  readonly answer: AccessAnswer;
+  readonly offset: number;
+}
+
+const word = (lanes: readonly number[]): readonly [number, number] => [lanes[0] as number, lanes[1] as number];
+
+/** A QEMU process with the conformance world in it. */
+export class QemuDevice implements ConformanceDevice {
+  readonly name = 'qemu-smmuv3';
+  readonly features: SmmuFeatures;
+  /** Version line of the binary. */
+  readonly version: string;
+  readonly #machine: QemuMachine;
+  #patterns: Patterns | undefined;
+  #dirty: number[] = [];
+  /** Reads of each edu whose value still lies in its buffer. */
+  #pending = new Map<number, PendingRead[]>();
+
+  /** Starts a process. */
+  static async start(): Promise<QemuDevice> {
+    const machine = await QemuMachine.start({ ramBytes, commandQueue, eventQueue });
+    const { smmu } = machine;
+    const [idr0, idr1, idr3, idr5] = await Promise.all([
+      smmu.readRegister(REGISTER.IDR0),
+      smmu.readRegister(REGISTER.IDR1),
+      smmu.readRegister(REGISTER.IDR3),
+      smmu.readRegister(REGISTER.IDR5),
+    ]);
+    const device = new QemuDevice(machine, featuresFromRegisters(idr0, idr1, idr3, idr5));
+    // The SMMU is off after a reset, so edu's buffer is loaded untranslated; the buffer survives resets.
+    machine.ram.write32(scratch, eduWord);
+    for (const dma of machine.devices) if (dma.kind === 'edu') await dma.edu.read(scratch, 0, eduWordOffset, 4);
+    return device;
+  }
+
+  private constructor(machine: QemuMachine, features: SmmuFeatures) {
+    this.#machine = machine;
+    this.features = features;
+    this.version = machine.version.text;
+  }
+
+  async begin(configuration: ConformanceConfiguration, thorough: boolean): Promise<void> {
+    const { ram, smmu } = this.#machine;
+    if (thorough) await this.#machine.reset();
+    for (const pa of this.#dirty) ram.writeWord(pa, 0, 0);
+    this.#dirty = [];
+    this.#pending.clear();
+    this.#patterns = new Patterns(configuration);
+    for (const pa of this.#patterns.addresses) ram.write32(pa, this.#patterns.at(pa) as number);
+    smmu.writeRegister(REGISTER.CR0, 0);
+    const two = configuration.twoLevelStreams;
+    smmu.writeRegister(REGISTER.STRTAB_BASE, ...word(encode(STRTAB_BASE, { ADDR: two ? streamTableL1 : streamTable })));
+    const [format] = word(
+      // Two-level: 2^7 StreamIDs split at bit 6, so one descriptor covers every device.
+      encode(
+        STRTAB_BASE_CFG,
+        two ? { LOG2SIZE: streamTableLog2 + 1, SPLIT: 6, FMT: 1 } : { LOG2SIZE: streamTableLog2 },
+      ),
+    );
+    smmu.writeRegister(REGISTER.STRTAB_BASE_CFG, format);
+    smmu.resetQueues();
+    smmu.writeRegister(REGISTER.GERRORN, await smmu.readRegister(REGISTER.GERROR));
+    smmu.writeRegister(REGISTER.CR0, word(encode(CR0, { CMDQEN: 1, EVENTQEN: 1 }))[0]);
+    await this.command([
+      encode(COMMAND_CFGI_STE_RANGE, { Opcode: OPCODE.CFGI_STE_RANGE, Range: CFGI_RANGE_ALL }),
+      encode(COMMAND, { Opcode: OPCODE.TLBI_NSNH_ALL }),
+      syncCommand(),
+    ]);
+    await this.enable(true);
+  }
+
+  store(pa: number, low: number, high: number): void {
+    this.#dirty.push(pa);
+    this.#machine.ram.writeWord(pa, low, high);
+  }
+
+  async command(commands: readonly (readonly number[])[]): Promise<CommandAnswer> {
+    const { smmu } = this.#machine;
+    for (const command of commands) smmu.push(command);
+    smmu.ring();
+    const answer = await smmu.settle();
+    if (answer.error !== 0) await smmu.skipCommands();
+    return answer;
+  }
+
+  async enable(on: boolean): Promise<void> {
+    const { smmu } = this.#machine;
+    smmu.writeRegister(REGISTER.CR0, word(encode(CR0, { CMDQEN: 1, EVENTQEN: 1, SMMUEN: on ? 1 : 0 }))[0]);
+    await this.#machine.settle();
+  }
+
+  async access(
+    index: number,
+    kind: AccessKind,
+    address: { low: number; high: number },
+    likely: readonly number[],
+  ): Promise<AccessAnswer> {
+    const device = this.#machine.devices[index] as DmaDevice;
+    if (device.kind === 'rocker') {
+      device.rocker.run(kind === 'write' ? rockerControl.fill : rockerControl.invert, address.low, address.high);
+      await this.#machine.settle();
+      const events = this.#machine.smmu.takeEvents();
+      return kind === 'write' ? { write: this.#findWrite(filledWord, likely), events } : this.#findSwap(likely, events);
+    }
+    if (kind === 'write') {
+      await device.edu.write(address.low, address.high, eduWordOffset, 4);
+      return { write: this.#findWrite(eduWord, likely), events: this.#machine.smmu.takeEvents() };
+    }
+    const pending = this.#pending.get(index) ?? [];
+    if (pending.length * 4 >= eduWordOffset)
+      throw new RangeError('a program reads at most 512 times with one edu device');
+    const offset = pending.length * 4;
+    await device.edu.read(address.low, address.high, offset, 4);
+    const answer: AccessAnswer = { events: this.#machine.smmu.takeEvents() };
+    this.#pending.set(index, [...pending, { answer, offset }]);
+    return answer;
+  }
+
+  async finish(): Promise<void> {
+    if (this.#pending.size === 0) return;
+    // With the SMMU off DMA is not translated; QEMU keeps its caches, and the program is over anyway.
+    await this.enable(false);
+    for (const [index, reads] of this.#pending) {
+      const device = this.#machine.devices[index];
+      if (device?.kind !== 'edu') continue;
+      await device.edu.write(scratch, 0, 0, reads.length * 4);
+      for (const { answer, offset } of reads)
+        answer.read = this.#classifyRead(this.#machine.ram.read32(scratch + offset));
+    }
+    this.#pending.clear();
+  }
+
+  async stop(): Promise<void> {
+    await this.#machine.stop();
+  }
+
+  #classifyRead(value: number): Part {
+    if (value === 0) return { kind: 'refused' };
+    const pa = this.#patterns?.source(value);
+    return pa === undefined ? { kind: 'foreign', value } : { kind: 'memory', pa };
+  }
+
+  /** Looks for a place where `holds` is true, the likely ones first, and restores what was there. */
+  #find(
+    holds: (value: number, pattern: number) => boolean,
+    likely: readonly number[],
+  ): { pa: number; value: number } | undefined {
+    const patterns = this.#patterns as Patterns;
+    for (const pa of [...likely, ...patterns.addresses]) {
+      const pattern = patterns.at(pa);
+      if (pattern === undefined) continue;
+      const value = this.#machine.ram.read32(pa);
+      if (!holds(value, pattern)) continue;
+      this.#machine.ram.write32(pa, pattern);
+      return { pa, value };
+    }
+    return undefined;
+  }
+
+  #findWrite(written: number, likely: readonly number[]): Part {
+    const found = this.#find((value) => value === written, likely);
+    return found === undefined ? { kind: 'refused' } : { kind: 'memory', pa: found.pa };
+  }
+
+  /** A swap writes back the complement of what it read. */
+  #findSwap(likely: readonly number[], events: readonly EventRecord[]): AccessAnswer {
+    const found = this.#find((value, pattern) => value !== pattern, likely);
+    if (found === undefined) return { read: { kind: 'unobserved' }, write: { kind: 'refused' }, events };
+    return { read: this.#classifyRead(~found.value), write: { kind: 'memory', pa: found.pa }, events };
+  }
+}

@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{engine,model,impl,properties,traces,cli,test}/**/*.test.ts'],
+    include: ['{engine,bench,model,impl,properties,traces,cli,test}/**/*.test.ts'],
     pool: 'forks',
     testTimeout: 120_000,
     hookTimeout: 60_000,

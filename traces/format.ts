@@ -1,0 +1,118 @@
+/**
+ * The trace document: everything that is needed to see a failure again, as one JSON file.
+ *
+ * A schedule is stored as choices (which agent does what, for the how-manieth time), not as bare indices: when yield
+ * points are added to the software under test, the choices can be re-aligned, or it can be said where they no longer fit.
+ * A document has no date and no duration, so that the same finding always makes the same file.
+ */
+import { z } from 'zod';
+
+/** Value of the `format` field of every trace. */
+export const traceFormat = 'stalemate-trace';
+/** The version that this tool writes, and the newest that it reads. */
+export const traceVersion = 1;
+
+const scalar = z.union([z.number(), z.string(), z.boolean()]);
+const count = z.int().min(0);
+
+const operation = z
+  .object({ op: z.string().min(1) })
+  .catchall(scalar)
+  .describe('one operation: its kind and its arguments');
+
+const program = z.strictObject({
+  agents: z.array(z.strictObject({ name: z.string().min(1), operations: z.array(operation) })).min(1),
+});
+
+const choice = z
+  .tuple([z.string().min(1), z.string(), count])
+  .describe('agent, label of its step, and how often that agent has made a step with this label before');
+
+const expected = z.strictObject({
+  fingerprint: z.string().min(1).describe('which bug it is: monitor/rule, and a kind where one rule has several'),
+  monitor: z.string().min(1),
+  rule: z.string().min(1),
+  message: z.string().min(1),
+  data: z.record(z.string(), z.union([z.string(), z.number()])).exactOptional(),
+});
+
+const provenance = z.strictObject({
+  tool: z.string().describe('name and version of the program that wrote the trace'),
+  seed: z.int(),
+  strategy: z.string(),
+  executions: count.describe('executions up to and including the one that failed'),
+});
+
+const verdict = z.enum(['proved', 'not-proved']);
+const minimal = z.strictObject({
+  operations: verdict.describe('proved: every smaller program was exhausted and holds'),
+  schedule: verdict.describe('proved: no schedule with fewer switches, or as many and fewer steps, shows the failure'),
+  smallerPrograms: count,
+  states: count,
+  operationsFrom: count,
+  stepsFrom: count,
+  switches: count,
+  switchesFrom: count,
+  note: z.string(),
+});
+
+const head = { format: z.literal(traceFormat), version: z.literal(traceVersion) };
+
+const software = z
+  .strictObject({
+    ...head,
+    kind: z.literal('software'),
+    family: z.string().min(1),
+    target: z.string().min(1).describe('what the software ran on when the failure was found'),
+    hazard: z
+      .string()
+      .min(1)
+      .exactOptional()
+      .describe('the mistake that was built in; absent: the correct implementation'),
+    configuration: z.record(z.string(), scalar),
+    program,
+    schedule: z.array(choice),
+    expected,
+    provenance,
+    minimal: minimal.exactOptional(),
+  })
+  .describe('a failure of software: a program, and the schedule under which it breaks a promise');
+
+const conformance = z
+  .strictObject({
+    ...head,
+    kind: z.literal('conformance'),
+    family: z.string().min(1),
+    target: z.string().min(1).describe('the device that deviates'),
+    targetVersion: z.string().exactOptional(),
+    program: z
+      .record(z.string(), z.json())
+      .describe('configuration and operations, as the conformance check runs them'),
+    expected,
+    provenance,
+    minimal: z
+      .strictObject({ operations: verdict, operationsFrom: count, note: z.string() })
+      .exactOptional()
+      .describe('proved: removing any one operation makes the deviation vanish'),
+  })
+  .describe('a deviation of a device from the architecture: what was done to it, and which rule its answer breaks');
+
+/** Schema of a trace document. */
+export const traceSchema = z.discriminatedUnion('kind', [software, conformance]).meta({
+  title: 'Stalemate trace',
+  description: 'A failure found by Stalemate, with everything that is needed to replay it.',
+});
+
+/** A failure of software. */
+export type SoftwareTrace = z.infer<typeof software>;
+/** A deviation of a device. */
+export type ConformanceTrace = z.infer<typeof conformance>;
+/** Any trace. */
+export type Trace = SoftwareTrace | ConformanceTrace;
+/** One step of a stored schedule: agent, label, ordinal. */
+export type Choice = z.infer<typeof choice>;
+
+/** The JSON Schema that is published as `traces/trace.schema.json`. */
+export function jsonSchema(): object {
+  return z.toJSONSchema(traceSchema, { target: 'draft-2020-12' });
+}

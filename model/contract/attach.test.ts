@@ -54,6 +54,12 @@ describe('a stream that changes its target', () => {
     });
   });
 
+  it('may refuse until the last of several attaches has ended', () => {
+    expect(rulings(...moving, the.attachBegin(0, true), the.attachEnd())).toMatchObject({ G: PERMITTED, ...refused });
+    const ended = rulings(...moving, the.attachBegin(0, true), the.attachEnd(), the.attachEnd());
+    expect(ended).toMatchObject({ abort: 'spurious-abort (attach.end)' });
+  });
+
   it('mixed-configuration: uses neither a third target nor bypass', () => {
     expect(rulings(...moving)).toMatchObject({
       stranger: 'mixed-configuration (attach.begin)',

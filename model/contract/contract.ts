@@ -61,8 +61,8 @@ export class Contract<Outcome extends { readonly id: number }> implements EventS
   }
 
   /**
-   * Looks at each slot where hardware may now do something new, or where less is permitted than before. Sound only if it
-   * is called after every step: a slot that neither side touched keeps its verdict.
+   * Looks at each slot where hardware may now do something new, or where less is permitted than before. Sound only if
+   * it is called after every step: a slot that neither side touched keeps its verdict.
    */
   check(architecture: OutcomeSource<Outcome>): void {
     const { changed } = architecture;

@@ -33,6 +33,11 @@ describe('a mapping that was lazily unmapped', () => {
     expect(rulings(...lazy, unmapped(0))).toMatchObject({ G: 'stale-translation (unmap.end)' });
   });
 
+  it('waits for the flush of its own unmap, not of a later one', () => {
+    const again = [[the.flushBegin(0)], unmapped(0, true), [the.flushEnd(0)]];
+    expect(rulings(...lazy, ...again)).toMatchObject({ G: 'stale-translation (flush.end)' });
+  });
+
   it('no longer waits for the flush when the same mapping is made anew', () => {
     expect(rulings(...lazy, mapped(0, G), flush)).toMatchObject({ G: PERMITTED, fault: 'spurious-fault (map.end)' });
     expect(rulings(...lazy, the.mapBegin(0, G), flush)).toMatchObject(seen);
@@ -40,6 +45,11 @@ describe('a mapping that was lazily unmapped', () => {
 });
 
 describe('a flush', () => {
+  it('does not end a mapping that was made while the lazy unmap was in progress', () => {
+    const raced = [the.unmapBegin(0), ...mapped(0, G), the.unmapEnd(0, true)];
+    expect(rulings(attached(0), raced, flush)).toMatchObject(seen);
+  });
+
   it('does not end a mapping that nobody unmapped', () => {
     const flushed = rulings(attached(0), mapped(0, G), flush);
     expect(flushed).toMatchObject({ G: PERMITTED, fault: 'spurious-fault (map.end)' });

@@ -19,9 +19,9 @@ export interface Vocabulary {
 }
 
 /**
- * An outcome in the words of the contract. A fault for any other reason than a missing translation (a configuration that
- * is not valid, a malformed descriptor) is a refusal by the configuration, thus an abort: software that has attached a
- * space promised that it would not happen.
+ * An outcome in the words of the contract. A fault for any other reason than a missing translation (a configuration
+ * that is not valid, a malformed descriptor) is a refusal by the configuration, thus an abort: software that has
+ * attached a space promised that it would not happen.
  */
 export function observe(outcome: ArchitectureOutcome, words: Vocabulary): Observed {
   switch (outcome.kind) {

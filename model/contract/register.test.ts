@@ -136,6 +136,17 @@ describe('Registers', () => {
     );
   });
 
+  it('counts no more ends for a cleared register either', () => {
+    const registers = new Registers(new Store(), 1, 'test');
+    registers.begin(0, 1);
+    registers.begin(0, 0);
+    registers.endClear(0, 1);
+    registers.cancel(0, 1);
+    registers.begin(0, 3);
+    registers.end(0, 1);
+    expect(registers.live(0, 0)).toBe(false);
+  });
+
   it('counts no more ends for a value than there are writes in progress', () => {
     const registers = new Registers(new Store(), 1, 'test');
     registers.begin(0, 1);

@@ -32,9 +32,9 @@ const NOT_BEGUN = 'an operation ends that has not begun';
  *   began later. So the value has `life` = m+1 ends to live;
  * - of values other than 0 that are written at once, all settle with the last end.
  *
- * Without concurrency this is exact (m = 0: the next end replaces the value); with it, a value may be permitted a little
- * too long, never too short. A value that may no longer be read stays in its slot, with the cause: this is how a stale
- * value is told from a foreign one.
+ * Without concurrency this is exact (m = 0: the next end replaces the value); with it, a value may be permitted a
+ * little too long, never too short. A value that may no longer be read stays in its slot, with the cause: this is how
+ * a stale value is told from a foreign one.
  */
 export class Registers {
   readonly #store: Store;
@@ -196,7 +196,6 @@ export class Registers {
   /** A value settles while `writes` others are in progress. */
   #settle(at: number, writes: number): void {
     this.#put(at, LIFE, writes + 1);
-    this.#put(at, FLUSH, 0);
     this.#put(at, CAUSE, 0);
   }
 

@@ -11,7 +11,7 @@ export interface TableUse {
 }
 
 /**
- * A page of a page table goes back to the allocator only when no walk can reach it (PT-FREE): after it has been unlinked
+ * A page of a page table goes back to the allocator only when no walk can reach it: after it has been unlinked
  * and an invalidation that covers its walk-cache entries has completed. Otherwise the next owner's data are taken for
  * descriptors (kernel: `__arm_lpae_unmap` with `io_pgtable_tlb_flush_walk`; deferred: the gather's freelist).
  *

@@ -15,10 +15,10 @@ export interface TagUse {
 /**
  * Who owns each tag (ASID). A space may own several at once while it moves from one to another.
  *
- * - `tag-not-unique` (TAG-UNIQ): a tag has one owner at a time, over all allocators that feed one cache: entries of two
- *   spaces under one tag would answer for each other (kernel: `arm_smmu_share_asid`; arm64 `check_update_reserved_asid`).
+ * - `tag-not-unique`: a tag has one owner at a time, over all allocators that feed one cache: entries of two spaces
+ *   under one tag would answer for each other (kernel: `arm_smmu_share_asid`; arm64: `check_update_reserved_asid`).
  * - `tag-not-owned`: only its owner releases a tag.
- * - `tag-free-while-owned`, `tag-free-in-use` (TAG-FREE): a tag goes back to its allocator when its owner has released it,
+ * - `tag-free-while-owned`, `tag-free-in-use`: a tag goes back to its allocator when its owner has released it,
  *   no configuration that may be in use names it and no cached entry carries it: the next owner would inherit them
  *   (kernel: `arm_smmu_sva_domain_free`, `arm_smmu_install_old_domain_invs`).
  */

@@ -6,9 +6,12 @@ import { PAGE_SIZE, type ContractWorld } from './world.ts';
 /** One thing that an access can come to. `pa` is the physical address of the page's first byte. */
 export type Observed =
   | { readonly kind: 'translated'; readonly pa: number; readonly permissions: Permissions }
-  /** `fault`: no translation for the page. `abort`: the configuration refuses. `bypass`: the access goes untranslated. */
+  /** `fault`: the page has no translation. `abort`: the configuration refuses. `bypass`: the access is untranslated. */
   | { readonly kind: 'fault' | 'abort' | 'bypass' }
-  /** `conflict`: two entries match (BBM broken). `unpredictable`: the architecture does not say. */
+  /**
+   * `conflict`: two cached entries match, since a size or address was changed without break-before-make.
+   * `unpredictable`: the architecture does not say.
+   */
   | { readonly kind: 'conflict' | 'unpredictable' };
 
 /** Value of a page that is not mapped. */

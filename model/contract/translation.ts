@@ -20,15 +20,16 @@ import { checkSpace, streamIndex, type ContractWorld } from './world.ts';
 /**
  * What an access may result in, as promised by the software that maps, unmaps and attaches.
  *
- * - A mapping may be seen from `map.begin` to `unmap.end`: once unmap has returned the page belongs to someone else
- *   (IOTLB-COH; kernel: `iommu_unmap`, `tlb_finish_mmu`; IHI 0070 §3.21.1). Every `unmap.end` gives this promise, whoever cleared the
- *   entry (kernel: `mm_tlb_flush_nested`; the same for the exit of a process that races an unmap).
- * - From `map.end` until the next `unmap.begin` the page is not seen missing (COMPLETE-MAP), nor as it was before.
+ * - A mapping may be seen from `map.begin` to `unmap.end`: once unmap has returned, the page belongs to someone else
+ *   (kernel: `iommu_unmap`, `tlb_finish_mmu`; IHI 0070 §3.21.1). Every `unmap.end` gives this promise, whoever cleared
+ *   the entry (kernel: `mm_tlb_flush_nested`; the same for the exit of a process that races an unmap).
+ * - From `map.end` until the next `unmap.begin` the page is not seen missing, nor as it was before (kernel:
+ *   `iommu_map`).
  * - With a flush queue the mapping may be seen until a flush that began after the unmap has ended, but the address has
- *   no second life before that: `map.end` ends it too (IOVA-FREE; kernel: `fq_ring_free_locked`).
+ *   no second life before that: `map.end` ends it too (kernel: `fq_ring_free_locked`).
  * - A stream translates by what it was attached to before or by the new target while the attach is in progress, by the
- *   new one alone afterwards (CFG-ATOMIC, CFG-COH; kernel: `arm_smmu_write_entry`; IHI 0070 §3.21.3).
- * - Two cached translations for one access, or what the architecture leaves open, are never permitted (BBM; IHI 0070
+ *   new one alone afterwards (kernel: `arm_smmu_write_entry`; IHI 0070 §3.21.3).
+ * - Two cached translations for one access, or what the architecture leaves open, are never permitted (IHI 0070
  *   §3.21.1.1).
  *
  * Pages and streams are registers with concurrent writers; what may be read from one is the business of `Registers`.
@@ -71,7 +72,7 @@ export class TranslationMonitor {
     }
   }
 
-  /** Judges what an access of a stream (index) to a page (index) comes to now: `undefined`, or the promise it breaks. */
+  /** Judges what an access of a stream (index) to a page (index) may come to now: `undefined`: permitted. */
   allows(stream: number, page: number, outcome: Observed): Verdict {
     return this.state.permits(stream, page, outcome) ? undefined : diagnose(this.state, stream, page, outcome);
   }

@@ -1,6 +1,6 @@
 /**
- * A broken promise, as data. The same shape as the engine's failure, so that it can be handed on as it is; `monitor` and
- * `rule` say which promise, `data` carries the facts for a report.
+ * A broken promise, as data. The same shape as the engine's failure, so that it can be handed on as it is; `monitor`
+ * and `rule` say which promise, `data` carries the facts for a report.
  */
 export interface Violation {
   readonly monitor: 'translation' | 'tags' | 'tables';

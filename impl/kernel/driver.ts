@@ -1,0 +1,214 @@
+import { step, type Step, type Task } from '../../engine/step.ts';
+import { domainOwner } from './asid-xa.ts';
+import type { Kernel } from './kernel.ts';
+import type { Domain, Master } from './objects.ts';
+
+/** What a device is attached to, when somebody looks under the group's mutex. */
+const BUSY = -1;
+
+/** Private domains of the SMMUv3 driver: allocation of ASIDs, attach and detach. */
+export class ArmSmmuDriver {
+  protected readonly kernel: Kernel;
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+  }
+
+  /**
+   * `arm_smmu_attach_dev()`: what a device does without a substream goes through `domain` from now on. A device that is
+   * attached elsewhere changes over. Returns false if it is attached here already or a process is bound to it.
+   */
+  *arm_smmu_attach_dev(domain: Domain, master: Master): Task<boolean> {
+    yield* master.group.lock();
+    const old = yield* this.attachedDomain(master);
+    if (old === BUSY || old === domain.handle) {
+      yield* master.group.unlock();
+      return false;
+    }
+    yield* this.kernel.asidLock.lock();
+    yield* this.attachLocked(domain, old, master);
+    yield* this.kernel.asidLock.unlock();
+    yield* master.group.unlock();
+    return true;
+  }
+
+  /**
+   * `arm_smmu_detach_dev()`: the device's accesses bypass the SMMU or are aborted, as configured. Returns false if it has
+   * no domain or a process is bound to it.
+   */
+  *arm_smmu_detach_dev(master: Master): Task<boolean> {
+    yield* master.group.lock();
+    const old = yield* this.attachedDomain(master);
+    if (old === BUSY || old === 0) {
+      yield* master.group.unlock();
+      return false;
+    }
+    yield* this.kernel.asidLock.lock();
+    yield* this.detachLocked(old, master);
+    yield* this.kernel.asidLock.unlock();
+    yield* master.group.unlock();
+    return true;
+  }
+
+  /** The order of an attach: published in the invalidation set, then in the CD, then in the STE; the old one last. */
+  protected *attachLocked(domain: Domain, old: number, master: Master): Task {
+    const asid = yield* this.arm_smmu_attach_prepare(domain, master);
+    yield* this.arm_smmu_install_ctx_desc(domain, asid, master);
+    yield* this.arm_smmu_install_ste_for_dev(master);
+    yield* this.arm_smmu_attach_commit(domain, old, master);
+  }
+
+  /** The order of a detach: STE, CD, and when nobody uses the tag any more, what is cached under it. */
+  protected *detachLocked(old: number, master: Master): Task {
+    const config = this.kernel.configWriter;
+    yield* config.arm_smmu_write_entry(config.ste(master), config.detachedSte(this.detachBegin(master)));
+    yield* config.arm_smmu_write_entry(config.cd(master, 0), config.noCd());
+    yield* this.arm_smmu_detach_commit(old, master);
+  }
+
+  /** Emits `attach.begin` of a detach. */
+  protected detachBegin(master: Master): () => void {
+    const to = this.kernel.config.bypass ? 'bypass' : 'blocked';
+    // Turning stage 1 into bypass changes one used word only, so nothing is refused meanwhile.
+    return () =>
+      this.kernel.emit({ type: 'attach.begin', stream: master.streamId, substream: 0, to, hitless: to === 'bypass' });
+  }
+
+  /**
+   * `arm_smmu_attach_prepare()`: from now on unmap invalidates the domain's ASID and `arm_smmu_share_asid` rewrites the
+   * device's context descriptor. Returns the ASID.
+   */
+  arm_smmu_attach_prepare(domain: Domain, master: Master): Step<number> {
+    return step(`${domain.name}.invs ∪= {${domain.name}.asid}`, () => {
+      this.attachBegin(domain, master);
+      return this.publish(domain, master);
+    });
+  }
+
+  /** Writes the context descriptor of substream 0. */
+  *arm_smmu_install_ctx_desc(domain: Domain, asid: number, master: Master): Task {
+    const config = this.kernel.configWriter;
+    yield* config.arm_smmu_write_entry(config.cd(master, 0), config.spaceCd(domain, asid, true));
+  }
+
+  /** `arm_smmu_install_ste_for_dev()`: the device translates by its context descriptors. */
+  *arm_smmu_install_ste_for_dev(master: Master): Task {
+    const config = this.kernel.configWriter;
+    yield* config.arm_smmu_write_entry(config.ste(master), config.stage1Ste(master));
+  }
+
+  /** `arm_smmu_attach_commit()`: the device is attached; the domain it came from lets go of it. */
+  *arm_smmu_attach_commit(domain: Domain, old: number, master: Master): Task {
+    const unused = yield* step(`${master.name}.domain := ${domain.name}`, () => {
+      master.domain.value = domain.handle;
+      this.attachEnd(master);
+      return old === 0 ? 0 : this.withdraw(this.kernel.domains.at(old), master);
+    });
+    yield* this.arm_smmu_install_old_domain_invs(unused);
+  }
+
+  /** The device is detached, and its domain lets go of it. */
+  *arm_smmu_detach_commit(old: number, master: Master): Task {
+    const unused = yield* step(`${master.name}.domain := none`, () => {
+      master.domain.value = 0;
+      this.attachEnd(master);
+      return this.withdraw(this.kernel.domains.at(old), master);
+    });
+    yield* this.arm_smmu_install_old_domain_invs(unused);
+  }
+
+  /**
+   * `arm_smmu_install_old_domain_invs()`: an ASID that is in no invalidation set must have nothing cached, since nobody
+   * will invalidate it when a page goes. 0: the old domain is still in use.
+   */
+  *arm_smmu_install_old_domain_invs(unused: number): Task {
+    if (unused !== 0) yield* this.kernel.tlb.arm_smmu_tlb_inv_asid(unused);
+  }
+
+  /** `arm_smmu_domain_finalise_s1()`: gives a domain its ASID. False if there is none left. */
+  *arm_smmu_domain_finalise_s1(domain: Domain): Task<boolean> {
+    const { asidLock, asids } = this.kernel;
+    yield* asidLock.lock();
+    const asid = yield* step(`xa_alloc(${domain.name})`, () => {
+      const number = asids.alloc(domainOwner(domain.handle));
+      domain.asid.value = number;
+      if (number !== 0) this.kernel.emit({ type: 'tag.assign', kind: 'asid', tag: number, space: domain.id.value });
+      return number;
+    });
+    yield* asidLock.unlock();
+    return asid !== 0;
+  }
+
+  /**
+   * `arm_smmu_domain_free()`: gives the page table and the ASID back. No device is attached, so nothing is cached. The
+   * lock keeps `arm_smmu_share_asid` from working on a domain that goes.
+   */
+  *arm_smmu_domain_free(domain: Domain): Task {
+    yield* this.free_io_pgtable_ops(domain);
+    yield* this.kernel.asidLock.lock();
+    yield* this.arm_smmu_domain_free_asid(domain);
+    yield* this.kernel.asidLock.unlock();
+    yield* step(`kfree(${domain.name})`, () => {
+      this.kernel.domains.free(domain.handle);
+      return undefined;
+    });
+  }
+
+  /** `free_io_pgtable_ops()`: frees all tables of a domain. */
+  free_io_pgtable_ops(domain: Domain): Step<undefined> {
+    return step(`free_io_pgtable_ops(${domain.name})`, () => {
+      const { pgtable } = this.kernel;
+      const pgd = domain.pgd.value >>> 0;
+      pgtable.freeTablesBelow(pgd, pgtable.startLevel);
+      pgtable.releasePage(pgd);
+      return undefined;
+    });
+  }
+
+  /** `arm_smmu_free_asid()`: the number may be given to somebody else. */
+  *arm_smmu_domain_free_asid(domain: Domain): Task {
+    yield* step(`xa_erase(${domain.name}.asid)`, () => {
+      const asid = domain.asid.value;
+      this.kernel.asids.store(asid, 0);
+      this.kernel.emit({ type: 'tag.release', kind: 'asid', tag: asid, space: domain.id.value });
+      this.kernel.emit({ type: 'tag.free', kind: 'asid', tag: asid });
+      return undefined;
+    });
+  }
+
+  /** Handle of the domain a device is attached to, 0 for none, -1 while processes are bound to the device. */
+  protected attachedDomain(master: Master): Step<number> {
+    return step(`load ${master.name}.domain`, () =>
+      master.bondRefs.some((refs) => refs.value > 0) ? BUSY : master.domain.value,
+    );
+  }
+
+  /** Emits `attach.begin`; inside a step. Bypass changes into translation without an access being refused. */
+  protected attachBegin(domain: Domain, master: Master): void {
+    const hitless = this.kernel.config.bypass && master.domain.value === 0;
+    const to = domain.id.value;
+    this.kernel.emit({ type: 'attach.begin', stream: master.streamId, substream: 0, to, hitless });
+  }
+
+  /** Emits `attach.end`; inside a step. */
+  protected attachEnd(master: Master): void {
+    this.kernel.emit({ type: 'attach.end', stream: master.streamId, substream: 0 });
+  }
+
+  /** Adds a device and the ASID to a domain's sets; inside a step. Returns the ASID. */
+  protected publish(domain: Domain, master: Master): number {
+    const asid = domain.asid.value;
+    domain.devices.value |= 1 << master.index;
+    domain.invs.value |= 1 << asid;
+    return asid;
+  }
+
+  /** Removes a device from a domain's sets; inside a step. Returns the ASID if no device is left, else 0. */
+  protected withdraw(domain: Domain, master: Master): number {
+    const rest = domain.devices.value & ~(1 << master.index);
+    domain.devices.value = rest;
+    if (rest !== 0) return 0;
+    domain.invs.value = 0;
+    return domain.asid.value;
+  }
+}

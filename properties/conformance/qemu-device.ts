@@ -2,24 +2,22 @@
 import { QemuMachine, rockerControl } from '../../impl/qemu/index.ts';
 import type { DmaDevice, EventRecord } from '../../impl/qemu/index.ts';
 import {
-  CR0,
+  CFGI_RANGE_ALL,
+  COMMAND,
+  COMMAND_CFGI_STE_RANGE,
   encode,
   OPCODE,
   REGISTER,
-  STRTAB_BASE,
-  STRTAB_BASE_CFG,
-  COMMAND,
-  COMMAND_CFGI_STE_RANGE,
-  CFGI_RANGE_ALL,
 } from '../../model/architecture/arm/layout/index.ts';
 import { featuresFromRegisters } from '../../model/architecture/arm/features.ts';
 import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
 import { syncCommand } from './commands.ts';
 import type { ConformanceConfiguration } from './configuration.ts';
 import type { AccessAnswer, CommandAnswer, ConformanceDevice, Part } from './device.ts';
+import { controlValue, setUpRegisters } from './set-up.ts';
 import type { AccessKind } from './operation.ts';
 import { eduWord, filledWord, Patterns } from './patterns.ts';
-import { commandQueue, eventQueue, ramBytes, scratch, streamTable, streamTableL1, streamTableLog2 } from './world.ts';
+import { commandQueue, eventQueue, ramBytes, scratch } from './world.ts';
 
 /** Where in edu's buffer the word lies that its writes take; reads fill the buffer from 0 on. */
 const eduWordOffset = 2048;
@@ -28,8 +26,6 @@ interface PendingRead {
   readonly answer: AccessAnswer;
   readonly offset: number;
 }
-
-const word = (lanes: readonly number[]): readonly [number, number] => [lanes[0] as number, lanes[1] as number];
 
 /** A QEMU process with the conformance world in it. */
 export class QemuDevice implements ConformanceDevice {
@@ -40,6 +36,7 @@ export class QemuDevice implements ConformanceDevice {
   readonly #machine: QemuMachine;
   #patterns: Patterns | undefined;
   #dirty: number[] = [];
+  #twoLevelSeen = false;
   /** Reads of each edu whose value still lies in its buffer. */
   #pending = new Map<number, PendingRead[]>();
 
@@ -68,26 +65,23 @@ export class QemuDevice implements ConformanceDevice {
 
   async begin(configuration: ConformanceConfiguration, thorough: boolean): Promise<void> {
     const { ram, smmu } = this.#machine;
-    if (thorough) await this.#machine.reset();
+    // QEMU remembers a two-level stream table after the format is linear again (a deviation of its own, which programs
+    // that change the format meet); between programs only a reset forgets it.
+    const { twoLevelStreams } = configuration;
+    if (thorough || (this.#twoLevelSeen && !twoLevelStreams)) {
+      await this.#machine.reset();
+      this.#twoLevelSeen = false;
+    }
+    if (twoLevelStreams) this.#twoLevelSeen = true;
     for (const pa of this.#dirty) ram.writeWord(pa, 0, 0);
     this.#dirty = [];
     this.#pending.clear();
     this.#patterns = new Patterns(configuration);
     for (const pa of this.#patterns.addresses) ram.write32(pa, this.#patterns.at(pa) as number);
     smmu.writeRegister(REGISTER.CR0, 0);
-    const two = configuration.twoLevelStreams;
-    smmu.writeRegister(REGISTER.STRTAB_BASE, ...word(encode(STRTAB_BASE, { ADDR: two ? streamTableL1 : streamTable })));
-    const [format] = word(
-      // Two-level: 2^7 StreamIDs split at bit 6, so one descriptor covers every device.
-      encode(
-        STRTAB_BASE_CFG,
-        two ? { LOG2SIZE: streamTableLog2 + 1, SPLIT: 6, FMT: 1 } : { LOG2SIZE: streamTableLog2 },
-      ),
-    );
-    smmu.writeRegister(REGISTER.STRTAB_BASE_CFG, format);
     smmu.resetQueues();
+    for (const [offset, low, high] of setUpRegisters(configuration)) smmu.writeRegister(offset, low, high);
     smmu.writeRegister(REGISTER.GERRORN, await smmu.readRegister(REGISTER.GERROR));
-    smmu.writeRegister(REGISTER.CR0, word(encode(CR0, { CMDQEN: 1, EVENTQEN: 1 }))[0]);
     await this.command([
       encode(COMMAND_CFGI_STE_RANGE, { Opcode: OPCODE.CFGI_STE_RANGE, Range: CFGI_RANGE_ALL }),
       encode(COMMAND, { Opcode: OPCODE.TLBI_NSNH_ALL }),
@@ -112,7 +106,7 @@ export class QemuDevice implements ConformanceDevice {
 
   async enable(on: boolean): Promise<void> {
     const { smmu } = this.#machine;
-    smmu.writeRegister(REGISTER.CR0, word(encode(CR0, { CMDQEN: 1, EVENTQEN: 1, SMMUEN: on ? 1 : 0 }))[0]);
+    smmu.writeRegister(REGISTER.CR0, controlValue(on));
     await this.#machine.settle();
   }
 

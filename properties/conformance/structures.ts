@@ -149,14 +149,19 @@ export const buildTable = (
   return granule === 16 ? encode(TABLE_DESCRIPTOR_64K, fields) : encode(TABLE_DESCRIPTOR, fields);
 };
 
-/** Lanes of a page or block descriptor. */
+/**
+ * Lanes of a page or block descriptor.
+ *
+ * @param output its output address, if not the one that its target says.
+ */
 export const buildLeaf = (
   configuration: ConformanceConfiguration,
   operation: Extract<Operation, { kind: 'leaf' }>,
+  output?: number,
 ): number[] => {
   const { place, target } = operation;
   const tree = configuration.trees[place.tree] as Tree;
-  const Address = target === 'out-of-range' ? outOfRangeAddress : targetAddress(tree, place.level, target);
+  const Address = output ?? (target === 'out-of-range' ? outOfRangeAddress : targetAddress(tree, place.level, target));
   const fields = {
     Valid: 1,
     Page: place.level === 3 ? 1 : 0,

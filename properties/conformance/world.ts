@@ -4,7 +4,7 @@
  * The map is a function of the reference alone (never of what was allocated before), which is what makes operations
  * independent of each other. It is sized for the RAM of 2 GiB from 0x40000000 of QEMU's `virt` machine.
  */
-import { levelShift, startLevel } from '../../model/architecture/arm/layout/index.ts';
+import { contiguousEntries, levelShift, startLevel } from '../../model/architecture/arm/layout/index.ts';
 import type { ConformanceConfiguration, Tree } from './configuration.ts';
 import type { EntryPlace } from './operation.ts';
 
@@ -92,6 +92,9 @@ export const targetAddress = (tree: Tree, level: number, target: number): number
   return size === 0x4000_0000 ? 0x8000_0000 : 0;
 };
 
+/** Start of the output of a contiguous group, aligned to the largest group (2 MiB): two to choose from. */
+export const groupTarget = (target: number): number => 0x6000_0000 + (target % 2) * 0x20_0000;
+
 /** Byte within a page that every access touches. */
 export const accessOffset = 0x40;
 
@@ -124,6 +127,12 @@ export const watchedAddresses = (configuration: ConformanceConfiguration): numbe
     add((page % 2 ** 39) + accessOffset);
     add(page + accessOffset);
   }
+  for (const tree of configuration.trees)
+    for (const target of [0, 1])
+      configuration.pages.forEach((_, page) => {
+        const bytes = contiguousEntries(tree.granule, 3) * 2 ** tree.granule;
+        add(groupTarget(target) + (treeOffset(configuration, tree, page) % bytes) + accessOffset);
+      });
   for (const tree of configuration.trees)
     for (let level = rootLevel(tree); level <= 3; level++)
       for (let target = 0; target < 8; target++)

@@ -1,0 +1,69 @@
+/** What a device answered and what it was permitted to answer: plain data. */
+import type { EventRecord, QemuEnding } from '../../impl/qemu/index.ts';
+import type { Part } from './device.ts';
+
+/** One outcome that the architecture permits to a read or a write. */
+export type Permitted =
+  | { readonly kind: 'memory'; readonly pa: number }
+  | {
+      readonly kind: 'fault';
+      /** Event number (IHI 0070 §7.3). */
+      readonly event: number;
+      /** Whether the fault is recorded; a fault that is not recorded is a silent abort (CD.R, §5.5). */
+      readonly recorded: boolean;
+      /** FetchAddr, for the events that have it. */
+      readonly fetchAddress: number;
+    }
+  | { readonly kind: 'abort' };
+
+/** How an answer differs from all that is permitted. */
+export type Difference =
+  /** The access went through, where every permitted outcome is a fault or an abort. */
+  | 'allowed'
+  /** It went to another address than any permitted one. */
+  | 'wrong-address'
+  /** It was refused, where every permitted outcome lets it through. */
+  | 'refused'
+  /** It was refused with another event than any permitted one. */
+  | 'wrong-event'
+  /** It was refused without an event, where one must be recorded. */
+  | 'missing-event'
+  /** An event was recorded where none may be. */
+  | 'unexpected-event'
+  /** The right event, with a wrong field. */
+  | 'event-field'
+  /** A command was carried out that must stop the queue. */
+  | 'command-accepted'
+  /** A command stopped the queue that must be carried out. */
+  | 'command-rejected'
+  /** The device died or stopped answering. */
+  | 'device-lost';
+
+/** A difference between a device and the architecture, at one operation of a program. */
+export interface Deviation {
+  /** Index of the operation. */
+  readonly operation: number;
+  readonly part: 'read' | 'write' | 'command' | 'device';
+  readonly difference: Difference;
+  /**
+   * What tells this difference from others of its kind: events and fields, by name. With `difference` and `part` the
+   * key under which minimising must keep a program.
+   */
+  readonly detail: string;
+  /** What the device answered, in words. */
+  readonly answer: string;
+  /** What is permitted, in words. */
+  readonly permitted: readonly string[];
+  /** How the device ended, if it was lost. */
+  readonly ending?: QemuEnding;
+}
+
+/** An answer to a read or a write with the event records that belong to it. */
+export interface PartAnswer {
+  readonly part: Part;
+  readonly events: readonly EventRecord[];
+}
+
+/** Whether two deviations are the same difference, for minimising and for replay. */
+export const sameDifference = (a: Deviation, b: Deviation): boolean =>
+  a.difference === b.difference && a.detail === b.detail;

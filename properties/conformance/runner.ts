@@ -1,0 +1,190 @@
+/** Runs a program on a device and checks every answer against the architecture. */
+import { QemuGone } from '../../impl/qemu/index.ts';
+import { buildCommand, syncCommand } from './commands.ts';
+import { compare } from './compare.ts';
+import type { AccessAnswer, ConformanceDevice } from './device.ts';
+import type { Deviation, PartAnswer, Permitted } from './deviation.ts';
+import { storesOf } from './effects.ts';
+import type { AccessKind, Operation } from './operation.ts';
+import { Oracle } from './oracle.ts';
+import type { ConformanceProgram } from './program.ts';
+import { inputAddress, streamIdOf } from './world.ts';
+
+/** What came of a run. */
+export interface RunResult {
+  /** The first deviation, by operation; undefined if every answer was permitted. */
+  readonly deviation: Deviation | undefined;
+  /** The device is gone and must be started again. */
+  readonly lost: boolean;
+  /** Reads and writes checked. */
+  readonly accesses: number;
+  /** Of these, how many the architecture leaves open. */
+  readonly open: number;
+}
+
+/** An access made, waiting for the answers that come only at the end. */
+interface Made {
+  readonly operation: number;
+  readonly streamId: number;
+  readonly address: { readonly low: number; readonly high: number };
+  readonly answer: AccessAnswer;
+  readonly permitted: Partial<Record<'read' | 'write', readonly Permitted[] | undefined>>;
+}
+
+const partsOf = (kind: AccessKind): readonly ('read' | 'write')[] =>
+  kind === 'swap' ? ['read', 'write'] : kind === 'read' ? ['read'] : ['write'];
+
+/** Options of a run. */
+export interface RunOptions {
+  /** Start from a reset of the whole device, not only from invalidated caches. */
+  readonly thorough: boolean;
+}
+
+/**
+ * Runs a program.
+ *
+ * A deviation does not end the run at once (the answers of some devices are known only at the end), but only the first one
+ * counts: what follows it may be its consequence.
+ */
+export const runProgram = async (
+  program: ConformanceProgram,
+  device: ConformanceDevice,
+  { thorough }: RunOptions,
+): Promise<RunResult> => {
+  const run = new Run(program, device);
+  try {
+    await device.begin(program.configuration, thorough);
+    await run.execute();
+    await device.finish();
+  } catch (error) {
+    if (!(error instanceof QemuGone)) throw error;
+    return { ...run.result(), deviation: run.lost(error), lost: true };
+  }
+  return run.result();
+};
+
+class Run {
+  readonly #program: ConformanceProgram;
+  readonly #device: ConformanceDevice;
+  readonly #oracle: Oracle;
+  readonly #made: Made[] = [];
+  #commandDeviation: Deviation | undefined;
+  #operation = 0;
+
+  constructor(program: ConformanceProgram, device: ConformanceDevice) {
+    this.#program = program;
+    this.#device = device;
+    this.#oracle = new Oracle(program, device.features);
+  }
+
+  async execute(): Promise<void> {
+    for (const [index, operation] of this.#program.operations.entries()) {
+      this.#operation = index;
+      await this.#perform(operation);
+      // The queues of device and model are no longer in step.
+      if (this.#commandDeviation !== undefined) return;
+    }
+  }
+
+  result(): RunResult {
+    let first: Deviation | undefined;
+    let accesses = 0;
+    let open = 0;
+    for (const made of this.#made)
+      for (const { part, answer } of answersOf(made)) {
+        accesses++;
+        const permitted = made.permitted[part];
+        if (permitted === undefined) open++;
+        first ??= compare(made.operation, { part, ...made }, answer, permitted);
+      }
+    return { deviation: first ?? this.#commandDeviation, lost: false, accesses, open };
+  }
+
+  /** The deviation of a device that died or hung during the current operation. */
+  lost({ ending }: QemuGone): Deviation {
+    const how = ending.kind === 'crash' ? `died of ${ending.signal}` : ending.kind === 'hang' ? 'hung' : 'exited';
+    return {
+      operation: this.#operation,
+      part: 'device',
+      difference: 'device-lost',
+      // Line numbers and addresses differ between builds and runs; the words of the message do not.
+      detail: `${ending.kind} ${ending.message.replace(/0x[0-9a-f]+|\d+/g, '#')}`,
+      answer: `the device ${how}: ${ending.message}`,
+      permitted: ['any answer'],
+      ending,
+    };
+  }
+
+  async #perform(operation: Operation): Promise<void> {
+    if (operation.kind === 'access') await this.#access(operation);
+    else if (operation.kind === 'command') await this.#command(operation);
+    else if (operation.kind === 'enable') {
+      await this.#device.enable(operation.on);
+      this.#oracle.enable(operation.on);
+    } else
+      for (const { pa, low, high } of storesOf(this.#program.configuration, operation)) {
+        this.#device.store(pa, low, high);
+        this.#oracle.store(pa, low, high);
+      }
+  }
+
+  async #access(operation: Extract<Operation, { kind: 'access' }>): Promise<void> {
+    const { configuration } = this.#program;
+    const device = configuration.devices[operation.stream] as number;
+    const streamId = streamIdOf(device);
+    const address = inputAddress(configuration, operation);
+    const permitted: Made['permitted'] = {};
+    for (const part of partsOf(operation.access)) permitted[part] = this.#oracle.permitted(streamId, address, part);
+    const likely = (permitted.write ?? []).flatMap((one) => (one.kind === 'memory' ? [one.pa] : []));
+    const answer = await this.#device.access(device, operation.access, address, likely);
+    this.#made.push({ operation: this.#operation, streamId, address, answer, permitted });
+  }
+
+  async #command({ command, sync }: Extract<Operation, { kind: 'command' }>): Promise<void> {
+    const lanes = buildCommand(this.#program.configuration, command);
+    const illegal = this.#oracle.isIllegal(lanes);
+    const { consumed, error } = await this.#device.command(sync ? [lanes, syncCommand()] : [lanes]);
+    const deviate = (difference: 'command-accepted' | 'command-rejected', answer: string, permitted: string): void => {
+      const detail = command.opcode;
+      this.#commandDeviation = {
+        operation: this.#operation,
+        part: 'command',
+        difference,
+        detail,
+        answer,
+        permitted: [permitted],
+      };
+    };
+    if (illegal && error !== 1)
+      deviate('command-accepted', 'the command was carried out', 'CERROR_ILL stops the queue');
+    else if (!illegal && (error !== 0 || !consumed))
+      deviate('command-rejected', `the queue stopped with error ${error}`, 'the command is carried out');
+    else if (!illegal) this.#oracle.command([lanes], sync);
+  }
+}
+
+/** Splits the answer to an access into its parts, each with the events of its direction. */
+const answersOf = ({ answer, permitted }: Made): { part: 'read' | 'write'; answer: PartAnswer }[] => {
+  const parts = (['read', 'write'] as const).filter((part) => part in permitted);
+  const swap = parts.length === 2;
+  // Only translation events carry a direction; of two others the first came with the read.
+  const [first, ...rest] = answer.events;
+  const readFirst =
+    swap && first !== undefined && (first.RnW === 1 || (answer.events.length === 2 && answer.read?.kind !== 'memory'));
+  return parts.map((part) => {
+    const events = !swap
+      ? answer.events
+      : part === 'read'
+        ? readFirst && first !== undefined
+          ? [first]
+          : []
+        : readFirst
+          ? rest
+          : answer.events;
+    const what = answer[part] ?? { kind: 'unobserved' as const };
+    // A swap whose write was refused shows its read only by the read's event.
+    const seen =
+      part === 'read' && swap && what.kind === 'unobserved' && events.length > 0 ? { kind: 'refused' as const } : what;
+    return { part, answer: { part: seen, events } };
+  });
+};

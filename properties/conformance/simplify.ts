@@ -1,0 +1,237 @@
+/**
+ * Simpler versions of an operation or of a configuration, simplest first, for minimising: what remains after no simpler
+ * version shows the same deviation is essential to it.
+ */
+import { match } from 'ts-pattern';
+import type { ConformanceConfiguration, Tree } from './configuration.ts';
+import type { CommandOperation, Operation } from './operation.ts';
+import type { ConformanceProgram } from './program.ts';
+import { rootLevel } from './world.ts';
+
+type ByAddress = Extract<CommandOperation, { opcode: 'TLBI_NH_VA' | 'TLBI_NH_VAA' }>;
+
+const without = <T extends object, K extends keyof T>(value: T, key: K): T => {
+  const { [key]: _, ...rest } = value;
+  return rest as T;
+};
+
+/** Wider commands first: the widest that still leaves the deviation says most about the device. */
+const simplerCommands = (command: CommandOperation): CommandOperation[] => {
+  const byAddress = (by: ByAddress): CommandOperation[] => {
+    const simpler: CommandOperation[] = [
+      { opcode: 'TLBI_NSNH_ALL' },
+      { opcode: 'TLBI_NH_ALL', vmidOf: by.vmidOf },
+      { opcode: 'TLBI_NH_ASID', vmidOf: by.vmidOf, asidOf: by.asidOf },
+    ];
+    if (by.range !== undefined) simpler.push({ ...without(by, 'range'), alignBits: 12 });
+    if (by.range !== undefined && by.range.level !== 0 && by.range.num + by.range.scale > 0)
+      simpler.push({ ...by, range: { ...by.range, level: 0 } }, { ...by, range: { ...by.range, num: 0, scale: 0 } });
+    if (by.leaf) simpler.push({ ...by, leaf: false });
+    if (by.opcode === 'TLBI_NH_VAA') simpler.push({ ...by, opcode: 'TLBI_NH_VA' });
+    if (by.asidOf !== by.vmidOf) simpler.push({ ...by, asidOf: by.vmidOf });
+    return simpler;
+  };
+  return match(command)
+    .returnType<CommandOperation[]>()
+    .with({ opcode: 'CFGI_STE' }, ({ stream, leaf }) => [
+      { opcode: 'CFGI_ALL' },
+      ...(leaf ? [{ opcode: 'CFGI_STE', stream, leaf: false } as const] : []),
+    ])
+    .with({ opcode: 'CFGI_STE_RANGE' }, ({ stream }) => [
+      { opcode: 'CFGI_ALL' },
+      { opcode: 'CFGI_STE', stream, leaf: false },
+    ])
+    .with({ opcode: 'CFGI_CD' }, ({ stream, leaf }) => [
+      { opcode: 'CFGI_ALL' },
+      { opcode: 'CFGI_STE', stream, leaf: false },
+      ...(leaf ? [{ opcode: 'CFGI_CD', stream, leaf: false } as const] : []),
+    ])
+    .with({ opcode: 'CFGI_CD_ALL' }, ({ stream }) => [
+      { opcode: 'CFGI_ALL' },
+      { opcode: 'CFGI_STE', stream, leaf: false },
+      { opcode: 'CFGI_CD', stream, leaf: false },
+    ])
+    .with({ opcode: 'TLBI_NH_ASID' }, ({ vmidOf, asidOf }) => [
+      { opcode: 'TLBI_NSNH_ALL' },
+      { opcode: 'TLBI_NH_ALL', vmidOf },
+      ...(asidOf === vmidOf ? [] : [{ opcode: 'TLBI_NH_ASID', vmidOf, asidOf: vmidOf } as const]),
+    ])
+    .with({ opcode: 'TLBI_NH_ALL' }, { opcode: 'TLBI_S12_VMALL' }, () => [{ opcode: 'TLBI_NSNH_ALL' }])
+    .with({ opcode: 'TLBI_NH_VA' }, { opcode: 'TLBI_NH_VAA' }, byAddress)
+    .with(
+      { opcode: 'CFGI_ALL' },
+      { opcode: 'TLBI_NSNH_ALL' },
+      { opcode: 'TLBI_EL2_ALL' },
+      { opcode: 'RESERVED' },
+      () => [],
+    )
+    .exhaustive();
+};
+
+/** Simpler versions of an operation; none of them is the operation itself. */
+export const simplerOperations = (operation: Operation, device: number): Operation[] =>
+  match(operation)
+    .returnType<Operation[]>()
+    .with({ kind: 'access' }, (access) => [
+      ...(access.beyond === true ? [without(access, 'beyond')] : []),
+      ...(access.tag === undefined ? [] : [without(access, 'tag')]),
+      ...(access.half === 1 ? [{ ...access, half: 0 as const }] : []),
+      ...(access.page > 0 ? [{ ...access, page: 0 }] : []),
+      ...(access.stream > 0 ? [{ ...access, stream: 0 }] : []),
+      ...(access.access === 'swap' && device < 2 ? [{ ...access, access: 'write' as const }] : []),
+    ])
+    .with({ kind: 'command' }, (command) => [
+      ...simplerCommands(command.command).map((simpler) => ({ ...command, command: simpler })),
+      ...(command.sync ? [] : [{ ...command, sync: true }]),
+    ])
+    .with({ kind: 'leaf' }, (leaf) => [
+      ...(leaf.contiguous ? [{ ...leaf, contiguous: false }] : []),
+      ...(leaf.global ? [{ ...leaf, global: false }] : []),
+      ...(leaf.accessFlag ? [] : [{ ...leaf, accessFlag: true }]),
+      ...(leaf.ap === 1 ? [] : [{ ...leaf, ap: 1 }]),
+      ...(leaf.ap === 2
+        ? [
+            { ...leaf, ap: 3 },
+            { ...leaf, ap: 0 },
+          ]
+        : []),
+      ...(leaf.target === 0 ? [] : [{ ...leaf, target: 0 }]),
+      ...(typeof leaf.target === 'number' && leaf.target < 2 ? [] : [{ ...leaf, target: 1 }]),
+      ...simplerPlaces(leaf),
+    ])
+    .with({ kind: 'table' }, (table) => [
+      ...(table.apTable === 0 ? [] : [{ ...table, apTable: 0 }]),
+      ...(table.apTable === 3
+        ? [
+            { ...table, apTable: 1 },
+            { ...table, apTable: 2 },
+          ]
+        : []),
+      ...(table.to === 0 ? [] : [{ ...table, to: 0 as const }]),
+      ...simplerPlaces(table),
+    ])
+    .with({ kind: 'clear' }, (clear) => [
+      ...(clear.garbage ? [{ ...clear, garbage: false }] : []),
+      ...(clear.contiguous ? [{ ...clear, contiguous: false }] : []),
+      ...simplerPlaces(clear),
+    ])
+    .with({ kind: 'ste' }, (ste) => [
+      ...(ste.form === 'translate' ? [] : [{ ...ste, form: 'translate' as const }]),
+      ...(ste.context > 0 ? [{ ...ste, context: 0 }] : []),
+      ...(ste.stream > 0 ? [{ ...ste, stream: 0 }] : []),
+    ])
+    .with({ kind: 'cd' }, (cd) => [
+      ...(cd.form === 'valid' ? [] : [{ ...cd, form: 'valid' as const }]),
+      ...(cd.copy === 0 ? [] : [{ ...cd, copy: 0 }]),
+      ...(cd.context > 0 ? [{ ...cd, context: 0 }] : []),
+    ])
+    .with({ kind: 'stream-table' }, ({ form, kind }) => (form === 'valid' ? [] : [{ kind, form: 'valid' as const }]))
+    .with({ kind: 'enable' }, () => [])
+    .exhaustive();
+
+const simplerPlaces = <T extends Extract<Operation, { kind: 'leaf' | 'table' | 'clear' }>>(operation: T): T[] => {
+  const { place } = operation;
+  return [
+    ...(place.page > 0 ? [{ ...operation, place: { ...place, page: 0 } }] : []),
+    ...(place.copy > 0 ? [{ ...operation, place: { ...place, copy: 0 } }] : []),
+    ...(place.tree > 0 ? [{ ...operation, place: { ...place, tree: 0 } }] : []),
+  ];
+};
+
+/** A tree as a 4 KiB one, and as one level shallower (the root then is where level 1 was). */
+const simplerTrees = (tree: Tree): Tree[] => {
+  const root = rootLevel(tree);
+  const simpler: Tree[] = [];
+  if (tree.granule !== 12) simpler.push({ ...tree, granule: 12, inputBits: root === 0 ? 48 : 39 });
+  if (root === 0) simpler.push({ ...tree, granule: 12, inputBits: 39 });
+  else if (tree.granule === 12 && tree.inputBits < 39) simpler.push({ ...tree, inputBits: 39 });
+  return simpler;
+};
+
+/** Operations on the levels of a tree that it has. */
+const onExistingLevels = (configuration: ConformanceConfiguration, operations: readonly Operation[]): Operation[] =>
+  operations.filter((operation) => {
+    if (operation.kind !== 'leaf' && operation.kind !== 'table' && operation.kind !== 'clear') return true;
+    const tree = configuration.trees[operation.place.tree];
+    return tree === undefined || operation.place.level >= rootLevel(tree);
+  });
+
+/** Programs with a simpler configuration; operations that it has no use for are left out. */
+export const simplerConfigurations = ({ configuration, operations }: ConformanceProgram): ConformanceProgram[] => {
+  const candidates: ConformanceProgram[] = [];
+  const { trees, contexts, pages, devices } = configuration;
+  const replace = <T>(list: readonly T[], at: number, value: T): T[] =>
+    list.map((old, index) => (index === at ? value : old));
+  const push = (change: Partial<ConformanceConfiguration>, kept: readonly Operation[] = operations): void => {
+    candidates.push({ configuration: { ...configuration, ...change }, operations: kept });
+  };
+  if (configuration.twoLevelStreams)
+    push(
+      { twoLevelStreams: false },
+      operations.filter(({ kind }) => kind !== 'stream-table'),
+    );
+  for (const [at, tree] of trees.entries())
+    for (const simpler of simplerTrees(tree)) {
+      const changed = replace(trees, at, simpler);
+      const vaBits = Math.min(...changed.map(({ inputBits }) => inputBits));
+      push({ trees: changed, vaBits }, onExistingLevels({ ...configuration, trees: changed }, operations));
+    }
+  for (const [at, context] of contexts.entries()) {
+    const change = (changed: Partial<typeof context>): void =>
+      push({ contexts: replace(contexts, at, { ...context, ...changed }) });
+    if (context.high !== undefined) push({ contexts: replace(contexts, at, without(context, 'high')) });
+    if (context.topByteIgnore !== 0) change({ topByteIgnore: 0 });
+    if (context.hierarchyDisabled) change({ hierarchyDisabled: false });
+    if (context.accessFlagFaultDisabled) change({ accessFlagFaultDisabled: false });
+    if (context.addressSize !== 5) change({ addressSize: 5 });
+    if (context.vmid !== 0 && !contexts.some(({ vmid, asid }) => vmid === 0 && asid === context.asid))
+      change({ vmid: 0 });
+    if (context.low > 0 && contexts.some(({ low }) => low < context.low)) change({ low: 0 });
+  }
+  for (const [at, device] of devices.entries())
+    for (const other of [0, 1])
+      if (device > other && !devices.includes(other)) push({ devices: replace(devices, at, other) });
+  if (pages.length > 1) push({ pages: pages.slice(0, -1) });
+  if (devices.length > 1) push({ devices: devices.slice(0, -1) });
+  if (contexts.length > 1) push({ contexts: contexts.slice(0, -1) });
+  if (trees.length > 1) push({ trees: trees.slice(0, -1) });
+  return candidates;
+};
+
+/** Whether every reference of a program names something that its configuration has, and every device can do its part. */
+export const isWellFormed = ({ configuration, operations }: ConformanceProgram): boolean => {
+  const { pages, trees, contexts, devices } = configuration;
+  const context = (index: number): boolean => index < contexts.length;
+  const contextsSound = contexts.every(
+    ({ low, high }) => low < trees.length && (high === undefined || high < trees.length),
+  );
+  const granule = Math.max(...trees.map((tree) => tree.granule));
+  const aligned = pages.every((page) => page % 2 ** granule === 0 && page < 2 ** configuration.vaBits);
+  const pairs = new Set(contexts.map(({ vmid, asid }) => `${vmid}:${asid}`));
+  if (!contextsSound || !aligned || pairs.size < contexts.length) return false;
+  return operations.every((operation) =>
+    match(operation)
+      .with({ kind: 'ste' }, (ste) => ste.stream < devices.length && context(ste.context))
+      .with({ kind: 'cd' }, (cd) => context(cd.context))
+      .with({ kind: 'stream-table' }, () => configuration.twoLevelStreams)
+      .with(
+        { kind: 'leaf' },
+        { kind: 'table' },
+        { kind: 'clear' },
+        ({ place }) => place.page < pages.length && place.tree < trees.length,
+      )
+      .with({ kind: 'command' }, ({ command }) => {
+        const streams = 'stream' in command ? command.stream < devices.length : true;
+        const vmid = 'vmidOf' in command ? context(command.vmidOf) : true;
+        const asid = 'asidOf' in command ? context(command.asidOf) : true;
+        return streams && vmid && asid && ('page' in command ? command.page < pages.length : true);
+      })
+      .with({ kind: 'access' }, (access) => {
+        const device = devices[access.stream];
+        if (device === undefined || access.page >= pages.length) return false;
+        return device < 2 ? access.access !== 'read' : access.access !== 'swap';
+      })
+      .with({ kind: 'enable' }, () => true)
+      .exhaustive(),
+  );
+};

@@ -59,7 +59,7 @@ class BreadthFirst {
       [this.#current, this.#next] = [this.#next, this.#current];
       this.#next.length = 0;
       if (frame.depth >= frame.stepsMax) return this.#result('bound', 'steps');
-      for (let at = 0; at < this.#current.length; ) {
+      for (let at = 0; at < this.#current.length;) {
         const words = this.#current.words;
         const length = HEADER + frame.nodes.length + 2 * (words[at + 5] as number);
         const end = this.#expand(at);
@@ -179,7 +179,7 @@ class BreadthFirst {
     for (let at = state; at !== 0; at = this.#parent[at] as number) schedule.push(this.#by[at] as number);
     const failure = this.#frame.system.machine.failure;
     const result = this.#result('violation');
-    return failure === undefined ? result : { ...result, failure, schedule: schedule.reverse() };
+    return failure === undefined ? result : { ...result, failure, schedule: schedule.toReversed() };
   }
 
   #result(verdict: SearchResult['verdict'], bound?: SearchResult['bound']): SearchResult {

@@ -1,6 +1,5 @@
 import type { Store } from '../../engine/store.ts';
 import type { ContractEvent, EventSink } from './events.ts';
-import type { SlotSet } from './slot-set.ts';
 import { TableMonitor, type TableUse } from './tables.ts';
 import { TagMonitor, type TagUse } from './tags.ts';
 import type { Observed } from './translation-state.ts';
@@ -8,26 +7,24 @@ import { TranslationMonitor } from './translation.ts';
 import type { Verdict, Violation } from './violation.ts';
 import type { ContractWorld } from './world.ts';
 
-/**
- * What hardware may do now, as the contract asks for it. A slot is stream index × number of pages + page index.
- *
- * @typeParam Outcome the architecture's own outcomes; equal ones have equal ids, which are small.
- */
-export interface OutcomeSource<Outcome extends { readonly id: number }> {
-  /** The slots whose outcomes may have changed; the contract clears it when it has looked. */
-  readonly changed: Pick<SlotSet, 'count' | 'at' | 'clear'>;
+/** What hardware may do now. A slot is stream index × number of pages + page index. */
+export interface OutcomeSource<Outcome> {
+  /** The slots whose outcomes have changed since this was last asked; one too many does no harm. */
+  takeDirtySlots(): readonly number[];
   /** Everything that an access of the slot's stream to the slot's page may come to. */
   outcomes(slot: number): readonly Outcome[];
-  /** An outcome in the words of the contract. Asked once for each id. */
-  observe(outcome: Outcome): Observed;
+  /** A small number that is the same whenever the outcomes of a slot are the same. */
+  outcomeSet(slot: number): number;
 }
 
 /** What a contract stands on. */
-export interface ContractParts {
+export interface ContractParts<Outcome> {
   readonly store: Store;
   readonly world: ContractWorld;
   /** The architecture's view of tags and table pages. */
   readonly use: TagUse & TableUse;
+  /** An outcome of the architecture in the words of the contract; see `observe`. Pure. */
+  readonly observe: (outcome: Outcome) => Observed;
   /** Called for each broken promise. */
   readonly report: (violation: Violation) => void;
 }
@@ -36,21 +33,22 @@ export interface ContractParts {
  * All monitors of a world: what its software promises, folded from events, and the check that hardware cannot do
  * anything else. `emit` belongs inside the step that makes the event true, `check` after each step.
  */
-export class Contract<Outcome extends { readonly id: number }> implements EventSink {
+export class Contract<Outcome> implements EventSink {
   readonly translation: TranslationMonitor;
   readonly tags: TagMonitor;
   readonly tables: TableMonitor;
+  readonly #parts: ContractParts<Outcome>;
   readonly #pages: number;
-  /** What `observe` said, by the outcome's id. */
-  readonly #observed: Observed[] = [];
-  readonly #report: (violation: Violation) => void;
+  /** The results in each outcome set: a cache. */
+  readonly #observed: (readonly Observed[])[] = [];
 
-  constructor({ store, world, use, report }: ContractParts) {
+  constructor(parts: ContractParts<Outcome>) {
+    const { store, world, use } = parts;
     this.translation = new TranslationMonitor(store, world);
     this.tags = new TagMonitor(store, world, use);
     this.tables = new TableMonitor(use);
+    this.#parts = parts;
     this.#pages = world.pages.length;
-    this.#report = report;
   }
 
   /** Folds an event into every monitor. */
@@ -62,33 +60,27 @@ export class Contract<Outcome extends { readonly id: number }> implements EventS
 
   /**
    * Looks at each slot where hardware may now do something new, or where less is permitted than before. Sound only if
-   * it is called after every step: a slot that neither side touched keeps its verdict.
+   * it is called after every step, with the same architecture: a slot that neither side touched keeps its verdict.
    */
   check(architecture: OutcomeSource<Outcome>): void {
-    const { changed } = architecture;
+    const dirty = architecture.takeDirtySlots();
+    for (let at = 0; at < dirty.length; at++) this.#checkSlot(dirty[at] as number, architecture);
     const { narrowed } = this.translation;
-    if (changed.count !== 0) this.#checkSlots(changed, architecture);
-    if (narrowed.count !== 0) this.#checkSlots(narrowed, architecture);
-  }
-
-  #checkSlots(slots: OutcomeSource<Outcome>['changed'], architecture: OutcomeSource<Outcome>): void {
-    const { count } = slots;
-    for (let position = 0; position < count; position++) this.#checkSlot(slots.at(position), architecture);
-    slots.clear();
+    if (narrowed.count === 0) return;
+    for (let at = 0; at < narrowed.count; at++) this.#checkSlot(narrowed.at(at), architecture);
+    narrowed.clear();
   }
 
   #checkSlot(slot: number, architecture: OutcomeSource<Outcome>): void {
     const page = slot % this.#pages;
     const stream = (slot - page) / this.#pages;
-    const outcomes = architecture.outcomes(slot);
-    for (let index = 0; index < outcomes.length; index++) {
-      const outcome = outcomes[index] as Outcome;
-      const observed = (this.#observed[outcome.id] ??= architecture.observe(outcome));
-      this.#judge(this.translation.allows(stream, page, observed));
-    }
+    const set = architecture.outcomeSet(slot);
+    const results = (this.#observed[set] ??= architecture.outcomes(slot).map(this.#parts.observe));
+    for (let at = 0; at < results.length; at++)
+      this.#judge(this.translation.allows(stream, page, results[at] as Observed));
   }
 
   #judge(verdict: Verdict): void {
-    if (verdict !== undefined) this.#report(verdict);
+    if (verdict !== undefined) this.#parts.report(verdict);
   }
 }

@@ -7,7 +7,7 @@ const WORDS: Vocabulary = { missing: [0x10], conflict: [0x20, 0x21], read: 8, wr
 describe('observe', () => {
   it('reads the permissions that devices have', () => {
     const permissions = (bits: number): unknown =>
-      observe({ kind: 'translation', id: 0, pa: 0x5000, permissions: bits }, WORDS);
+      observe({ kind: 'translation', pa: 0x5000, permissions: bits }, WORDS);
     expect(permissions(0x3f)).toEqual({ kind: 'translated', pa: 0x5000, permissions: READ | WRITE });
     expect(permissions(8 | 1)).toEqual({ kind: 'translated', pa: 0x5000, permissions: READ });
     expect(permissions(16)).toEqual({ kind: 'translated', pa: 0x5000, permissions: WRITE });
@@ -15,11 +15,11 @@ describe('observe', () => {
   });
 
   it('tells a missing translation and a conflict from other faults', () => {
-    const kind = (event: number): string => observe({ kind: 'fault', id: 0, event }, WORDS).kind;
+    const kind = (event: number): string => observe({ kind: 'fault', event }, WORDS).kind;
     expect([0x10, 0x20, 0x21, 0x04, 0x11].map(kind)).toEqual(['fault', 'conflict', 'conflict', 'abort', 'abort']);
   });
 
   it.each(['abort', 'bypass', 'unpredictable'] as const)('keeps %s', (kind) => {
-    expect(observe({ kind, id: 0 }, WORDS)).toEqual({ kind });
+    expect(observe({ kind }, WORDS)).toEqual({ kind });
   });
 });

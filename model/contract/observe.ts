@@ -3,9 +3,9 @@ import type { Observed } from './translation-state.ts';
 
 /** An outcome of an architecture, as far as the contract understands it. Architectures may say more. */
 export type ArchitectureOutcome =
-  | { readonly kind: 'translation'; readonly id: number; readonly pa: number; readonly permissions: number }
-  | { readonly kind: 'fault'; readonly id: number; readonly event: number }
-  | { readonly kind: 'abort' | 'bypass' | 'unpredictable'; readonly id: number };
+  | { readonly kind: 'translation'; readonly pa: number; readonly permissions: number }
+  | { readonly kind: 'fault'; readonly event: number }
+  | { readonly kind: 'abort' | 'bypass' | 'unpredictable' };
 
 /** How an architecture numbers what the contract tells apart. */
 export interface Vocabulary {

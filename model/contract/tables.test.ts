@@ -3,7 +3,8 @@ import { TableMonitor } from './tables.ts';
 
 describe('TableMonitor', () => {
   const held = {
-    tableHeld: (pa: number, size: number) => (pa <= 0x5000 && 0x5000 < pa + size ? 'the walk cache' : undefined),
+    tableHeld: (pa: number, size: number) =>
+      pa <= 0x5000 && 0x5000 < pa + size ? { text: 'the walk cache' } : undefined,
   };
   const monitor = new TableMonitor(held);
 

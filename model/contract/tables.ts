@@ -7,7 +7,7 @@ export interface TableUse {
    * By what a walk may still reach memory in [pa, pa + size), in words ("walk cache: level 2 entry of space 0"), or
    * undefined if none can. Descriptors in memory that a walk can reach count like those held in a cache.
    */
-  tableHeld(pa: number, size: number): string | undefined;
+  tableHeld(pa: number, size: number): { readonly text: string } | undefined;
 }
 
 /**
@@ -28,7 +28,7 @@ export class TableMonitor {
   on(event: ContractEvent): Verdict {
     if (event.type !== 'table.free') return undefined;
     const { pa, size } = event;
-    const use = this.#use.tableHeld(pa, size);
+    const use = this.#use.tableHeld(pa, size)?.text;
     if (use === undefined) return undefined;
     const message = `The page table at ${hex(pa)} is freed while a walk may still reach it: ${use}.`;
     return {

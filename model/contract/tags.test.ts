@@ -10,7 +10,9 @@ const free = (tag: number): ContractEvent => ({ type: 'tag.free', kind: 'asid', 
 
 /** The rule that each event breaks, or "ok". `inUse`: what the architecture says of any ASID. */
 function rulings(events: ContractEvent[], inUse?: string): string[] {
-  const monitor = new TagMonitor(new Store(), WORLD, { asidInUse: () => inUse });
+  const monitor = new TagMonitor(new Store(), WORLD, {
+    asidInUse: () => (inUse === undefined ? undefined : { text: inUse }),
+  });
   return events.map((event) => monitor.on(event)?.rule ?? 'ok');
 }
 
@@ -47,7 +49,7 @@ describe('TagMonitor', () => {
 
   it('asks the architecture for the tag that is freed', () => {
     const monitor = new TagMonitor(new Store(), WORLD, {
-      asidInUse: (asid) => (asid === 5 ? 'a TLB entry' : undefined),
+      asidInUse: (asid) => (asid === 5 ? { text: 'a TLB entry' } : undefined),
     });
     expect(monitor.on(free(6))).toBeUndefined();
     expect(monitor.on(free(5))).toEqual({

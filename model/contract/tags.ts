@@ -9,7 +9,7 @@ export const TAGS_DEFAULT = 64;
 /** What the monitor asks of the architecture. */
 export interface TagUse {
   /** Which configuration or cached entry may use the ASID now, in words ("CD of stream 1"), or undefined if none. */
-  asidInUse(asid: number): string | undefined;
+  asidInUse(asid: number): { readonly text: string } | undefined;
 }
 
 /**
@@ -75,7 +75,7 @@ export class TagMonitor {
   #free(event: TagEvent): Verdict {
     const owner = this.#owner(event);
     if (owner >= 0) return broken(event, 'tag-free-while-owned', `is freed while space ${owner} owns it`, { owner });
-    const use = this.#use.asidInUse(event.tag);
+    const use = this.#use.asidInUse(event.tag)?.text;
     if (use !== undefined)
       return broken(event, 'tag-free-in-use', `is freed while it may still be used: ${use}`, { use });
     return undefined;

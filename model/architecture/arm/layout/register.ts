@@ -113,6 +113,7 @@ export const IDR1 = layout('IDR1', 1, {
   PRIQS: bits(15, 11),
   EVENTQS: bits(20, 16),
   CMDQS: bits(25, 21),
+  ATTR_PERMS_OVR: bits(26),
 });
 
 export const IDR3 = layout('IDR3', 1, {

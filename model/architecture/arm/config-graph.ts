@@ -1,0 +1,124 @@
+import type { HoldTable } from './holds.ts';
+import { CD_WORDS } from './context-descriptor.ts';
+import type { ConfigTarget } from './invalidation.ts';
+import { CD, CD_TABLE_L1 } from './layout/cd.ts';
+import { STE, STREAM_TABLE_L1 } from './layout/ste.ts';
+import type { Layout } from './layout/layout.ts';
+import { STE_WORDS } from './stream-entry.ts';
+import type { Store } from '../../../engine/store.ts';
+
+/** A place in memory where a configuration structure was found, for the streams and substreams that it serves. */
+export interface ConfigPlace extends ConfigTarget {
+  readonly address: number;
+  /** Cell of the store: 0 if no valid pointer leads here now, else the state (`HoldTable`) of the best pointer. */
+  readonly reachable: number;
+  /** Its words, as far as the model looks at them. */
+  readonly words: readonly ConfigWord[];
+}
+
+/** One 64-bit word of a structure. Each is read by itself, so versions of different ages may be combined (§3.21.3). */
+export interface ConfigWord {
+  readonly place: ConfigPlace;
+  readonly pa: number;
+  /** Bits that matter; others do not make another version. */
+  readonly maskLow: number;
+  readonly maskHigh: number;
+  /** Every value ever read, whether held now or not. */
+  readonly versions: ConfigVersion[];
+}
+
+/** A value that a word has had while it could be fetched. */
+export interface ConfigVersion {
+  /** Cell of the store: a state of `HoldTable`. */
+  readonly cell: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Most places at which configuration structures of one world may be found. */
+const PLACES_MAX = 1024;
+
+/**
+ * All configuration structures ever found, with all versions of their words ever read. It only grows; what is held is
+ * in the `HoldTable`.
+ */
+export class ConfigGraph {
+  readonly places: ConfigPlace[] = [];
+  readonly #holds: HoldTable;
+  readonly #reachable: number;
+  readonly #watch: (pa: number, word: ConfigWord) => void;
+  readonly #byKey = new Map<string, ConfigPlace>();
+
+  /** @param watch told of each word address, once for each place. */
+  constructor(store: Store, holds: HoldTable, watch: (pa: number, word: ConfigWord) => void) {
+    this.#holds = holds;
+    this.#watch = watch;
+    this.#reachable = store.reserve(PLACES_MAX, 'configuration reachable by the SMMU');
+  }
+
+  /** The structure at an address, as found for some streams and substreams. */
+  place(target: ConfigTarget, address: number): ConfigPlace {
+    const { kind, streamId, streams, substream, substreams } = target;
+    const key = `${kind}/${streamId}/${substream}/${substreams}/${address}`;
+    let place = this.#byKey.get(key);
+    if (place !== undefined) return place;
+    if (this.places.length === PLACES_MAX) throw new RangeError(`more than ${PLACES_MAX} configuration structures`);
+    const words: ConfigWord[] = [];
+    const reachable = this.#reachable + this.places.length;
+    place = { kind, streamId, streams, substream, substreams, address, reachable, words };
+    for (const [at, [maskLow, maskHigh]] of MASKS[kind].entries()) {
+      const word: ConfigWord = { place, pa: address + 8 * at, maskLow, maskHigh, versions: [] };
+      words.push(word);
+      this.#watch(word.pa, word);
+    }
+    this.#byKey.set(key, place);
+    this.places.push(place);
+    return place;
+  }
+
+  /** The version of a word with a value, interned. */
+  version(word: ConfigWord, low: number, high: number): ConfigVersion {
+    const maskedLow = low & word.maskLow;
+    const maskedHigh = high & word.maskHigh;
+    for (const version of word.versions) if (version.low === maskedLow && version.high === maskedHigh) return version;
+    const version: ConfigVersion = { cell: this.#holds.intern(), low: maskedLow, high: maskedHigh };
+    word.versions.push(version);
+    return version;
+  }
+}
+
+type Masks = readonly (readonly [number, number])[];
+
+/** The fields that the model decodes; a change of any other bit is not seen. */
+const MASKS: Readonly<Record<ConfigTarget['kind'], Masks>> = {
+  L1STD: masksOf(STREAM_TABLE_L1, 1, ['Span', 'L2Ptr']),
+  STE: masksOf(STE, STE_WORDS, [
+    'V',
+    'Config',
+    'S1Fmt',
+    'S1ContextPtr',
+    'S1CDMax',
+    'S1DSS',
+    'S1STALLD',
+    'PRIVCFG',
+    'INSTCFG',
+    'S2VMID',
+  ]),
+  L1CD: masksOf(CD_TABLE_L1, 1, ['V', 'L2Ptr']),
+  CD: masksOf(CD, CD_WORDS, [
+    ...(['T0SZ', 'TG0', 'EPD0', 'ENDI', 'T1SZ', 'TG1', 'EPD1', 'V', 'IPS', 'AFFD', 'WXN'] as const),
+    ...(['TBI0', 'TBI1', 'PAN', 'AA64', 'HD', 'HA', 'S', 'R', 'A', 'ASET', 'ASID'] as const),
+    ...(['HAD0', 'TTB0', 'HAD1', 'TTB1'] as const),
+  ]),
+};
+
+function masksOf<Name extends string>(of: Layout<Name>, words: number, names: readonly NoInfer<Name>[]): Masks {
+  const masks = Array.from({ length: words }, () => [0, 0] as [number, number]);
+  for (const name of names) {
+    const { word, lsb, width } = of.fields[name];
+    const mask = masks[word];
+    if (mask === undefined) continue;
+    for (let bit = lsb; bit < lsb + width; bit++) mask[bit < 32 ? 0 : 1] |= 1 << (bit % 32);
+  }
+  return masks;
+}

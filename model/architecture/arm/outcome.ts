@@ -1,0 +1,153 @@
+/**
+ * What may happen to an access. Outcomes are interned: equal outcomes are one object with one small id, so that sets of
+ * them can be kept in the store and compared as integers.
+ */
+export type Outcome = TranslationOutcome | BypassOutcome | FaultOutcome | AbortOutcome | UnpredictableOutcome;
+
+/** The access goes to `pa`, if its permissions allow it; else F_PERMISSION in the way of `faultMode`. */
+export interface TranslationOutcome {
+  readonly kind: 'translation';
+  readonly id: number;
+  /** Physical address of the slot's 4 KiB page. */
+  readonly pa: number;
+  /** Bits of `PERMISSION`. */
+  readonly permissions: number;
+  /** AttrIndx[2:0], and SH[1:0] in bits [4:3], of the leaf descriptor. */
+  readonly attributes: number;
+  readonly faultMode: FaultMode;
+  /** STE.PRIVCFG in bits [1:0] and INSTCFG in bits [3:2], where they have an effect. */
+  readonly override: number;
+}
+
+/** The access goes to its input address. */
+export interface BypassOutcome {
+  readonly kind: 'bypass';
+  readonly id: number;
+  readonly pa: number;
+}
+
+/** The access is refused for the reason of an event (`EVENT`). */
+export interface FaultOutcome {
+  readonly kind: 'fault';
+  readonly id: number;
+  readonly event: number;
+  readonly faultMode: FaultMode;
+  /** Address of the fetch that was aborted (F_STE_FETCH, F_CD_FETCH, F_WALK_EABT), else 0. */
+  readonly fetchAddress: number;
+}
+
+/** The access is aborted and no event is recorded. */
+export interface AbortOutcome {
+  readonly kind: 'abort';
+  readonly id: number;
+}
+
+/** The architecture (or this model, for what it leaves out) permits anything. */
+export interface UnpredictableOutcome {
+  readonly kind: 'unpredictable';
+  readonly id: number;
+}
+
+/** How a Translation-related fault ends a transaction: CD.A, R and S (IHI 0070 §5.5). Other faults abort and record. */
+export type FaultMode = 0 | 1 | 2 | 3 | 4;
+
+/** Values of `FaultMode`. */
+export const FAULT_MODE = { ABORT_SILENT: 0, ABORT_RECORD: 1, RAZWI_SILENT: 2, RAZWI_RECORD: 3, STALL: 4 } as const;
+
+/** Bits of `TranslationOutcome.permissions`: read, write, execute for privileged and for unprivileged accesses. */
+export const PERMISSION = { PR: 1, PW: 2, PX: 4, UR: 8, UW: 16, UX: 32 } as const;
+
+/** Interns outcomes. Ids are dense from 0 in the order of first use. */
+export class OutcomeTable {
+  readonly #outcomes: Outcome[] = [];
+  readonly #byKey = new Map<string, Outcome>();
+
+  /** The outcome with an id. */
+  at(id: number): Outcome {
+    return this.#outcomes[id] as Outcome;
+  }
+
+  translation(
+    pa: number,
+    permissions: number,
+    attributes: number,
+    faultMode: FaultMode,
+    override: number,
+  ): TranslationOutcome {
+    const key = `t${pa},${permissions},${attributes},${faultMode},${override}`;
+    return this.#intern(key, (id) => ({
+      kind: 'translation',
+      id,
+      pa,
+      permissions,
+      attributes,
+      faultMode,
+      override,
+    })) as TranslationOutcome;
+  }
+
+  bypass(pa: number): BypassOutcome {
+    return this.#intern(`b${pa}`, (id) => ({ kind: 'bypass', id, pa })) as BypassOutcome;
+  }
+
+  fault(event: number, faultMode: FaultMode = FAULT_MODE.ABORT_RECORD, fetchAddress = 0): FaultOutcome {
+    return this.#intern(`f${event},${faultMode},${fetchAddress}`, (id) => ({
+      kind: 'fault',
+      id,
+      event,
+      faultMode,
+      fetchAddress,
+    })) as FaultOutcome;
+  }
+
+  abort(): AbortOutcome {
+    return this.#intern('a', (id) => ({ kind: 'abort', id })) as AbortOutcome;
+  }
+
+  unpredictable(): UnpredictableOutcome {
+    return this.#intern('u', (id) => ({ kind: 'unpredictable', id })) as UnpredictableOutcome;
+  }
+
+  #intern(key: string, make: (id: number) => Outcome): Outcome {
+    let outcome = this.#byKey.get(key);
+    if (outcome === undefined) {
+      outcome = make(this.#outcomes.length);
+      this.#outcomes.push(outcome);
+      this.#byKey.set(key, outcome);
+    }
+    return outcome;
+  }
+}
+
+/** Interns sets of outcomes, by a trie over their ids in ascending order. Set 0 is the empty set. */
+export class OutcomeSets {
+  readonly #table: OutcomeTable;
+  readonly #sets: (readonly Outcome[])[] = [[]];
+  readonly #next = new Map<number, number>();
+
+  constructor(table: OutcomeTable) {
+    this.#table = table;
+  }
+
+  /** The set made of the first `count` of `ids`, which are ascending and distinct. */
+  intern(ids: ArrayLike<number>, count: number): number {
+    let set = 0;
+    for (let at = 0; at < count; at++) {
+      const id = ids[at] as number;
+      const key = set * 0x10_0000 + id;
+      let next = this.#next.get(key);
+      if (next === undefined) {
+        next = this.#sets.length;
+        this.#sets.push([...(this.#sets[set] as readonly Outcome[]), this.#table.at(id)]);
+        this.#next.set(key, next);
+      }
+      set = next;
+    }
+    return set;
+  }
+
+  /** The outcomes of a set. */
+  at(set: number): readonly Outcome[] {
+    return this.#sets[set] as readonly Outcome[];
+  }
+}

@@ -1,0 +1,117 @@
+import type { Store } from '../../../engine/store.ts';
+import { featureRegisters, type SmmuFeatures } from './features.ts';
+import { read } from './layout/layout.ts';
+import { CR0, CR2, GBPA, REGISTER, STRTAB_BASE, STRTAB_BASE_CFG } from './layout/register.ts';
+
+/** What the registers say about where configuration is found and what happens without it. */
+export interface StreamTableRegisters {
+  /** CR0.SMMUEN. */
+  readonly enabled: boolean;
+  /** GBPA.ABORT: with the SMMU disabled, abort instead of bypass. */
+  readonly globalAbort: boolean;
+  /** CR2.RECINVSID: record C_BAD_STREAMID. */
+  readonly recordBadStreamId: boolean;
+  readonly base: number;
+  readonly log2Size: number;
+  readonly twoLevel: boolean;
+  readonly split: number;
+}
+
+/** Registers of which a low and a high lane are kept. */
+const WRITABLE = [
+  REGISTER.CR0,
+  REGISTER.CR1,
+  REGISTER.CR2,
+  REGISTER.GBPA,
+  REGISTER.IRQ_CTRL,
+  REGISTER.GERROR,
+  REGISTER.GERRORN,
+  REGISTER.STRTAB_BASE,
+  REGISTER.STRTAB_BASE_CFG,
+  REGISTER.CMDQ_BASE,
+  REGISTER.CMDQ_PROD,
+  REGISTER.CMDQ_CONS,
+  REGISTER.EVENTQ_BASE,
+  REGISTER.EVENTQ_PROD,
+  REGISTER.EVENTQ_CONS,
+] as const;
+
+/** The registers of the Non-secure programming interface that the model knows (IHI 0070 §6.2). Changes act at once. */
+export class Registers {
+  readonly #store: Store;
+  readonly #cells = new Map<number, number>();
+  readonly #constants = new Map<number, number>();
+  readonly #twoLevelImplemented: boolean;
+
+  constructor(store: Store, features: SmmuFeatures) {
+    this.#store = store;
+    this.#twoLevelImplemented = features.stLevel;
+    const base = store.reserve(2 * WRITABLE.length, 'SMMU registers');
+    for (const [at, offset] of WRITABLE.entries()) this.#cells.set(offset, base + 2 * at);
+    const { idr0, idr1, idr3, idr5 } = featureRegisters(features);
+    this.#constants.set(REGISTER.IDR0, idr0).set(REGISTER.IDR1, idr1).set(REGISTER.IDR3, idr3);
+    this.#constants.set(REGISTER.IDR5, idr5);
+  }
+
+  /** Reads 32 bits. Offset 4 into a 64-bit register reads its high half; what is not modelled reads as 0. */
+  read(offset: number): number {
+    if (offset === REGISTER.CR0ACK) return this.read(REGISTER.CR0);
+    if (offset === REGISTER.IRQ_CTRLACK) return this.read(REGISTER.IRQ_CTRL);
+    const cell = this.#cells.get(offset);
+    if (cell !== undefined) return this.#store.get(cell);
+    const lower = this.#cells.get(offset - 4);
+    if (lower !== undefined && isWide(offset - 4)) return this.#store.get(lower + 1);
+    return this.#constants.get(offset) ?? 0;
+  }
+
+  /** Writes 32 bits, or 64 if `high` is given. Writes to what is not modelled are ignored. */
+  write(offset: number, low: number, high?: number): void {
+    const cell = this.#cells.get(offset);
+    if (cell !== undefined) {
+      // GBPA.UPDATE is cleared as soon as the update is made (§6.3.14).
+      this.#store.set(cell, offset === REGISTER.GBPA ? low & 0x7fff_ffff : low);
+      if (high !== undefined) this.#store.set(cell + 1, high);
+      return;
+    }
+    const lower = this.#cells.get(offset - 4);
+    if (lower !== undefined && isWide(offset - 4)) this.#store.set(lower + 1, low);
+  }
+
+  /** Both lanes of a register. */
+  lanes(offset: number): [number, number] {
+    const cell = this.#cells.get(offset) as number;
+    return [this.#store.get(cell), this.#store.get(cell + 1)];
+  }
+
+  get enabled(): boolean {
+    return (this.read(REGISTER.CR0) & 1) === 1;
+  }
+
+  get commandQueueEnabled(): boolean {
+    return read(CR0.fields.CMDQEN, this.lanes(REGISTER.CR0)) === 1;
+  }
+
+  /** See `StreamTableRegisters`. */
+  streamTable(): StreamTableRegisters {
+    const config = this.lanes(REGISTER.STRTAB_BASE_CFG);
+    const f = STRTAB_BASE_CFG.fields;
+    return {
+      enabled: this.enabled,
+      globalAbort: read(GBPA.fields.ABORT, this.lanes(REGISTER.GBPA)) === 1,
+      recordBadStreamId: read(CR2.fields.RECINVSID, this.lanes(REGISTER.CR2)) === 1,
+      base: read(STRTAB_BASE.fields.ADDR, this.lanes(REGISTER.STRTAB_BASE)),
+      log2Size: read(f.LOG2SIZE, config),
+      twoLevel: this.#twoLevelImplemented && read(f.FMT, config) === 1,
+      split: splitOf(read(f.SPLIT, config)),
+    };
+  }
+}
+
+function isWide(offset: number): boolean {
+  return offset === REGISTER.STRTAB_BASE || offset === REGISTER.CMDQ_BASE || offset === REGISTER.EVENTQ_BASE;
+}
+
+/** Reserved values behave as 6 (§6.3.25). */
+function splitOf(split: number): number {
+  return split === 8 || split === 10 ? split : 6;
+}

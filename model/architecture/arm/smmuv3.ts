@@ -1,0 +1,309 @@
+import type { Store } from '../../../engine/store.ts';
+import { CommandQueue } from './command-queue.ts';
+import { ConfigCache } from './config-cache.ts';
+import { ConfigGraph, type ConfigWord } from './config-graph.ts';
+import { ConfigLookup } from './config-lookup.ts';
+import { resultOf, type Access, type AccessResult } from './event-record.ts';
+import type { SmmuFeatures } from './features.ts';
+import { HeldQueries, type HeldDescription, type OutcomeSource } from './held-queries.ts';
+import { HoldTable } from './holds.ts';
+import { decodeCommand, type Command } from './invalidation.ts';
+import { REGISTER } from './layout/register.ts';
+import { LookupConfigs } from './lookup-config.ts';
+import type { PhysicalMemory } from './memory.ts';
+import { OutcomeSets, OutcomeTable, type Outcome } from './outcome.ts';
+import { pagesOf, SlotOutcomes } from './outcome-sets.ts';
+import { PendingCommands } from './pending.ts';
+import { Registers } from './registers.ts';
+import { TagTable } from './tag.ts';
+import { Tlb } from './tlb.ts';
+import { indexUniverse, type IndexedUniverse, type Slot, type StreamContext, type Universe } from './universe.ts';
+import { WalkGraph } from './walk-graph.ts';
+import type { WalkReader } from './walk-node.ts';
+
+/** Room that the model takes in the store. */
+export interface SmmuCapacity {
+  /** Most different things that may ever be held in one world. */
+  readonly entries?: number;
+  /** Most commands outstanding at a time. */
+  readonly commands?: number;
+}
+
+/** What reads a word of memory. */
+interface Watchers {
+  readonly readers: WalkReader[];
+  readonly words: ConfigWord[];
+}
+
+/**
+ * Everything that an SMMUv3 is permitted to do to the accesses of a universe, given memory, registers and commands: the
+ * saturated model of the Non-secure EL1 world, stage 1 (IHI 0070, VMSAv8-64). It is deterministic. All that it remembers
+ * of the past is in the store; the objects outside are functions of their content.
+ */
+export class SmmuV3 {
+  readonly universe: IndexedUniverse;
+  readonly features: SmmuFeatures;
+  readonly #store: Store;
+  readonly #registers: Registers;
+  readonly #holds: HoldTable;
+  readonly #pending: PendingCommands;
+  readonly #queue: CommandQueue;
+  readonly #outcomes = new OutcomeTable();
+  readonly #sets = new OutcomeSets(this.#outcomes);
+  readonly #configs = new LookupConfigs();
+  readonly #walks: WalkGraph;
+  readonly #tlb: Tlb;
+  readonly #cache: ConfigCache;
+  readonly #lookup: ConfigLookup;
+  readonly #slots: SlotOutcomes;
+  readonly #queries: HeldQueries;
+  readonly #watchers = new Map<number, Watchers>();
+  /** Cell of each context: the set of configurations that it may use. */
+  readonly #contextCells: number;
+  /** Addresses and slots to look at again at the end of the current change. */
+  readonly #touched: Uint8Array;
+  #touchedCount = 0;
+  readonly #dirty = new Set<number>();
+  #matched = 0;
+
+  constructor(
+    store: Store,
+    memory: PhysicalMemory,
+    features: SmmuFeatures,
+    universe: Universe,
+    capacity: SmmuCapacity = {},
+  ) {
+    this.#store = store;
+    this.features = features;
+    this.universe = indexUniverse(universe);
+    this.#registers = new Registers(store, features);
+    this.#holds = new HoldTable(store, capacity.entries ?? 1 << 13);
+    this.#pending = new PendingCommands(store, capacity.commands ?? 1 << 10);
+    this.#queue = new CommandQueue({ store, features, registers: this.#registers, memory, pending: this.#pending });
+    this.#contextCells = store.reserve(this.universe.contexts.length, 'configurations permitted');
+    this.#touched = new Uint8Array(this.universe.addresses.length);
+    const tags = new TagTable(this.universe.addresses.length);
+    const holds = this.#holds;
+    this.#walks = new WalkGraph(this.universe, memory, holds, tags, (pa, reader) =>
+      this.#watch(pa).readers.push(reader),
+    );
+    this.#tlb = new Tlb(this.#walks, holds, this.#pending, (address) => this.#touch(address));
+    const graph = new ConfigGraph(store, holds, (pa, word) => this.#watch(pa).words.push(word));
+    this.#cache = new ConfigCache(store, graph, holds, memory, this.#pending);
+    const parts = { features, universe: this.universe, walks: this.#walks, configs: this.#configs };
+    this.#lookup = new ConfigLookup({ ...parts, graph, cache: this.#cache, tags, outcomes: this.#outcomes });
+    this.#slots = new SlotOutcomes({
+      ...parts,
+      store,
+      holds,
+      outcomes: this.#outcomes,
+      sets: this.#sets,
+      outputPages: pagesOf(features.oas),
+      conflicts: features.bbml < 2,
+      nTHonoured: features.bbml === 1,
+    });
+    this.#queries = new HeldQueries({
+      ...parts,
+      graph,
+      cache: this.#cache,
+      holds,
+      configsOf: (context) => this.#configs.at(this.#configSet(context)),
+    });
+    this.#configurationChanged();
+  }
+
+  /** Tells of a write to the 64-bit word at `pa`. Costs next to nothing if no walk or fetch reads that word. */
+  memoryWritten(pa: number): void {
+    const watchers = this.#watchers.get(pa);
+    if (watchers === undefined || !this.#registers.enabled) return;
+    for (const reader of watchers.readers) this.#tlb.reread(reader);
+    let changed = false;
+    for (const word of watchers.words) if (this.#cache.reread(word)) changed = true;
+    if (changed) this.#configurationChanged();
+    else if (this.#touchedCount > 0) this.#updateTouched();
+  }
+
+  /** Writes a register of the Non-secure programming interface: 64 bits if `high` is given (§6.2). */
+  writeRegister(offset: number, low: number, high?: number): void {
+    const wasEnabled = this.#registers.enabled;
+    const wasProcessing = this.#registers.commandQueueEnabled;
+    this.#registers.write(offset, low, high);
+    switch (offset) {
+      case REGISTER.CR0:
+        if (this.#registers.commandQueueEnabled && !wasProcessing) this.#queue.restart();
+        if (this.#registers.enabled !== wasEnabled) {
+          if (!wasEnabled) this.#tlb.walkAll();
+          this.#configurationChanged();
+        }
+        this.#begin();
+        return;
+      case REGISTER.CMDQ_PROD:
+      case REGISTER.GERRORN:
+        this.#begin();
+        return;
+      case REGISTER.CR2:
+      case REGISTER.GBPA:
+      case REGISTER.STRTAB_BASE:
+      case REGISTER.STRTAB_BASE + 4:
+      case REGISTER.STRTAB_BASE_CFG:
+        this.#configurationChanged();
+    }
+  }
+
+  /** Reads 32 bits of a register (§6.2). */
+  readRegister(offset: number): number {
+    return this.#registers.read(offset);
+  }
+
+  /**
+   * Software has observed that CMDQ_CONS passed the commands before index `prod` (with wrap bit). Worst-case hardware
+   * completes them only now, and completes what lies before the last CMD_SYNC among them.
+   */
+  completeCommands(prod: number): void {
+    const sequence = this.#queue.complete(prod);
+    if (sequence === this.#pending.first) return;
+    this.#pending.completeBefore(sequence);
+    this.#tlb.complete(sequence);
+    if (this.#cache.complete(sequence)) this.#configurationChanged();
+    else this.#updateTouched();
+  }
+
+  /** All outcomes permitted now for an access of a slot, whatever its kind. */
+  outcomes(slot: number): readonly Outcome[] {
+    return this.#sets.at(this.#slots.setOf(slot));
+  }
+
+  /** A number that is the same whenever the outcomes of a slot are the same. */
+  outcomeSet(slot: number): number {
+    return this.#slots.setOf(slot);
+  }
+
+  /** What is permitted now for an access of one kind, each result once. */
+  outcomesFor(slot: number, access: Access): readonly AccessResult[] {
+    const results = this.outcomes(slot).map((outcome) => resultOf(outcome, this.universe.slots[slot] as Slot, access));
+    const seen = new Set<string>();
+    return results.filter((result) => {
+      const key = JSON.stringify(result);
+      if (seen.has(key)) return false;
+      seen.add(key);
+      return true;
+    });
+  }
+
+  /** The slots whose outcomes have changed since this was last asked (not counting what a rollback changed back). */
+  takeDirtySlots(): number[] {
+    const dirty = [...this.#dirty];
+    this.#dirty.clear();
+    return dirty;
+  }
+
+  /** Whether a walk or configuration fetch may still read from some memory. */
+  tableHeld(pa: number, size: number): HeldDescription | undefined {
+    return this.#queries.tableHeld(pa, size);
+  }
+
+  /** Whether an ASID (of any VMID, if none is given) tags something held, or a configuration that may be used. */
+  asidInUse(asid: number, vmid = -1): HeldDescription | undefined {
+    return this.#queries.asidInUse(asid, vmid);
+  }
+
+  /** Everything held in the TLB, in words, for reports. */
+  heldTranslations(): HeldDescription[] {
+    return this.#queries.heldTranslations();
+  }
+
+  /** What gives a slot an outcome now. */
+  explain(slot: number, outcome: Outcome): OutcomeSource[] {
+    return this.#queries.explain(slot, outcome);
+  }
+
+  /** What a command, given as four lanes, would cover now (for reports: an invalidation that matches nothing is telling). */
+  covers(lanes: ArrayLike<number>): HeldDescription[] {
+    return this.#queries.covers(decodeCommand(this.features, lanes));
+  }
+
+  /** Number of held things that the commands begun by the last register write cover. */
+  get coveredByLastCommands(): number {
+    return this.#matched;
+  }
+
+  #begin(): void {
+    this.#matched = 0;
+    this.#queue.begin((command, sequence) => this.#issue(command, sequence));
+  }
+
+  #issue(command: Command, sequence: number): void {
+    if (command.kind === 'tlb') this.#matched += this.#tlb.invalidate(command, sequence);
+    if (command.kind !== 'config') return;
+    const doomed = this.#cache.invalidate(command, sequence);
+    this.#matched += doomed;
+    // Following all pointers again reads, and so revives, what is in memory now.
+    if (doomed > 0) this.#configurationChanged();
+  }
+
+  #watch(pa: number): Watchers {
+    let watchers = this.#watchers.get(pa);
+    if (watchers === undefined) {
+      watchers = { readers: [], words: [] };
+      this.#watchers.set(pa, watchers);
+    }
+    return watchers;
+  }
+
+  #configSet(context: StreamContext): number {
+    return this.#store.get(this.#contextCells + context.index);
+  }
+
+  /** Follows the configuration of all streams again, and finds out what each context may use now. */
+  #configurationChanged(): void {
+    const registers = this.#registers.streamTable();
+    for (const streamId of this.universe.streamIds) this.#lookup.follow(streamId, registers);
+    for (const context of this.universe.contexts) {
+      const before = this.#configSet(context);
+      const after = this.#configs.set(this.#lookup.configsOf(context, registers));
+      if (before === after) continue;
+      this.#store.set(this.#contextCells + context.index, after);
+      this.#moveStarts(before, after);
+      for (const slot of context.slots) this.#update(slot);
+    }
+    this.#updateTouched();
+  }
+
+  #moveStarts(before: number, after: number): void {
+    const old = this.#startsOf(before);
+    const now = this.#startsOf(after);
+    for (const start of now) if (!old.has(start)) this.#tlb.addStart(start);
+    for (const start of old) if (!now.has(start)) this.#tlb.removeStart(start);
+  }
+
+  #startsOf(configSet: number): Set<NonNullable<ReturnType<WalkGraph['start']>>> {
+    const starts = new Set<ReturnType<WalkGraph['start']>>();
+    for (const config of this.#configs.at(configSet)) {
+      if (config.kind !== 'translate') continue;
+      for (const start of config.starts) if (start !== undefined) starts.add(start);
+    }
+    return starts;
+  }
+
+  #touch(address: number): void {
+    if (this.#touched[address] === 1) return;
+    this.#touched[address] = 1;
+    this.#touchedCount++;
+  }
+
+  #updateTouched(): void {
+    if (this.#touchedCount === 0) return;
+    const { addresses } = this.universe;
+    for (let index = 0; index < addresses.length; index++) {
+      if (this.#touched[index] !== 1) continue;
+      this.#touched[index] = 0;
+      for (const slot of addresses[index]?.slots ?? []) this.#update(slot);
+    }
+    this.#touchedCount = 0;
+  }
+
+  #update(slot: number): void {
+    const context = this.universe.contextOf[slot] as StreamContext;
+    if (this.#slots.update(slot, this.#configSet(context))) this.#dirty.add(slot);
+  }
+}

@@ -23,6 +23,15 @@ export interface Handover {
   readonly detail: string;
 }
 
+/** An agent that could not go on when the schedule ended. */
+export interface Waiting {
+  readonly agent: string;
+  readonly name: string;
+  readonly holder: string | undefined;
+  /** What would end the wait. */
+  readonly ender: string | undefined;
+}
+
 /** A schedule in agent indices, ready to run, with what is known about it. */
 export interface Alignment {
   readonly schedule: readonly number[];
@@ -30,6 +39,8 @@ export interface Alignment {
   readonly handovers: ReadonlyMap<number, Handover>;
   /** Steps that the stored schedule does not have: new yield points. */
   readonly added: number;
+  /** Who waits for what after the last step; daemons are left out. */
+  readonly waiting: readonly Waiting[];
   /** Set if the stored schedule no longer fits: which choice (counted from 0), and why, as a sentence. */
   readonly misfit?: { readonly choice: number; readonly why: string };
 }
@@ -46,9 +57,10 @@ export function align(system: System, choices: readonly Choice[]): Alignment {
     break;
   }
   const { schedule, handovers } = walk;
-  const result: Alignment = { schedule, handovers, added: schedule.length - (misfit?.choice ?? choices.length) };
+  const added = Math.max(0, schedule.length - (misfit?.choice ?? choices.length));
+  const result: Alignment = { schedule, handovers, added, waiting: walk.waiting() };
   walk.close();
-  return misfit === undefined ? { ...result, added: Math.max(0, result.added) } : { ...result, misfit };
+  return misfit === undefined ? result : { ...result, misfit };
 }
 
 /** The choices that a schedule of agent indices stands for. The system is as before when it returns. */
@@ -112,6 +124,23 @@ class Walk {
     this.#runner.stepOnce(agent);
     this.#previous = agent;
     return [name, label, ordinal];
+  }
+
+  /** Agents other than daemons that have a step to make and cannot make it. */
+  waiting(): Waiting[] {
+    return this.#system.agents.flatMap(({ name, daemon }, agent) => {
+      const wait = this.#runner.nodes[agent]?.wait;
+      if (daemon || wait === undefined || this.#canRun(agent)) return [];
+      const holder = wait.holder?.() ?? -1;
+      return [
+        {
+          agent: name,
+          name: wait.name,
+          holder: holder < 0 ? undefined : this.#system.agents[holder]?.name,
+          ender: wait.ender,
+        },
+      ];
+    });
   }
 
   #noteHandover(agent: number): void {

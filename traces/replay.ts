@@ -23,11 +23,20 @@ export interface Replayed {
 }
 
 /** Replays a failure of software on the architecture. @throws TraceError if the trace's world cannot be built. */
-export function replaySoftware(trace: SoftwareTrace, family: Family, onStep?: (step: ObservedStep) => void): Replayed {
+export function replaySoftware(
+  trace: SoftwareTrace,
+  family: Family,
+  onStep: (step: ObservedStep, world: World) => void = () => undefined,
+): Replayed {
   const world = buildWorld(trace, family, trace.hazard);
   const system = load(world, trace);
   const alignment = align(system, trace.schedule);
-  const observation = observe(system, alignment.schedule, () => world.snapshot(), onStep);
+  const observation = observe(
+    system,
+    alignment.schedule,
+    () => world.snapshot(),
+    (step) => onStep(step, world),
+  );
   const { failure } = observation;
   return { verdict: verdictOf(trace, alignment, failure), failure, observation, alignment, system, world };
 }

@@ -39,6 +39,8 @@ const deposit = fc.record({ op: fc.constant('deposit'), account: fc.nat(1), amou
 const transfer = fc.record({ op: fc.constant('transfer'), from: fc.nat(1), amount: fc.integer({ min: 1, max: 9 }) });
 const audit = fc.record({ op: fc.constant('audit') });
 
+const startBalances = 20;
+
 /** The family. */
 export const ledger: Family = {
   name: 'ledger',
@@ -118,7 +120,7 @@ class Ledger implements World {
 
   load(program: Program): System {
     const operations = program.agents.flatMap((agent) => agent.operations);
-    this.#expected = 20;
+    this.#expected = startBalances;
     for (const { op, amount } of operations) if (op === 'deposit') this.#expected += Number(amount);
     const accounts = new Set(operations.flatMap(({ account }) => (account === undefined ? [] : [account])));
     if (accounts.size === 2) this.counters.witnesses['both accounts used'] = 1;
@@ -186,7 +188,7 @@ class Ledger implements World {
   }
 
   *#audit(): Task {
-    yield* this.#told.wait();
+    if (this.#expected > startBalances) yield* this.#told.wait();
   }
 
   #account(index: number): { cell: Cell; lock: Mutex } {

@@ -1,0 +1,183 @@
+/** The command line: names, options, help. What the commands do is in `commands/`. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { StrategyName } from '../properties/campaign.ts';
+import type { Family } from '../properties/family.ts';
+import { version } from '../traces/version.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { exploreCommand } from './commands/explore.ts';
+import { fuzzCommand } from './commands/fuzz.ts';
+import { hazardsCommand } from './commands/hazards.ts';
+import { minimiseCommand } from './commands/minimise.ts';
+import { replayCommand } from './commands/replay.ts';
+import type { Context } from './context.ts';
+import type { ExitCode } from './exit.ts';
+import { ProcessTerminal, type Terminal } from './terminal.ts';
+
+const foundFolder = 'traces/found';
+const exitCodes = `
+Exit codes: 0 holds · 1 violation found or reproduced · 2 usage · 3 the check itself is broken or shows too little ·
+130 interrupted before anything was found`;
+
+/** Makes a terminal for a command; tests give one that records. */
+export type MakeTerminal = (json: boolean) => Terminal;
+
+/** The command-line parser. `done` receives the exit code of the command that ran. */
+export function makeProgram(
+  families: readonly Family[],
+  done: (code: ExitCode) => void,
+  makeTerminal: MakeTerminal = (json) => new ProcessTerminal(json),
+): Command {
+  const program = new Command('stalemate')
+    .description(
+      'Finds stale translations, races and deadlocks in IOMMU software, and deviations in IOMMU device models.',
+    )
+    .version(version)
+    .option('--json', 'write one JSON object a line instead of text')
+    .addHelpText('after', exitCodes)
+    .showHelpAfterError('(stalemate --help lists commands and options)');
+  const context = (): Context => ({
+    families,
+    terminal: makeTerminal(program.opts<{ json?: boolean }>().json === true),
+  });
+  addFuzz(program, context, done, families);
+  addExplore(program, context, done, families);
+  addReplay(program, context, done, families);
+  addMinimise(program, context, done, families);
+  addHazards(program, context, done, families);
+  program
+    .command('doctor')
+    .description('say which targets can be used here, and how to get the others')
+    .action(async () => done(await doctorCommand(context())));
+  return program;
+}
+
+type Add = (
+  program: Command,
+  context: () => Context,
+  done: (code: ExitCode) => void,
+  families: readonly Family[],
+) => void;
+
+const strategyOption = (): Option =>
+  new Option('--strategy <name>', 'how schedules are chosen')
+    .choices(['random', 'pct', 'portfolio'])
+    .default('portfolio');
+
+const addFuzz: Add = (program, context, done, families) => {
+  interface Options {
+    target?: string;
+    hazard?: string;
+    seed?: number;
+    seconds?: number;
+    runs?: number;
+    strategy: StrategyName;
+    out: string;
+    minimise: number;
+    keepGoing?: boolean;
+  }
+  program
+    .command('fuzz')
+    .description('run random programs under random schedules; without a family: the main job')
+    .argument('[family...]', [...families.map(({ name }) => name), 'conformance'].join(', '))
+    .option('--target <name>', 'what to run on: architecture, qemu-smmuv3')
+    .option('--hazard <id>', 'build a known mistake into the software')
+    .option('--seed <number>', 'where randomness starts; default: from the clock', integer)
+    .option('--seconds <number>', 'how long, for each family (default: 20)', positive)
+    .option('--runs <number>', 'how many executions, instead of seconds', integer)
+    .addOption(strategyOption())
+    .option('--out <folder>', 'where traces of failures go', foundFolder)
+    .option('--minimise <seconds>', 'time for making a failure small; 0: leave it as it is', positive, 60)
+    .option('--keep-going', 'go on after a failure, and look for different ones')
+    .action(async (names: string[], options: Options) => {
+      const { target, hazard, seconds, runs, strategy, out } = options;
+      const seed = options.seed ?? Date.now() % 1_000_000_000;
+      const keepGoing = options.keepGoing === true;
+      const command = {
+        families: names,
+        target,
+        hazard,
+        seed,
+        seconds,
+        runs,
+        strategy,
+        out,
+        minimiseSeconds: options.minimise,
+        keepGoing,
+      };
+      done(await fuzzCommand(command, context()));
+    });
+};
+
+const addExplore: Add = (program, context, done) => {
+  program
+    .command('explore')
+    .description('run litmus programs under every schedule')
+    .argument('<name>', 'a family, or one litmus')
+    .option(
+      '--hazard <id>',
+      'build a known mistake into the software; default: the correct one, then each mistake of the litmus',
+    )
+    .option('--states <number>', 'states after which a litmus counts as not exhausted', integer, 50_000_000)
+    .option('--out <folder>', 'where traces of failures go', foundFolder)
+    .action(async (name: string, options: { hazard?: string; states: number; out: string }) =>
+      done(
+        await exploreCommand({ name, hazard: options.hazard, statesMax: options.states, out: options.out }, context()),
+      ),
+    );
+};
+
+const addReplay: Add = (program, context, done) => {
+  program
+    .command('replay')
+    .description('run a trace again, and explain it')
+    .argument('<trace>', 'a trace file')
+    .option('--step', 'walk through it step by step')
+    .option('--target <name>', 'another target than the trace names')
+    .option('--hazard <id>', 'another mistake than the trace names; none: every schedule on the correct software')
+    .action(async (file: string, options: { step?: boolean; target?: string; hazard?: string }) =>
+      done(
+        await replayCommand(
+          { file, target: options.target, hazard: options.hazard, step: options.step === true },
+          context(),
+        ),
+      ),
+    );
+};
+
+const addMinimise: Add = (program, context, done) => {
+  program
+    .command('minimise')
+    .description('make a trace as small as it can be')
+    .argument('<trace>', 'a trace file')
+    .option('--seconds <number>', 'how long', positive, 60)
+    .option('--out <folder>', 'where the result goes; default: beside the trace')
+    .action(async (file: string, options: { seconds: number; out?: string }) =>
+      done(await minimiseCommand({ file, seconds: options.seconds, out: options.out }, context())),
+    );
+};
+
+const addHazards: Add = (program, context, done) => {
+  program
+    .command('hazards')
+    .description('look for each known mistake, and show how fast it is found')
+    .option('--family <name>', 'only this family')
+    .option('--hazard <id>', 'only this mistake')
+    .option('--seeds <number>', 'seeds 1 to this', integer, 3)
+    .option('--seconds <number>', 'how long, for each seed', positive, 20)
+    .addOption(strategyOption())
+    .action(
+      async (options: { family?: string; hazard?: string; seeds: number; seconds: number; strategy: StrategyName }) =>
+        done(await hazardsCommand({ ...options, family: options.family, hazard: options.hazard }, context())),
+    );
+};
+
+function integer(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number, 0 or more.');
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
+  throw new InvalidArgumentError('It must be a number, 0 or more.');
+}

@@ -1,0 +1,77 @@
+import type { FuzzSummary } from '../properties/campaign.ts';
+import type { Family } from '../properties/family.ts';
+import { grouped, plural, wrap } from '../traces/report/text.ts';
+
+const width = 120;
+const headWidth = 14;
+
+/** Seconds that a run of the correct implementation must last before a witness that was not reached is an error. */
+export const witnessSecondsMin = 5;
+
+/** "1,234 executions (567/s)" and the rest of the progress line. */
+export function progressText(name: string, summary: FuzzSummary): string {
+  const { seconds, executions, programs, steps, distinctOutcomes } = summary;
+  const reached = Object.values(summary.witnesses);
+  const witnesses = `witnesses ${reached.filter((count) => count > 0).length} of ${reached.length}`;
+  const parts = [
+    `${name} ${seconds.toFixed(0)} s`,
+    `${plural(executions, 'execution')} (${rate(executions, seconds)})`,
+    plural(programs, 'program'),
+    plural(steps, 'step'),
+    plural(distinctOutcomes, 'outcome'),
+    witnesses,
+  ];
+  return parts.join(' · ');
+}
+
+/** Events a second. */
+export function rate(count: number, seconds: number): string {
+  return seconds <= 0 ? '-' : `${grouped(count / seconds)}/s`;
+}
+
+/** Witnesses that the run should have reached and did not. */
+export function unreached(family: Family, summary: FuzzSummary): string[] {
+  return family.witnesses.filter((name) => (summary.witnesses[name] ?? 0) === 0);
+}
+
+/** What a run did, and as plainly what it did not look at. */
+export function summaryLines(family: Family, summary: FuzzSummary, skipped: readonly string[]): string[] {
+  const { steps, stepsMin, stepsMax, seconds, boundsHit, distinctOutcomes, executions } = summary;
+  const range =
+    executions === 0 ? '' : ` (${grouped(stepsMin)} to ${grouped(stepsMax)} in a run, ${rate(steps, seconds)})`;
+  const missing = unreached(family, summary);
+  const operations = Object.entries(summary.operations).toSorted(([a], [b]) => a.localeCompare(b));
+  const unused = operations.filter(([, { run }]) => run === 0).map(([name]) => name);
+  const notLooked = [
+    boundsHit === 0 ? '' : `${plural(boundsHit, 'run')} cut off at the bound on steps`,
+    missing.length === 0 ? '' : `witnesses never reached: ${missing.join(', ')}`,
+    unused.length === 0 ? '' : `operations never run: ${unused.join(', ')}`,
+    ...skipped,
+  ].filter((text) => text !== '');
+  return [
+    ...block('steps', `${grouped(steps)}${range}`),
+    ...block('outcomes', `${grouped(distinctOutcomes)} different final states`),
+    ...block(
+      'witnesses',
+      Object.entries(summary.witnesses)
+        .map(([name, count]) => `${name} ${grouped(count)}`)
+        .join(' · '),
+    ),
+    ...block(
+      'operations',
+      operations.map(([name, { run, rejected }]) => operationText(name, run, rejected)).join(' · '),
+    ),
+    ...block('not checked', notLooked.join('; ')),
+  ];
+}
+
+/** A word at the left and text beside it, wrapped. */
+export function block(head: string, text: string): string[] {
+  if (text === '') return [];
+  const [first = '', ...rest] = wrap(text, width - headWidth - 2, '');
+  return [`  ${head.padEnd(headWidth)}${first}`, ...rest.map((line) => ' '.repeat(headWidth + 2) + line)];
+}
+
+function operationText(name: string, run: number, rejected: number): string {
+  return rejected === 0 ? `${name} ${grouped(run)}` : `${name} ${grouped(run)} (${grouped(rejected)} did not apply)`;
+}

@@ -1,0 +1,145 @@
+import type { Change, ObservedStep } from '../../engine/observe.ts';
+import type { Store } from '../../engine/store.ts';
+import type { Handover } from '../align.ts';
+import type { Replayed } from '../replay.ts';
+import type { Paint } from './paint.ts';
+import { pad, widthOf, wrap } from './text.ts';
+
+/** Steps shown of a long interleaving: from its beginning and from its end. */
+const firstShown = 20;
+const lastShown = 60;
+const stateWidthMin = 26;
+const agentWidthMin = 14;
+/** Earlier steps named in "reads step 3". */
+const sourcesMax = 2;
+
+/** One column of the table: an agent that makes at least one step. */
+interface Column {
+  readonly agent: number;
+  readonly head: string;
+  readonly width: number;
+}
+
+/** The table of steps: one column for each agent, and what changed. */
+export function interleavingLines(replayed: Replayed, width: number, paint: Paint): string[] {
+  const { observation, alignment } = replayed;
+  const { steps } = observation;
+  const cells = steps.map((step, at) => cellText(step, steps.slice(0, at)));
+  const columns = columnsOf(steps, cells, width);
+  const numberWidth = 6;
+  const stateAt = numberWidth + columns.reduce((sum, column) => sum + column.width + 2, 0);
+  const stateWidth = width - stateAt;
+  const head = columns.map((column) => pad(clip(column.head, column.width), column.width + 2)).join('');
+  const lines = [paint.bold(`${' '.repeat(numberWidth)}${head}state`.trimEnd())];
+  const sources = new Sources(replayed.system.machine.store);
+  for (const [at, step] of steps.entries()) {
+    const state = [...stateTexts(step), ...sources.of(step, at)];
+    if (isFolded(at, steps.length)) {
+      if (at === firstShown)
+        lines.push(paint.dim(`       … ${steps.length - firstShown - lastShown} steps; --step shows them …`));
+      continue;
+    }
+    const handover = alignment.handovers.get(at);
+    if (handover !== undefined) lines.push(paint.switched(`       ─── ${handoverText(handover)} ───`));
+    const failed = at === steps.length - 1 && replayed.failure !== undefined && !observation.ended;
+    const cell = wrap(cells[at] ?? '', columns.find(({ agent }) => agent === step.agent)?.width ?? width);
+    const wrapped = [...state, ...(failed ? ['✗'] : [])].flatMap((text) => wrap(text, stateWidth));
+    for (let row = 0; row < Math.max(cell.length, wrapped.length); row++) {
+      const number = row === 0 ? String(at + 1).padStart(4) : '    ';
+      const middle = columns
+        .map((column) => pad(column.agent === step.agent ? (cell[row] ?? '') : '', column.width + 2))
+        .join('');
+      const text = wrapped[row] ?? '';
+      lines.push(`${number}  ${middle}${text === '✗' ? paint.bad(text) : paint.dim(text)}`.trimEnd());
+    }
+  }
+  if (observation.ended && replayed.failure !== undefined)
+    lines.push(paint.bad(alignment.waiting.length > 0 ? '   ✗  nobody can go on' : '   ✗  every agent has ended'));
+  return lines;
+}
+
+function isFolded(at: number, total: number): boolean {
+  return total > firstShown + lastShown + 5 && at >= firstShown && at < total - lastShown;
+}
+
+/** A step in its agent's column; the first step of a further operation names that operation. */
+function cellText(step: ObservedStep, before: readonly ObservedStep[]): string {
+  const result = step.result === undefined || step.label.includes('→') ? '' : ` → ${String(step.result)}`;
+  const previous = before.findLast((earlier) => earlier.agent === step.agent);
+  const isNew = previous !== undefined && previous.operationIndex !== step.operationIndex;
+  return `${isNew ? `[${step.operation}] ` : ''}${step.label}${result}`;
+}
+
+function columnsOf(steps: readonly ObservedStep[], cells: readonly string[], width: number): Column[] {
+  const agents = [...new Set(steps.map(({ agent }) => agent))].sort((a, b) => a - b);
+  const available = width - 6 - stateWidthMin - 2 * agents.length;
+  const wanted = agents.map((agent) => {
+    const own = steps.flatMap((step, at) => (step.agent === agent ? [widthOf(cells[at] ?? '')] : []));
+    return Math.max(agentWidthMin, widthOf(headOf(agent, steps)), ...own);
+  });
+  const widths = shareOut(wanted, Math.max(available, agentWidthMin * agents.length));
+  return agents.map((agent, at) => ({ agent, head: headOf(agent, steps), width: widths[at] ?? agentWidthMin }));
+}
+
+function headOf(agent: number, steps: readonly ObservedStep[]): string {
+  const first = steps.find((step) => step.agent === agent);
+  return first === undefined ? '' : `${first.agentName} · ${first.operation}`;
+}
+
+/** Gives each what it wants; if that is too much, the widest give way first. */
+function shareOut(wanted: readonly number[], available: number): number[] {
+  const widths = [...wanted];
+  const total = (): number => widths.reduce((sum, width) => sum + width, 0);
+  while (total() > available) {
+    const widest = Math.max(...widths);
+    if (widest <= agentWidthMin) break;
+    widths[widths.indexOf(widest)] = widest - 1;
+  }
+  return widths;
+}
+
+function clip(text: string, width: number): string {
+  return widthOf(text) <= width ? text : `${[...text].slice(0, width - 1).join('')}…`;
+}
+
+/** Why another agent goes on, in words. */
+export function handoverText({ from, why, detail }: Handover): string {
+  if (why === 'could-continue') return `switch: ${from} could continue (next: ${detail})`;
+  return why === 'ended' ? `${from} has ended` : `${from} waits for ${detail}`;
+}
+
+/** What a step changed; lock words are left out, because the label says it already. */
+export function stateTexts(step: ObservedStep): string[] {
+  const changes = step.changes.filter((change) => !isLockWord(change)).map(changeText);
+  return [...changes, ...step.notes];
+}
+
+function changeText({ name, before, after }: Change): string {
+  return after.startsWith(name) || after.includes(' ') ? `${after}, was ${before}` : `${name} ${before} → ${after}`;
+}
+
+function isLockWord({ before, after }: Change): boolean {
+  return before.startsWith('held by') || after.startsWith('held by');
+}
+
+/** Which earlier step of another agent wrote what a step reads: that is how the agents influence each other. */
+class Sources {
+  readonly #store: Store;
+  readonly #writers = new Map<number, { at: number; agent: number }>();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  of(step: ObservedStep, at: number): string[] {
+    const shown = step.reads.filter((cell) => this.#store.locate(cell).region.format !== undefined);
+    const from = shown.flatMap((cell) => {
+      const writer = this.#writers.get(cell);
+      return writer === undefined || writer.agent === step.agent ? [] : [writer.at + 1];
+    });
+    for (const cell of step.writes) this.#writers.set(cell, { at, agent: step.agent });
+    const latest = [...new Set(from)].sort((a, b) => a - b).slice(-sourcesMax);
+    if (latest.length === 0) return [];
+    return [`reads ${latest.length === 1 ? 'step' : 'steps'} ${latest.join(', ')}`];
+  }
+}

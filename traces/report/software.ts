@@ -1,0 +1,126 @@
+import type { Failure } from '../../engine/failure.ts';
+import type { Family } from '../../properties/family.ts';
+import type { SoftwareTrace } from '../format.ts';
+import type { Replayed } from '../replay.ts';
+import { interleavingLines } from './interleaving.ts';
+import { paint, type Paint } from './paint.ts';
+import { ends, grouped, pad, plural, reportWidth, widthOf, wrap } from './text.ts';
+import { whyLines } from './why.ts';
+
+/** What a report is written from. */
+export interface ReportInput {
+  readonly trace: SoftwareTrace;
+  readonly family: Family;
+  readonly replayed: Replayed;
+  /** Where the trace is, for the replay commands. */
+  readonly file: string | undefined;
+  /** How long it took to find; only known when it has just been found. */
+  readonly seconds?: number | undefined;
+  readonly colour: boolean;
+}
+
+/**
+ * The report of a failure of software: what went wrong, the program, the interleaving, why, and how to see it again.
+ * The replay must have failed.
+ */
+export function softwareReport(input: ReportInput): string {
+  const { trace, replayed } = input;
+  const { failure } = replayed;
+  if (failure === undefined) throw new RangeError('there is nothing to report: the replay did not fail');
+  const inks = paint(input.colour);
+  return [
+    ...headLines(input, failure, inks),
+    '',
+    ...programLines(trace, replayed, inks),
+    '',
+    ...section('Interleaving', interleavingSummary(trace, replayed), inks),
+    ...interleavingLines(replayed, reportWidth, inks),
+    '',
+    ...whyBlock(input, failure, inks),
+    '',
+    ...replayLines(input),
+    '',
+  ].join('\n');
+}
+
+function headLines({ trace, seconds }: ReportInput, failure: Failure, inks: Paint): string[] {
+  const { executions, seed } = trace.provenance;
+  const title = `✗ ${failure.rule.replaceAll('-', ' ')}`;
+  const where = ` · ${trace.family} · ${failure.monitor}/${failure.rule}`;
+  const time = seconds === undefined ? '' : `${seconds.toFixed(2)} s, `;
+  const found = `found after ${plural(executions, 'execution')} (${time}seed ${seed})`;
+  const [first = '', ...rest] = ends(title + where, found, reportWidth);
+  return [
+    inks.bad(title) + first.slice(title.length),
+    ...rest,
+    ...wrap(failure.message, reportWidth - 2, '').map((line) => `  ${line}`),
+  ];
+}
+
+function programLines(trace: SoftwareTrace, { system, world }: Replayed, inks: Paint): string[] {
+  const { minimal, program, configuration } = trace;
+  const operations = program.agents.flatMap((agent) =>
+    agent.operations.map((operation, index) => ({
+      name: agent.name,
+      label: system.agents.find(({ name }) => name === agent.name)?.operations[index]?.label ?? operation.op,
+      description: world.describeOperation(operation),
+    })),
+  );
+  const from =
+    minimal === undefined || minimal.operationsFrom === operations.length ? '' : ` (from ${minimal.operationsFrom})`;
+  const proved = minimal?.operations === 'proved' ? ' · minimal: every smaller program holds' : ' · not proved minimal';
+  const nameWidth = Math.max(...operations.map(({ name }) => widthOf(name))) + 2;
+  const labelWidth = Math.min(Math.max(...operations.map(({ label }) => widthOf(label))) + 3, 60);
+  const settings = Object.entries(configuration).map(([key, value]) => `${key} ${String(value)}`);
+  return [
+    ...section('Program', `${plural(operations.length, 'operation')}${from}${proved}`, inks),
+    ...operations.map(({ name, label, description }) => {
+      const told = description === label ? '' : description;
+      return `    ${pad(name, nameWidth)}${pad(label, labelWidth)}${inks.dim(told)}`.trimEnd();
+    }),
+    ...wrap(`with ${settings.join(', ')}`, reportWidth - 4).map((line) => `    ${inks.dim(line)}`),
+  ];
+}
+
+function interleavingSummary({ minimal }: SoftwareTrace, { observation, alignment }: Replayed): string {
+  const switches = observation.steps.filter(({ switchedFrom }) => switchedFrom !== undefined).length;
+  const from =
+    minimal === undefined || minimal.stepsFrom === observation.steps.length ? '' : ` (from ${minimal.stepsFrom})`;
+  const proved = minimal?.schedule === 'proved' ? ' · minimal' : ' · not proved minimal';
+  const added = alignment.added === 0 ? '' : ` · ${plural(alignment.added, 'step')} newer than the trace`;
+  return `${plural(observation.steps.length, 'step')}, ${plural(switches, 'switch')}${from}${proved}${added}`;
+}
+
+function whyBlock({ trace, family, replayed }: ReportInput, failure: Failure, inks: Paint): string[] {
+  const hazard = family.hazards.find(({ id }) => id === trace.hazard);
+  const same =
+    hazard === undefined ? [] : [{ head: 'Hazard', text: `${hazard.id}: ${hazard.title} (${hazard.citation}).` }];
+  return [
+    inks.bold('  Why'),
+    ...[...whyLines(replayed, failure), ...same].flatMap(({ head, text }) => headed(head, text)),
+  ];
+}
+
+/** A word at the left, and text beside it. */
+export function headed(head: string, text: string): string[] {
+  const [first = '', ...rest] = wrap(text, reportWidth - 14, '');
+  return [`    ${pad(head, 10)}${first}`, ...rest.map((line) => `${' '.repeat(14)}${line}`)];
+}
+
+function replayLines({ trace, file, replayed }: ReportInput): string[] {
+  const command = `npx stalemate replay ${file ?? 'FILE'}`;
+  const steps = grouped(replayed.observation.steps.length);
+  const correct: [string, string][] =
+    trace.hazard === undefined ? [] : [['--hazard none', 'explores the program without the hazard']];
+  const lines: [string, string][] = [['', ''], ['--step', `walks through the ${steps} steps`], ...correct];
+  return lines.map(([option, note], at) => {
+    const line = `${at === 0 ? '  Replay   ' : '           '}${command} ${option}`.trimEnd();
+    const noted = `${line}   # ${note}`;
+    return note !== '' && widthOf(noted) <= reportWidth ? noted : line;
+  });
+}
+
+function section(title: string, right: string, inks: Paint): string[] {
+  const [first = '', ...rest] = ends(`  ${title}`, right, reportWidth);
+  return [inks.bold(first.slice(0, title.length + 2)) + first.slice(title.length + 2), ...rest];
+}

@@ -1,0 +1,254 @@
+import { runToCompletion } from '../../engine/complete.ts';
+import { HarnessError, type Failure } from '../../engine/failure.ts';
+import { Machine } from '../../engine/machine.ts';
+import type { Observation } from '../../engine/observe.ts';
+import { step, type Task } from '../../engine/step.ts';
+import type { System } from '../../engine/system.ts';
+import { Kernel, Operations, type KernelParts } from '../../impl/kernel/index.ts';
+import { PhysicalMemory } from '../../impl/platform/index.ts';
+import { EVENT } from '../../model/architecture/arm/layout/index.ts';
+import { FULL_FEATURES, type SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import { PERMISSION, type Outcome } from '../../model/architecture/arm/outcome.ts';
+import { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
+import { Contract } from '../../model/contract/contract.ts';
+import type { ContractEvent } from '../../model/contract/events.ts';
+import { observe, type Vocabulary } from '../../model/contract/observe.ts';
+import type { Configuration, Operation, Program, World } from '../family.ts';
+import { asidConfiguration, frameName, kernelConfig, type AsidConfiguration } from './configuration.ts';
+import { explain, type FailureSources } from './explain.ts';
+import { asidOperation, describe, taskOf, type AsidOperation } from './operations.ts';
+import { Witnesses } from './witnesses.ts';
+
+const WORDS: Vocabulary = {
+  missing: [EVENT.F_TRANSLATION],
+  conflict: [EVENT.F_TLB_CONFLICT, EVENT.F_CFG_CONFLICT],
+  read: PERMISSION.UR,
+  write: PERMISSION.UW,
+};
+const FEATURES: SmmuFeatures = { ...FULL_FEATURES, sidSize: 6, ssidSize: 2, bbml: 0 };
+const MEMORY_FRAMES = 32;
+
+/** Kernel software over the architecture, with the contract looking on: the software check of the `asid` family. */
+export class AsidWorld implements World {
+  readonly configuration: AsidConfiguration;
+  readonly machine = new Machine();
+  readonly kernel: Kernel;
+  readonly architecture: SmmuV3;
+  readonly contract: Contract<Outcome>;
+  readonly #operations: Operations;
+  readonly #witnesses: Witnesses;
+  readonly #initial: number;
+  /** Pages given out before any program: structures and queues. */
+  readonly #pagesFixed: number;
+  #failureSources: FailureSources | undefined;
+
+  /** @param parts replaced routines of the kernel: a hazard. */
+  constructor(configuration: Configuration, parts: Partial<KernelParts> = {}) {
+    this.configuration = asidConfiguration(configuration);
+    const config = kernelConfig(this.configuration);
+    const { machine } = this;
+    const { store } = machine;
+    const memory = new PhysicalMemory(store, [{ ...config.memory, frames: MEMORY_FRAMES }]);
+    const pages = [...config.pages, ...config.iovas];
+    const contexts = config.streams.flatMap((stream) => [0, ...config.processes.map((_, process) => process + 1)].map((substream) => ({ stream, substream })));
+    const slots = contexts.flatMap(({ stream, substream }) => pages.map((va) => ({ streamId: stream, substream: substream === 0 ? -1 : substream, va })));
+    this.architecture = new SmmuV3(store, memory, { ...FEATURES, ril: config.rangeInvalidation }, { slots }, { entries: 1 << 12, commands: 128 });
+    memory.onWrite((pa) => this.architecture.memoryWritten(pa));
+    const spaces = config.domains + config.processes.length + 1;
+    this.contract = new Contract({
+      store,
+      world: { streams: contexts, spaces, pages, tags: 16 },
+      use: this.architecture,
+      observe: (outcome) => observe(outcome, WORDS),
+      report: (violation) => this.#report(violation),
+    });
+    this.#witnesses = new Witnesses(machine, this.architecture);
+    const port = this.#witnesses.port();
+    const sink = { emit: (event: ContractEvent) => this.#emit(event) };
+    this.kernel = new Kernel({ machine, memory, port, sink }, config, parts);
+    this.#operations = new Operations(this.kernel);
+    this.#witnesses.kernel = this.kernel;
+    // Page tables of processes are part of the initial state, what is allocated later must go again.
+    this.#pagesFixed = this.kernel.pages.allocated - this.#reachableTables();
+    this.#setUp();
+    this.#initial = store.mark();
+  }
+
+  get counters() {
+    return this.#witnesses.counters;
+  }
+
+  load(program: Program): System {
+    this.machine.store.rollback(this.#initial);
+    this.machine.failure = undefined;
+    this.#failureSources = undefined;
+    this.#clearChanges();
+    return {
+      machine: this.machine,
+      agents: program.agents.map(({ name, operations }) => ({
+        name,
+        context: 'process' as const,
+        daemon: false,
+        operations: operations.map((operation) => {
+          const checked = this.#check(operation);
+          const start = (): Task => this.#witnesses.counted(checked.op, this.#task(checked));
+          return { label: describe(checked), start };
+        }),
+      })),
+      check: () => this.#afterStep(),
+      quiescent: () => this.#quiescent(),
+    };
+  }
+
+  snapshot(): readonly string[] {
+    return this.architecture.heldTranslations().filter(({ kind }) => kind === 'translation').map(({ text, doomed }) => {
+      const shown = text.replace(/→ (0x[0-9a-f]+)/, (_, pa: string) => `→ ${frameName(Number(pa))}`).replace(/, walked.*/, '');
+      return doomed ? `held until SYNC: ${shown}` : `held: ${shown}`;
+    });
+  }
+
+  explain(observation: Observation, failure: Failure) {
+    return explain(observation, failure, this.#failureSources);
+  }
+
+  describeOperation(operation: Operation): string {
+    return describe(asidOperation(operation));
+  }
+
+  /** An operation that this world can run. */
+  #check(operation: Operation): AsidOperation {
+    const checked = asidOperation(operation);
+    const { config } = this.kernel;
+    const process = 'process' in checked ? checked.process : 0;
+    if (process >= config.processes.length)
+      throw new RangeError(`${describe(checked)}: this world has ${config.processes.length} process(es)`);
+    if (checked.op.startsWith('dma') && 'buffer' in checked && config.iovas.length === 0)
+      throw new RangeError(`${describe(checked)}: this world has no DMA API (configuration "lazy")`);
+    return checked;
+  }
+
+  #task(operation: AsidOperation): Task<boolean> {
+    return taskOf(this.#operations, operation, (device, page, process) => this.#dma(device, page, process));
+  }
+
+  /** A device's access: everything that it may come to, as the result of one step. */
+  *#dma(device: number, page: number, process: number): Task<boolean> {
+    const slot = this.#slot(device, process + 1, page);
+    yield* step(`DMA of dev${device}`, () =>
+      this.architecture
+        .outcomes(slot)
+        .map((outcome) => nameOf(outcome))
+        .join(' or '),
+    );
+    return true;
+  }
+
+  #slot(device: number, context: number, page: number): number {
+    const { config } = this.kernel;
+    const contexts = config.processes.length + 1;
+    return (device * contexts + context) * (config.pages.length + config.iovas.length) + page;
+  }
+
+  #afterStep(): void {
+    this.contract.check(this.architecture);
+    this.#witnesses.afterStep();
+  }
+
+  #emit(event: ContractEvent): void {
+    this.contract.emit(event);
+    this.#witnesses.on(event);
+  }
+
+  #report(violation: Failure): void {
+    if (this.machine.failure !== undefined) return;
+    this.machine.fail(violation);
+    this.#failureSources = this.#sourcesOf(violation);
+  }
+
+  /** What in the hardware makes the violation possible: asked while the state is still there. */
+  #sourcesOf({ data = {} }: Failure): FailureSources {
+    const slots = this.architecture.universe.slots;
+    const iova = Number(data['iova'] ?? NaN);
+    const substream = Number(data['substream'] ?? 0);
+    const slot = slots.findIndex(
+      (candidate) =>
+        candidate.streamId === Number(data['stream']) && candidate.va === iova && candidate.substream === (substream === 0 ? -1 : substream),
+    );
+    if (slot < 0) return { sources: [], tags: [] };
+    const pa = data['pa'] === undefined ? undefined : Number(data['pa']);
+    const outcomes = this.architecture.outcomes(slot);
+    const wanted = outcomes.filter((outcome) => pa === undefined || (outcome.kind === 'translation' && outcome.pa === pa));
+    return {
+      sources: wanted.flatMap((outcome) => this.architecture.explain(slot, outcome)).map(({ text }) => text),
+      tags: this.architecture.heldTranslations().map(({ asid }) => asid),
+    };
+  }
+
+  #clearChanges(): void {
+    this.architecture.takeDirtySlots();
+    this.contract.translation.narrowed.clear();
+  }
+
+  /** Brings the world to its initial state, by the kernel's own operations. */
+  #setUp(): void {
+    const { masters, mapped, block, bound } = this.configuration;
+    const run = (operation: AsidOperation): void => {
+      runToCompletion(this.#task(operation));
+      this.#afterStep();
+      const { failure } = this.machine;
+      if (failure !== undefined) throw new HarnessError(`set-up fails at ${describe(operation)}: ${failure.message}`);
+    };
+    for (const stream of this.configuration.bypass ? this.kernel.config.streams : []) {
+      this.contract.emit({ type: 'attach.begin', stream, substream: 0, to: 'bypass', hitless: false });
+      this.contract.emit({ type: 'attach.end', stream, substream: 0 });
+    }
+    run({ op: 'domainAlloc', domain: 0 });
+    run({ op: 'domainAlloc', domain: 1 });
+    for (let page = 0; page < mapped; page++) run({ op: 'map', domain: 0, page, frame: page });
+    if (block) run({ op: 'mapBlock', domain: 0, frame: 0 });
+    run({ op: 'mmap', process: 0, page: 0, frame: 2 });
+    for (let device = 0; device < masters; device++) run({ op: 'attach', domain: 0, device });
+    if (bound) run({ op: 'bind', process: 0, device: 0 });
+    this.#witnesses.start();
+  }
+
+  /** When nothing runs any more: every page in use is a table that some space reaches, every descriptor has its process. */
+  #quiescent(): void {
+    const { kernel } = this;
+    const leaked = kernel.pages.allocated - this.#pagesFixed - this.#reachableTables();
+    if (leaked !== 0)
+      this.machine.fail({
+        monitor: 'safety',
+        rule: 'leak',
+        message: `${leaked} page(s) of page tables are allocated that no space reaches.`,
+        data: { kind: 'page table' },
+      });
+    for (const handle of kernel.sharedCds.live())
+      if (kernel.mms.live().every((mm) => kernel.mms.at(mm).cd.value !== handle))
+        this.machine.fail({ monitor: 'safety', rule: 'leak', message: `The shared context descriptor cd${handle - 1} belongs to no process.`, data: { kind: 'cd' } });
+  }
+
+  #reachableTables(): number {
+    const { kernel } = this;
+    const { pages, iovas } = kernel.config;
+    const blocks = [...new Set([...pages, ...iovas].map((iova) => Math.floor(iova / kernel.pgtable.blockBytes)))];
+    const spaces = [
+      ...kernel.domains.live().map((handle) => kernel.domains.at(handle)),
+      ...kernel.mms.live().map((handle) => kernel.mms.at(handle)),
+    ];
+    let tables = 0;
+    for (const { pgd } of spaces) {
+      const table = pgd.value >>> 0;
+      if (table === 0) continue;
+      tables += 1 + blocks.filter((index) => (kernel.memory.low(table + 8 * index) & 3) === 3).length;
+    }
+    return tables;
+  }
+}
+
+function nameOf(outcome: Outcome): string {
+  if (outcome.kind === 'translation') return frameName(outcome.pa);
+  if (outcome.kind !== 'fault') return outcome.kind;
+  return Object.entries(EVENT).find(([, code]) => code === outcome.event)?.[0] ?? `event ${outcome.event}`;
+}
+

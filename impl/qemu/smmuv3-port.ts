@@ -98,17 +98,21 @@ export class SmmuPort {
     return this.#prod;
   }
 
-  /** Waits for the command queue. */
+  /** Waits for the command queue. CMDQ_CONS.ERR keeps its last value, so it counts only while the queue is stopped. */
   async settle(): Promise<CommandResult> {
     const cons = await this.readRegister(REGISTER.CMDQ_CONS);
-    const index = extract(CMDQ_CONS.fields.RD, cons, 0);
-    return { consumed: index === this.#prod, error: extract(CMDQ_CONS.fields.ERR, cons, 0) };
+    const consumed = extract(CMDQ_CONS.fields.RD, cons, 0) === this.#prod;
+    return { consumed, error: consumed ? 0 : extract(CMDQ_CONS.fields.ERR, cons, 0) };
   }
 
-  /** After an illegal command: drops what is left in the queue and acknowledges the error, so that the queue runs again. */
-  async skipCommands(): Promise<void> {
+  /**
+   * After a command error: replaces the command in error and all behind it by `filler` (as software is told to, IHI 0070
+   * §7.1) and acknowledges the error, so that the queue runs on.
+   */
+  async replaceCommands(filler: Lanes): Promise<void> {
+    const end = this.#prod;
     this.#prod = extract(CMDQ_CONS.fields.RD, await this.readRegister(REGISTER.CMDQ_CONS), 0);
-    this.writeRegister(REGISTER.CMDQ_PROD, this.#prod);
+    while (this.#prod !== end) this.push(filler);
     this.writeRegister(REGISTER.GERRORN, await this.readRegister(REGISTER.GERROR));
   }
 

@@ -97,39 +97,41 @@ const agrees = ({ part, events }: PartAnswer, permitted: Permitted, request: Req
   );
 };
 
-const uniqueNames = (events: readonly number[]): string => [...new Set(events.map(eventName))].sort().join('|');
+const sortedUnique = (names: readonly string[]): string[] => [...new Set(names)].sort();
+
+const kindOf = (permitted: Permitted): string =>
+  permitted.kind === 'memory'
+    ? 'access'
+    : permitted.kind === 'abort' || !permitted.recorded
+      ? 'abort'
+      : eventName(permitted.event);
 
 /** Names the difference between an answer and a set that it is not in. */
 const describe = (
-  answer: PartAnswer,
+  { part, events }: PartAnswer,
   permitted: readonly Permitted[],
   request: Request,
-): { difference: Difference; detail: string } => {
-  const { part, events } = answer;
-  const faults = permitted.flatMap((one) => (one.kind === 'fault' && one.recorded ? [one] : []));
-  const expected = uniqueNames(faults.map(({ event }) => event)) || 'abort';
+): { difference: Difference; found: string } => {
   const through = permitted.some(({ kind }) => kind === 'memory');
-  const found = uniqueNames(events.map(({ Event }) => Event)) || 'none';
-  if (part.kind === 'memory' || part.kind === 'foreign') {
-    if (events.length > 0) return { difference: 'unexpected-event', detail: `${found} with access` };
-    return through
-      ? { difference: 'wrong-address', detail: part.kind === 'foreign' ? 'unknown place' : '' }
-      : { difference: 'allowed', detail: expected };
-  }
+  const found = sortedUnique(events.map(({ Event }) => eventName(Event))).join('+');
   const [record] = events;
-  if (record === undefined)
-    return through && faults.length === 0
-      ? { difference: 'refused', detail: 'none' }
-      : { difference: 'missing-event', detail: expected };
-  const same = faults.find(({ event }) => event === record.Event);
-  if (events.length === 1 && same !== undefined) {
-    const [wrong] = wrongFields(record, request, same.fetchAddress);
-    return { difference: 'event-field', detail: `${found}.${wrong?.field ?? ''}` };
+  if (record === undefined) {
+    // A read without an event whose result is lost with the refused write behind it was, at any rate, not refused.
+    if (part.kind !== 'refused') return { difference: through ? 'wrong-address' : 'allowed', found: 'access' };
+    const recorded = permitted.some((one) => one.kind === 'fault' && one.recorded);
+    return { difference: recorded ? 'missing-event' : 'refused', found: 'silent' };
   }
-  if (through) return { difference: 'refused', detail: found };
-  return faults.length === 0
-    ? { difference: 'unexpected-event', detail: found }
-    : { difference: 'wrong-event', detail: `${found} for ${expected}` };
+  if (part.kind === 'memory' || part.kind === 'foreign')
+    return { difference: 'unexpected-event', found: `access+${found}` };
+  const same = permitted.flatMap((one) => (one.kind === 'fault' && one.event === record.Event ? [one] : []));
+  const [fault] = same;
+  if (events.length === 1 && fault?.recorded === true) {
+    const fields = wrongFields(record, request, fault.fetchAddress).map(({ field }) => field);
+    return { difference: 'event-field', found: `${found}.${fields.join(',')}` };
+  }
+  if (through) return { difference: 'refused', found };
+  const silent = permitted.every((one) => one.kind === 'abort' || (one.kind === 'fault' && !one.recorded));
+  return { difference: silent ? 'unexpected-event' : 'wrong-event', found };
 };
 
 /**
@@ -144,7 +146,7 @@ export const compare = (
   permitted: readonly Permitted[] | undefined,
 ): Deviation | undefined => {
   if (permitted === undefined || permitted.some((one) => agrees(answer, one, request))) return undefined;
-  const { difference, detail } = describe(answer, permitted, request);
+  const { difference, found } = describe(answer, permitted, request);
   const [record] = answer.events;
   const wrong =
     difference === 'event-field' && record !== undefined
@@ -152,12 +154,13 @@ export const compare = (
           one.kind === 'fault' && one.event === record.Event ? wrongFields(record, request, one.fetchAddress) : [],
         )
       : [];
-  const fields = wrong.map(({ field, found, required }) => `${field} is ${found}, must be ${required}`).join(', ');
+  const fields = wrong.map((one) => `${one.field} is ${one.found}, must be ${one.required}`).join(', ');
   return {
     operation,
     part: request.part,
     difference,
-    detail,
+    found,
+    expected: sortedUnique(permitted.map(kindOf)),
     answer: renderAnswer(answer) + (fields === '' ? '' : `; ${fields}`),
     permitted: permitted.map(renderPermitted),
   };

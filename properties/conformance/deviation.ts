@@ -46,10 +46,12 @@ export interface Deviation {
   readonly part: 'read' | 'write' | 'command' | 'device';
   readonly difference: Difference;
   /**
-   * What tells this difference from others of its kind: events and fields, by name. With `difference` and `part` the
-   * key under which minimising must keep a program.
+   * The answer by its kind: `access`, `silent`, names of events, `event.field`, the opcode of a command, or how the device
+   * ended.
    */
-  readonly detail: string;
+  readonly found: string;
+  /** The kinds of what is permitted, sorted: `access`, `abort`, names of events. */
+  readonly expected: readonly string[];
   /** What the device answered, in words. */
   readonly answer: string;
   /** What is permitted, in words. */
@@ -64,6 +66,12 @@ export interface PartAnswer {
   readonly events: readonly EventRecord[];
 }
 
-/** Whether two deviations are the same difference, for minimising and for replay. */
-export const sameDifference = (a: Deviation, b: Deviation): boolean =>
-  a.difference === b.difference && a.detail === b.detail;
+/**
+ * Whether a candidate shows the deviation of an original, for minimising and for replay: the same kind of answer, where no
+ * more is permitted than was. (Less may be: what is permitted besides, because something is not invalidated yet, goes as
+ * the program shrinks.)
+ */
+export const sameDifference = (candidate: Deviation, original: Deviation): boolean =>
+  candidate.part === 'command' || candidate.part === 'device'
+    ? candidate.difference === original.difference && candidate.found === original.found
+    : candidate.found === original.found && candidate.expected.every((kind) => original.expected.includes(kind));

@@ -44,7 +44,7 @@ export interface ConformanceDevice {
   readonly features: SmmuFeatures;
   /**
    * Brings the device to the start of a program: memory cleared and patterns laid, queues empty, stream table set,
-   * every cache invalidated, translation on.
+   * every cache invalidated, translation still off.
    *
    * @param thorough by a reset of the whole device instead of invalidation commands.
    */
@@ -53,6 +53,8 @@ export interface ConformanceDevice {
   store(pa: number, low: number, high: number): void;
   /** Submits commands and waits until the queue is empty or has stopped. */
   command(commands: readonly (readonly number[])[]): Promise<CommandAnswer>;
+  /** Writes a register. */
+  writeRegister(offset: number, low: number, high?: number): void;
   /** Switches translation (CR0.SMMUEN). */
   enable(on: boolean): Promise<void>;
   /**

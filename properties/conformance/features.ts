@@ -32,6 +32,7 @@ export const featureNames = [
   'privileged',
   'ranges',
   'reserved-blocks',
+  'stream-format',
   'structures',
   'tags',
   'two-level-streams',

@@ -47,10 +47,13 @@ interface State {
   uncovered: Operation | undefined;
 }
 
-/** Attaches every stream to a context and maps every page: ordinary operations, so that minimising can drop them. */
+/**
+ * Attaches every stream to a context, maps every page and switches translation on: ordinary operations, so that
+ * minimising can drop them. What is written while translation is off needs no invalidation.
+ */
 function* prologue(generation: Generation): Generator<Operation> {
   const { choices, configuration, features } = generation;
-  if (configuration.twoLevelStreams) yield { kind: 'stream-table', form: 'valid' };
+  if (configuration.twoLevelStreams || features.has('stream-format')) yield { kind: 'stream-table', form: 'valid' };
   for (const context of configuration.contexts.keys()) yield { kind: 'cd', context, form: 'valid', copy: 0 };
   for (const stream of configuration.devices.keys()) {
     const context = stream < configuration.contexts.length ? stream : choices.below(configuration.contexts.length);
@@ -67,7 +70,7 @@ function* prologue(generation: Generation): Generator<Operation> {
       // A second copy of the last table, so that changing an upper entry leads somewhere.
       if (features.has('upper-levels') && bottom === 3) yield chooseLeaf(generation, { tree, page, level: 3, copy: 1 });
     }
-  yield { kind: 'command', command: { opcode: 'CFGI_ALL' }, sync: true };
+  yield { kind: 'enable', on: true };
 }
 
 const attachedBy = (operations: readonly Operation[]): number[] => {
@@ -108,6 +111,7 @@ const extend = (generation: Generation, state: State, operations: Operation[]): 
     [6, () => command(chooseCommand(generation))],
     [state.uncovered === undefined ? 50 : 15, access],
     [features.has('enable-toggle') ? 2 : 0, () => toggle(add, access)],
+    [features.has('stream-format') ? 2 : 0, () => add({ kind: 'stream-format', twoLevel: percent(choices, 50) })],
   ])();
 };
 

@@ -51,7 +51,8 @@ class Minimiser {
 
   /** Removes runs of operations, halving their length down to single ones. */
   async removeOperations(): Promise<boolean> {
-    let any = await this.accept(cut(this.program, this.deviation.operation + 1, Number.MAX_SAFE_INTEGER));
+    const last = this.deviation.operation + 1;
+    let any = last < this.program.operations.length && (await this.accept(cut(this.program, last, Infinity)));
     for (let length = this.program.operations.length >> 1; length >= 1; length >>= 1)
       for (let at = this.program.operations.length - length; at >= 0; at--) {
         if (at + length > this.program.operations.length) continue;

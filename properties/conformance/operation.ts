@@ -101,6 +101,11 @@ export type Operation =
   | { readonly kind: 'clear'; readonly place: EntryPlace; readonly garbage: boolean; readonly contiguous: boolean }
   | { readonly kind: 'command'; readonly command: CommandOperation; readonly sync: boolean }
   | { readonly kind: 'enable'; readonly on: boolean }
+  /**
+   * Points the SMMU at the other format of stream table, with the steps software must take: translation off, registers
+   * written, every cached structure invalidated, translation on (IHI 0070 §6.3.24).
+   */
+  | { readonly kind: 'stream-format'; readonly twoLevel: boolean }
   | {
       readonly kind: 'access';
       readonly stream: number;

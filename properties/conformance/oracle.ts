@@ -22,7 +22,7 @@ export class Oracle {
   readonly #slots = new Map<string, number>();
   #prod = 0;
 
-  /** Names the accesses of a program to a fresh architecture, in the state after `ConformanceDevice.begin`. */
+  /** Names the accesses of a program to a fresh architecture, which is in the state after `ConformanceDevice.begin`. */
   constructor(program: ConformanceProgram, features: SmmuFeatures) {
     this.#features = features;
     const slots: { streamId: number; substream: number; va: number }[] = [];
@@ -38,7 +38,6 @@ export class Oracle {
     this.#smmu = new SmmuV3(new Store(), this.#memory, features, { slots });
     for (const [offset, low, high] of setUpRegisters(program.configuration))
       this.#smmu.writeRegister(offset, low, high);
-    this.enable(true);
   }
 
   /** A 64-bit word of memory is written. */
@@ -64,6 +63,11 @@ export class Oracle {
     this.#smmu.completeCommands(this.#prod);
   }
 
+  /** A register is written. */
+  writeRegister(offset: number, low: number, high?: number): void {
+    this.#smmu.writeRegister(offset, low, high);
+  }
+
   /** Translation is switched. */
   enable(on: boolean): void {
     this.#smmu.writeRegister(REGISTER.CR0, controlValue(on));
@@ -80,7 +84,8 @@ export class Oracle {
       instruction: false,
     })) {
       const one = permittedBy(outcome);
-      if (one === undefined) return undefined;
+      // Where there is no memory an access leaves no trace: nothing can be required of it.
+      if (one === undefined || (one.kind === 'memory' && !this.#memory.present(one.pa))) return undefined;
       permitted.push(one);
     }
     return permitted;

@@ -6,8 +6,10 @@ import {
   COMMAND,
   COMMAND_CFGI_STE_RANGE,
   encode,
+  extract,
   OPCODE,
   REGISTER,
+  STRTAB_BASE_CFG,
 } from '../../model/architecture/arm/layout/index.ts';
 import { featuresFromRegisters } from '../../model/architecture/arm/features.ts';
 import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
@@ -72,7 +74,7 @@ export class QemuDevice implements ConformanceDevice {
       await this.#machine.reset();
       this.#twoLevelSeen = false;
     }
-    if (twoLevelStreams) this.#twoLevelSeen = true;
+
     for (const pa of this.#dirty) ram.writeWord(pa, 0, 0);
     this.#dirty = [];
     this.#pending.clear();
@@ -80,14 +82,13 @@ export class QemuDevice implements ConformanceDevice {
     for (const pa of this.#patterns.addresses) ram.write32(pa, this.#patterns.at(pa) as number);
     smmu.writeRegister(REGISTER.CR0, 0);
     smmu.resetQueues();
-    for (const [offset, low, high] of setUpRegisters(configuration)) smmu.writeRegister(offset, low, high);
+    for (const [offset, low, high] of setUpRegisters(configuration)) this.writeRegister(offset, low, high);
     smmu.writeRegister(REGISTER.GERRORN, await smmu.readRegister(REGISTER.GERROR));
     await this.command([
       encode(COMMAND_CFGI_STE_RANGE, { Opcode: OPCODE.CFGI_STE_RANGE, Range: CFGI_RANGE_ALL }),
       encode(COMMAND, { Opcode: OPCODE.TLBI_NSNH_ALL }),
       syncCommand(),
     ]);
-    await this.enable(true);
   }
 
   store(pa: number, low: number, high: number): void {
@@ -100,8 +101,14 @@ export class QemuDevice implements ConformanceDevice {
     for (const command of commands) smmu.push(command);
     smmu.ring();
     const answer = await smmu.settle();
-    if (answer.error !== 0) await smmu.skipCommands();
+    if (!answer.consumed) await smmu.replaceCommands(syncCommand());
     return answer;
+  }
+
+  writeRegister(offset: number, low: number, high?: number): void {
+    if (offset === REGISTER.STRTAB_BASE_CFG && extract(STRTAB_BASE_CFG.fields.FMT, low, 0) === 1)
+      this.#twoLevelSeen = true;
+    this.#machine.smmu.writeRegister(offset, low, high);
   }
 
   async enable(on: boolean): Promise<void> {

@@ -8,6 +8,7 @@ import { storesOf } from './effects.ts';
 import type { AccessKind, Operation } from './operation.ts';
 import { Oracle } from './oracle.ts';
 import type { ConformanceProgram } from './program.ts';
+import { streamTableRegisters } from './set-up.ts';
 import { inputAddress, streamIdOf } from './world.ts';
 
 /** What came of a run. */
@@ -108,7 +109,8 @@ class Run {
       part: 'device',
       difference: 'device-lost',
       // Line numbers and addresses differ between builds and runs; the words of the message do not.
-      detail: `${ending.kind} ${ending.message.replace(/0x[0-9a-f]+|\d+/g, '#')}`,
+      found: `${ending.kind} ${ending.message.replace(/0x[0-9a-f]+|\d+/g, '#')}`,
+      expected: [],
       answer: `the device ${how}: ${ending.message}`,
       permitted: ['any answer'],
       ending,
@@ -121,11 +123,24 @@ class Run {
     else if (operation.kind === 'enable') {
       await this.#device.enable(operation.on);
       this.#oracle.enable(operation.on);
-    } else
+    } else if (operation.kind === 'stream-format') await this.#streamFormat(operation.twoLevel);
+    else
       for (const { pa, low, high } of storesOf(this.#program.configuration, operation)) {
         this.#device.store(pa, low, high);
         this.#oracle.store(pa, low, high);
       }
+  }
+
+  async #streamFormat(twoLevel: boolean): Promise<void> {
+    await this.#device.enable(false);
+    this.#oracle.enable(false);
+    for (const [offset, low, high] of streamTableRegisters(twoLevel)) {
+      this.#device.writeRegister(offset, low, high);
+      this.#oracle.writeRegister(offset, low, high);
+    }
+    await this.#command({ kind: 'command', command: { opcode: 'CFGI_ALL' }, sync: true });
+    await this.#device.enable(true);
+    this.#oracle.enable(true);
   }
 
   async #access(operation: Extract<Operation, { kind: 'access' }>): Promise<void> {
@@ -145,12 +160,12 @@ class Run {
     const illegal = this.#oracle.isIllegal(lanes);
     const { consumed, error } = await this.#device.command(sync ? [lanes, syncCommand()] : [lanes]);
     const deviate = (difference: 'command-accepted' | 'command-rejected', answer: string, permitted: string): void => {
-      const detail = command.opcode;
       this.#commandDeviation = {
         operation: this.#operation,
         part: 'command',
         difference,
-        detail,
+        found: command.opcode,
+        expected: [permitted],
         answer,
         permitted: [permitted],
       };

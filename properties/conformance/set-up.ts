@@ -17,27 +17,34 @@ const lane = (lanes: readonly number[], index: 0 | 1): number => lanes[index] as
 export const controlValue = (on: boolean): number =>
   lane(encode(CR0, { CMDQEN: 1, EVENTQEN: 1, SMMUEN: on ? 1 : 0 }), 0);
 
-/**
- * Registers to write while everything is disabled: offset, low lane, high lane of a 64-bit register. Ends with the queues
- * on. CR2 resets to an UNKNOWN value (IHI 0070 §6.3.12), so it is written: transactions with a bad StreamID are recorded.
- */
-export const setUpRegisters = (
-  configuration: ConformanceConfiguration,
-): readonly (readonly [offset: number, low: number, high?: number])[] => {
-  const two = configuration.twoLevelStreams;
+/** A register to write: offset, low lane, high lane of a 64-bit register. */
+export type RegisterWrite = readonly [offset: number, low: number, high?: number];
+
+/** Stream table registers for either format; both tables are always in memory. */
+export const streamTableRegisters = (two: boolean): RegisterWrite[] => {
   const table = encode(STRTAB_BASE, { ADDR: two ? streamTableL1 : streamTable });
   // Two levels: 2^7 StreamIDs split at bit 6, so one descriptor covers every device.
   const format = encode(
     STRTAB_BASE_CFG,
     two ? { LOG2SIZE: streamTableLog2 + 1, SPLIT: 6, FMT: 1 } : { LOG2SIZE: streamTableLog2 },
   );
+  return [
+    [REGISTER.STRTAB_BASE, lane(table, 0), lane(table, 1)],
+    [REGISTER.STRTAB_BASE_CFG, lane(format, 0)],
+  ];
+};
+
+/**
+ * Registers to write while everything is disabled. Ends with the queues
+ * on. CR2 resets to an UNKNOWN value (IHI 0070 §6.3.12), so it is written: transactions with a bad StreamID are recorded.
+ */
+export const setUpRegisters = (configuration: ConformanceConfiguration): readonly RegisterWrite[] => {
   const queue = ({ base, log2Entries }: { base: number; log2Entries: number }): number[] =>
     encode(QUEUE_BASE, { ADDR: base, LOG2SIZE: log2Entries });
   return [
     [REGISTER.CR0, 0],
     [REGISTER.CR2, lane(encode(CR2, { RECINVSID: 1 }), 0)],
-    [REGISTER.STRTAB_BASE, lane(table, 0), lane(table, 1)],
-    [REGISTER.STRTAB_BASE_CFG, lane(format, 0)],
+    ...streamTableRegisters(configuration.twoLevelStreams),
     [REGISTER.CMDQ_BASE, lane(queue(commandQueue), 0), lane(queue(commandQueue), 1)],
     [REGISTER.CMDQ_PROD, 0],
     [REGISTER.CMDQ_CONS, 0],

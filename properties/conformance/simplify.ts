@@ -126,7 +126,7 @@ export const simplerOperations = (operation: Operation, device: number): Operati
       ...(cd.context > 0 ? [{ ...cd, context: 0 }] : []),
     ])
     .with({ kind: 'stream-table' }, ({ form, kind }) => (form === 'valid' ? [] : [{ kind, form: 'valid' as const }]))
-    .with({ kind: 'enable' }, () => [])
+    .with({ kind: 'enable' }, { kind: 'stream-format' }, () => [])
     .exhaustive();
 
 const simplerPlaces = <T extends Extract<Operation, { kind: 'leaf' | 'table' | 'clear' }>>(operation: T): T[] => {
@@ -168,7 +168,7 @@ export const simplerConfigurations = ({ configuration, operations }: Conformance
   if (configuration.twoLevelStreams)
     push(
       { twoLevelStreams: false },
-      operations.filter(({ kind }) => kind !== 'stream-table'),
+      operations.filter(({ kind }) => kind !== 'stream-table' && kind !== 'stream-format'),
     );
   for (const [at, tree] of trees.entries())
     for (const simpler of simplerTrees(tree)) {
@@ -213,7 +213,7 @@ export const isWellFormed = ({ configuration, operations }: ConformanceProgram):
     match(operation)
       .with({ kind: 'ste' }, (ste) => ste.stream < devices.length && context(ste.context))
       .with({ kind: 'cd' }, (cd) => context(cd.context))
-      .with({ kind: 'stream-table' }, () => configuration.twoLevelStreams)
+      .with({ kind: 'stream-table' }, () => true)
       .with(
         { kind: 'leaf' },
         { kind: 'table' },
@@ -231,7 +231,7 @@ export const isWellFormed = ({ configuration, operations }: ConformanceProgram):
         if (device === undefined || access.page >= pages.length) return false;
         return device < 2 ? access.access !== 'read' : access.access !== 'swap';
       })
-      .with({ kind: 'enable' }, () => true)
+      .with({ kind: 'enable' }, { kind: 'stream-format' }, () => true)
       .exhaustive(),
   );
 };

@@ -142,12 +142,13 @@ export class ArmLpaeIoPgtable {
     return true;
   }
 
-  /** Links the table of a split block; `map.begin` for the whole block, after the end of its unmap. */
-  protected arm_lpae_install_split(space: Space, split: SplitTable): Step<undefined> {
+  /** Links the table of a split block; `map.begin` for the whole block, after the end of its unmap. `begin` runs first. */
+  protected arm_lpae_install_split(space: Space, split: SplitTable, begin?: () => void): Step<undefined> {
     const { iova, pages, block } = split;
     const size = this.blockBytes;
     const permissions = permissionsOf(block);
     return step(`L2(${hex(iova)}) := table ${hex(pages)}`, () => {
+      begin?.();
       const id = space.id.value;
       this.kernel.emit({ type: 'unmap.end', space: id, iova, size, lazy: false });
       this.kernel.emit({ type: 'map.begin', space: id, iova, size, pa: addressOf(block), permissions });

@@ -50,13 +50,14 @@ export class ArmSmmuTlb {
   *arm_smmu_tlb_inv_range_domain(space: Space, range: TlbRange): Task {
     const tags = yield* this.invalidationSet(space);
     if (tags === 0 || range.size === 0) return;
-    const commands: Command[] = [];
-    for (const asid of tagsOf(tags)) {
-      const part = this.arm_smmu_tlb_inv_range(asid, range);
-      if (part.length === COMMANDS_MAX) return yield* this.softLockup(range);
-      commands.push(...part);
-    }
-    yield* this.arm_smmu_cmdq_batch_submit(commands);
+    const commands = this.rangeCommands(tags, range);
+    if (commands.length < COMMANDS_MAX) yield* this.arm_smmu_cmdq_batch_submit(commands);
+    else yield* this.softLockup(range);
+  }
+
+  /** The commands that cover a range under every tag of a set. */
+  rangeCommands(tags: number, range: TlbRange): Command[] {
+    return tagsOf(tags).flatMap((asid) => this.arm_smmu_tlb_inv_range(asid, range));
   }
 
   /** `arm_smmu_tlb_inv_context()`: invalidates everything under every tag of a space and waits. */
@@ -115,8 +116,9 @@ export class ArmSmmuTlb {
     return range.leaf ? 4 - Math.floor((Math.log2(range.granule) - 3) / (tg - 3)) : 0;
   }
 
-  /** The next command of a range of `pages` pages: five bits of what remains. */
+  /** The next command of a range of `pages` pages: five bits of what remains. No pages make no progress. */
   protected rangeCommand(pages: number): RangeCommand {
+    if (pages === 0) return { scale: 0, num: 0, pages: 0 };
     const scale = Math.log2(pages & -pages);
     const chunks = (pages >>> scale) & NUM_MAX;
     return { scale, num: chunks - 1, pages: chunks * 2 ** scale };

@@ -1,0 +1,7 @@
+import type { KernelParts } from '../../../impl/kernel/index.ts';
+import type { Hazard } from '../../family.ts';
+
+/** A hazard of this family: which part of the kernel is replaced, by a subclass that overrides one routine. */
+export interface AsidHazard extends Hazard {
+  readonly parts: Partial<KernelParts>;
+}

@@ -1,0 +1,49 @@
+import * as asidFree from './asid-free-before-flush.ts';
+import * as bbm from './bbm-block-split.ts';
+import * as fq from './fq-iova-reuse.ts';
+import type { AsidHazard } from './hazard.ts';
+import * as pgtable from './pgtable-free-before-sync.ts';
+import { shareAsidCdFirst } from './share-asid-cd-first.ts';
+import { shareAsidDomainFree } from './share-asid-domain-free.ts';
+import { shareAsidRefcountUaf } from './share-asid-refcount-uaf.ts';
+import { shareAsidToctouInsert } from './share-asid-toctou-insert.ts';
+import { shareAsidTwoMasters } from './share-asid-two-masters.ts';
+import { shareAsidUnmapWindow } from './share-asid-unmap-window.ts';
+import { smmuAttachPublishLate } from './smmu-attach-publish-late.ts';
+import * as range from './smmu-range-tlbi-encoding.ts';
+import * as torn from './smmu-ste-torn.ts';
+
+export type { AsidHazard } from './hazard.ts';
+
+/** The hazards of the family, by subject. */
+export const ASID_HAZARDS: readonly AsidHazard[] = [
+  shareAsidUnmapWindow,
+  shareAsidCdFirst,
+  shareAsidTwoMasters,
+  shareAsidRefcountUaf,
+  shareAsidToctouInsert,
+  shareAsidDomainFree,
+  asidFree.asidFreeBeforeFlush,
+  asidFree.asidFlushBeforeDetach,
+  asidFree.asidFreeBeforeSync,
+  asidFree.sharedAsidFreeBeforeFlush,
+  pgtable.pgtableFreeBeforeFlush,
+  pgtable.pgtableFreeBeforeSync,
+  pgtable.pgtableFreeLeafOnly,
+  bbm.bbmBlockSplit,
+  bbm.bbmSplitNoFlush,
+  bbm.bbmBlockOverTable,
+  torn.smmuSteTorn,
+  torn.smmuSteNoSync,
+  torn.smmuCdNoBreak,
+  torn.smmuSteUsedBits,
+  smmuAttachPublishLate,
+  range.smmuRangeTlbiEncoding,
+  range.smmuRangeTlbiSize,
+  range.smmuRangeTlbiNonLeafTtl,
+  range.smmuRangeTlbiBlockTtl,
+  fq.fqIovaReuse,
+  fq.fqFinishStamp,
+  fq.fqCounterCompare,
+  fq.fqFinishEarly,
+];

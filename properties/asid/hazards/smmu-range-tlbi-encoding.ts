@@ -1,0 +1,81 @@
+import { ArmSmmuTlb, type RangeCommand, type TlbRange } from '../../../impl/kernel/index.ts';
+import type { AsidHazard } from './hazard.ts';
+
+/** Takes the end of a range for inclusive when it is not. */
+class InclusiveEndTlb extends ArmSmmuTlb {
+  protected override rangePages(range: TlbRange): number {
+    return super.rangePages({ ...range, size: range.size - 1 });
+  }
+}
+
+/** Subtracts one from NUM twice. */
+class NumTlb extends ArmSmmuTlb {
+  protected override rangeCommand(pages: number): RangeCommand {
+    const command = super.rangeCommand(pages);
+    return { ...command, num: Math.max(0, command.num - 1) };
+  }
+}
+
+/** Gives a level hint although tables were changed too. */
+class NonLeafTtlTlb extends ArmSmmuTlb {
+  protected override ttl(range: TlbRange): number {
+    return super.ttl({ ...range, leaf: true });
+  }
+}
+
+/** Gives the level of the smallest page whatever was unmapped. */
+class PageTtlTlb extends ArmSmmuTlb {
+  protected override ttl(range: TlbRange): number {
+    return range.leaf ? 3 : 0;
+  }
+}
+
+const STALE = [
+  { monitor: 'translation', rule: 'stale-translation' },
+  { monitor: 'tables', rule: 'table-free-in-use' },
+  { monitor: 'translation', rule: 'tlb-conflict' },
+  { monitor: 'translation', rule: 'unpredictable' },
+] as const;
+const FUNCTION = '__arm_smmu_tlb_inv_range(), Linux 5.7 to 6.x';
+
+/** Size one short. */
+export const smmuRangeTlbiSize: AsidHazard = {
+  id: 'smmu-range-tlbi-size',
+  title: 'the size of a range is one byte short',
+  citation: `${FUNCTION}; "iommu/arm-smmu-v3: Fix size calculation in arm_smmu_mm_invalidate_range()", 2022`,
+  story:
+    'The last address of a range is taken for the first one behind it. One page becomes none, and the loop over power-of-two chunks never ends; of several pages the last is not invalidated by the first command.',
+  expected: [{ monitor: 'safety', rule: 'soft-lockup' }, ...STALE],
+  parts: { tlb: InclusiveEndTlb },
+};
+
+/** NUM one short. */
+export const smmuRangeTlbiEncoding: AsidHazard = {
+  id: 'smmu-range-tlbi-encoding',
+  title: 'NUM of a range invalidation is one too small',
+  citation: `${FUNCTION}; IHI 0070 §4.4.1.1: (NUM+1) * 2^SCALE granules`,
+  story: 'NUM is encoded minus one twice, so the last chunk of a range of several pages stays cached.',
+  expected: STALE,
+  parts: { tlb: NumTlb },
+};
+
+/** A level hint that does not hold. */
+export const smmuRangeTlbiNonLeafTtl: AsidHazard = {
+  id: 'smmu-range-tlbi-nonleaf-ttl',
+  title: 'a non-leaf invalidation has a level hint',
+  citation: `${FUNCTION}: "For non-leaf … ignore that and leave TTL=0"; "iommu/arm-smmu-v3: Fix soft lockup …" and TTL discussion, 2023; IHI 0070 §4.4.1.1`,
+  story:
+    'A table was unlinked, but the command says that only level 3 is concerned: entries of other levels, among them the walk cache’s pointer to the table, may stay.',
+  expected: STALE,
+  parts: { tlb: NonLeafTtlTlb },
+};
+
+/** The wrong level. */
+export const smmuRangeTlbiBlockTtl: AsidHazard = {
+  id: 'smmu-range-tlbi-block-ttl',
+  title: 'a block is invalidated with the level hint of a page',
+  citation: `${FUNCTION}: TTL from the granule of the gather; IHI 0070 §4.4.1.1`,
+  story: 'A block at level 2 is unmapped, but the command says level 3: the block’s entry may stay.',
+  expected: STALE,
+  parts: { tlb: PageTtlTlb },
+};

@@ -1,5 +1,5 @@
 import type { Store } from '../../../engine/store.ts';
-import type { ConfigGraph, ConfigPlace, ConfigVersion, ConfigWord } from './config-graph.ts';
+import type { ConfigGraph, ConfigPlace, ConfigVersion, ConfigWord, MixContent } from './config-graph.ts';
 import { both, type HoldTable } from './holds.ts';
 import { coversConfig, type Command, type ConfigInvalidation, type ConfigTarget } from './invalidation.ts';
 import type { PhysicalMemory } from './memory.ts';
@@ -7,11 +7,13 @@ import type { PendingCommands } from './pending.ts';
 
 /** One mix of versions of the words of a structure that hardware may be using. */
 export interface ConfigMix {
-  /** Low and high lane of each word. */
-  readonly lanes: readonly number[];
+  readonly content: MixContent;
   /** State (`HoldTable`) of the mix: it goes as soon as one of its words does. */
   readonly state: number;
 }
+
+/** Most versions of one word, so that a mix of them has a small key. */
+const VERSIONS_MAX = 1 << 10;
 
 /** A valid pointer to a structure. */
 export interface ConfigPointer {
@@ -52,23 +54,19 @@ export class ConfigCache {
   }
 
   /**
-   * The places of one kind for one stream (or span), with the pointers that lead to them now: places without a pointer
-   * are no longer fetched, the others are read.
+   * Sets which of some places pointers lead to now: places without a pointer are no longer fetched, the others are read.
    *
-   * @param covers which places the pointers are all of.
+   * @param places all places that the pointers could lead to, filled up with new ones.
    */
-  reach(pointers: readonly ConfigPointer[], covers: (place: ConfigPlace) => boolean): void {
-    const states = new Map<ConfigPlace, number>();
+  reach(places: readonly ConfigPlace[], pointers: readonly ConfigPointer[]): void {
+    for (const place of places) place.nextState = 0;
     for (const { target, address, state, from } of pointers) {
       const place = this.#graph.place(target, address);
-      const inherited = this.#inherit(state, from, place);
-      states.set(place, later(states.get(place) ?? 0, inherited));
+      place.nextState = later(place.nextState, this.#inherit(state, from, place));
     }
-    for (const place of this.#graph.places) {
-      if (!covers(place)) continue;
-      const state = states.get(place) ?? 0;
-      this.#store.set(place.reachable, state);
-      if (state !== 0) this.#read(place, state);
+    for (const place of places) {
+      this.#store.set(place.reachable, place.nextState);
+      if (place.nextState !== 0) this.#read(place, place.nextState);
     }
   }
 
@@ -81,43 +79,70 @@ export class ConfigCache {
 
   /** Every mix of versions of a place's words that is held. */
   mixes(place: ConfigPlace): ConfigMix[] {
-    let mixes: ConfigMix[] = [{ lanes: [], state: 1 }];
-    for (const word of place.words) {
-      const longer: ConfigMix[] = [];
-      for (const version of word.versions) {
-        const held = this.#holds.state(version.cell);
-        if (held === 0) continue;
-        for (const { lanes, state } of mixes)
-          longer.push({ lanes: [...lanes, version.low, version.high], state: both(state, held) });
-      }
-      mixes = longer;
-    }
+    const mixes: ConfigMix[] = [];
+    this.#extend(place, 0, 0, 1, mixes);
     return mixes;
   }
 
+  /** Adds the mixes that begin with the versions chosen so far. */
+  #extend(place: ConfigPlace, at: number, key: number, state: number, mixes: ConfigMix[]): void {
+    const word = place.words[at];
+    if (word === undefined) {
+      mixes.push({ content: this.#content(place, key), state });
+      return;
+    }
+    const { versions } = word;
+    for (let index = 0; index < versions.length; index++) {
+      const held = this.#holds.state((versions[index] as ConfigVersion).cell);
+      if (held !== 0) this.#extend(place, at + 1, key * VERSIONS_MAX + index, both(state, held), mixes);
+    }
+  }
+
+  #content(place: ConfigPlace, key: number): MixContent {
+    let content = place.mixes.get(key);
+    if (content === undefined) {
+      const lanes: number[] = [];
+      for (let at = place.words.length - 1, rest = key; at >= 0; at--, rest = Math.floor(rest / VERSIONS_MAX)) {
+        const version = place.words[at]?.versions[rest % VERSIONS_MAX] as ConfigVersion;
+        lanes.unshift(version.low, version.high);
+      }
+      content = { lanes, entry: undefined, configs: new Map() };
+      place.mixes.set(key, content);
+    }
+    return content;
+  }
+
   /**
-   * An invalidation has been issued: what it covers is doomed. The caller then follows all pointers again, which revives
-   * what a fetch that begins now would read.
+   * An invalidation has been issued: what it covers is doomed. The caller then follows the pointers of the streams of
+   * these places again, which revives what a fetch that begins now would read.
    *
+   * @param touched told of each place of which something is doomed.
    * @returns how many versions it covers.
    */
-  invalidate(command: ConfigInvalidation, sequence: number): number {
+  invalidate(command: ConfigInvalidation, sequence: number, touched: (place: ConfigPlace) => void): number {
     let doomed = 0;
     for (const place of this.#graph.places) {
       if (!coversConfig(command, place)) continue;
+      const before = doomed;
       for (const word of place.words)
         for (const { cell } of word.versions) if (this.#holds.doom(cell, sequence)) doomed++;
+      if (doomed > before) touched(place);
     }
     return doomed;
   }
 
-  /** All invalidations before `sequence` have completed: what is still doomed by them goes. True if anything went. */
-  complete(sequence: number): boolean {
-    let gone = false;
-    for (const place of this.#graph.places)
+  /**
+   * All invalidations before `sequence` have completed: what is still doomed by them goes.
+   *
+   * @param touched told of each place of which something has gone.
+   */
+  complete(sequence: number, touched: (place: ConfigPlace) => void): void {
+    for (const place of this.#graph.places) {
+      let gone = false;
       for (const word of place.words)
         for (const { cell } of word.versions) if (this.#holds.complete(cell, sequence)) gone = true;
-    return gone;
+      if (gone) touched(place);
+    }
   }
 
   #read(place: ConfigPlace, state: number): void {

@@ -4,7 +4,8 @@ import type { ConfigTarget } from './invalidation.ts';
 import { CD, CD_TABLE_L1 } from './layout/cd.ts';
 import { STE, STREAM_TABLE_L1 } from './layout/ste.ts';
 import type { Layout } from './layout/layout.ts';
-import { STE_WORDS } from './stream-entry.ts';
+import type { LookupConfig } from './lookup-config.ts';
+import { STE_WORDS, type StageOneEntry, type StreamEntry } from './stream-entry.ts';
 import type { Store } from '../../../engine/store.ts';
 
 /** A place in memory where a configuration structure was found, for the streams and substreams that it serves. */
@@ -14,6 +15,27 @@ export interface ConfigPlace extends ConfigTarget {
   readonly reachable: number;
   /** Its words, as far as the model looks at them. */
   readonly words: readonly ConfigWord[];
+  /** Mixes of versions met so far, by the positions of their versions (`mixKey`). */
+  readonly mixes: Map<number, MixContent>;
+  /** Scratch of `ConfigCache.reach`. */
+  nextState: number;
+}
+
+/** One combination of versions of the words of a place, with what it has been decoded to. */
+export interface MixContent {
+  /** Low and high lane of each word. */
+  readonly lanes: readonly number[];
+  /** For an STE. */
+  entry: StreamEntry | undefined;
+  /** For a CD: what it means through each version of an STE. */
+  readonly configs: Map<StageOneEntry, LookupConfig>;
+}
+
+/** The places that belong to one stream. */
+export interface StreamPlaces {
+  readonly entries: ConfigPlace[];
+  readonly l1Descriptors: ConfigPlace[];
+  readonly descriptors: ConfigPlace[];
 }
 
 /** One 64-bit word of a structure. Each is read by itself, so versions of different ages may be combined (§3.21.3). */
@@ -44,10 +66,13 @@ const PLACES_MAX = 1024;
  */
 export class ConfigGraph {
   readonly places: ConfigPlace[] = [];
+  /** L1STDs, which streams share. */
+  readonly l1Tables: ConfigPlace[] = [];
+  readonly #streams = new Map<number, StreamPlaces>();
   readonly #holds: HoldTable;
   readonly #reachable: number;
   readonly #watch: (pa: number, word: ConfigWord) => void;
-  readonly #byKey = new Map<string, ConfigPlace>();
+  readonly #byAddress = new Map<number, ConfigPlace[]>();
 
   /** @param watch told of each word address, once for each place. */
   constructor(store: Store, holds: HoldTable, watch: (pa: number, word: ConfigWord) => void) {
@@ -59,21 +84,57 @@ export class ConfigGraph {
   /** The structure at an address, as found for some streams and substreams. */
   place(target: ConfigTarget, address: number): ConfigPlace {
     const { kind, streamId, streams, substream, substreams } = target;
-    const key = `${kind}/${streamId}/${substream}/${substreams}/${address}`;
-    let place = this.#byKey.get(key);
-    if (place !== undefined) return place;
+    let atAddress = this.#byAddress.get(address);
+    if (atAddress === undefined) {
+      atAddress = [];
+      this.#byAddress.set(address, atAddress);
+    }
+    for (const known of atAddress)
+      if (
+        known.kind === kind &&
+        known.streamId === streamId &&
+        known.streams === streams &&
+        known.substream === substream &&
+        known.substreams === substreams
+      )
+        return known;
     if (this.places.length === PLACES_MAX) throw new RangeError(`more than ${PLACES_MAX} configuration structures`);
     const words: ConfigWord[] = [];
     const reachable = this.#reachable + this.places.length;
-    place = { kind, streamId, streams, substream, substreams, address, reachable, words };
+    const mixes = new Map<number, MixContent>();
+    const place: ConfigPlace = {
+      kind,
+      streamId,
+      streams,
+      substream,
+      substreams,
+      address,
+      reachable,
+      words,
+      mixes,
+      nextState: 0,
+    };
     for (const [at, [maskLow, maskHigh]] of MASKS[kind].entries()) {
       const word: ConfigWord = { place, pa: address + 8 * at, maskLow, maskHigh, versions: [] };
       words.push(word);
       this.#watch(word.pa, word);
     }
-    this.#byKey.set(key, place);
+    atAddress.push(place);
     this.places.push(place);
+    const { entries, l1Descriptors, descriptors } = this.stream(streamId);
+    const list = { L1STD: this.l1Tables, STE: entries, L1CD: l1Descriptors, CD: descriptors }[kind];
+    list.push(place);
     return place;
+  }
+
+  /** The places of a stream. */
+  stream(streamId: number): StreamPlaces {
+    let places = this.#streams.get(streamId);
+    if (places === undefined) {
+      places = { entries: [], l1Descriptors: [], descriptors: [] };
+      this.#streams.set(streamId, places);
+    }
+    return places;
   }
 
   /** The version of a word with a value, interned. */

@@ -1,5 +1,5 @@
 import type { ConfigCache, ConfigPointer } from './config-cache.ts';
-import type { ConfigGraph, ConfigPlace } from './config-graph.ts';
+import type { ConfigGraph, ConfigPlace, MixContent } from './config-graph.ts';
 import { decodeContextDescriptor } from './context-descriptor.ts';
 import type { SmmuFeatures } from './features.ts';
 import type { ConfigTarget } from './invalidation.ts';
@@ -10,14 +10,14 @@ import type { LookupConfig, LookupConfigs } from './lookup-config.ts';
 import type { OutcomeTable } from './outcome.ts';
 import type { StreamTableRegisters } from './registers.ts';
 import {
-  alignDown,
   decodeStreamEntry,
   l1CdAddress,
   linearCdAddress,
   selectSubstream,
-  steFromL1,
   type StageOneEntry,
+  type StreamEntry,
 } from './stream-entry.ts';
+import { StreamTable } from './stream-table.ts';
 import type { TagTable } from './tag.ts';
 import type { IndexedUniverse, StreamContext } from './universe.ts';
 import type { WalkGraph } from './walk-graph.ts';
@@ -40,11 +40,13 @@ export interface LookupParts {
  */
 export class ConfigLookup {
   readonly #parts: LookupParts;
+  readonly #streamTable: StreamTable;
   /** CD indexes that the contexts of each stream may use. */
   readonly #indexes = new Map<number, readonly number[]>();
 
   constructor(parts: LookupParts) {
     this.#parts = parts;
+    this.#streamTable = new StreamTable(parts.graph, parts.cache);
     const { contexts, streamIds } = parts.universe;
     for (const streamId of streamIds) {
       const used = contexts.filter((context) => context.streamId === streamId);
@@ -54,99 +56,120 @@ export class ConfigLookup {
 
   /** Follows all pointers for one stream and reads what they lead to. */
   follow(streamId: number, registers: StreamTableRegisters): void {
-    const { cache, graph, features } = this.#parts;
-    const ofStream = (kind: ConfigTarget['kind']) => (place: ConfigPlace) =>
-      place.kind === kind && place.streamId === streamId;
-    cache.reach(this.#stePointers(streamId, registers), ofStream('STE'));
+    const { cache, graph } = this.#parts;
+    const { entries, l1Descriptors, descriptors } = graph.stream(streamId);
+    cache.reach(entries, this.#streamTable.follow(streamId, registers));
     const l1Pointers: ConfigPointer[] = [];
-    const cdPointers: ConfigPointer[] = [];
-    for (const place of graph.places) {
-      if (!ofStream('STE')(place)) continue;
-      for (const { lanes, state } of cache.mixes(place)) {
-        const entry = decodeStreamEntry(features, lanes);
-        // Only an STE that is fetched or cached while the SMMU is enabled is followed.
-        if (entry.kind !== 'stage1' || !registers.enabled) continue;
-        for (const index of this.#indexes.get(streamId) ?? []) {
-          if (index >= 2 ** entry.cdMax) continue;
-          const pointers = entry.split < 0 ? cdPointers : l1Pointers;
-          pointers.push(cdPointer(entry, streamId, index, state, place));
+    const pointers: ConfigPointer[] = [];
+    // Only an STE that is fetched or cached while the SMMU is enabled is followed.
+    if (registers.enabled)
+      for (const place of entries)
+        for (const { content, state } of cache.mixes(place)) {
+          const entry = this.#decode(content);
+          if (entry.kind !== 'stage1') continue;
+          for (const index of this.#indexes.get(streamId) ?? [])
+            if (index < 2 ** entry.cdMax)
+              (entry.split < 0 ? pointers : l1Pointers).push(cdPointer(entry, index, state, place));
         }
-      }
-    }
-    cache.reach(l1Pointers, ofStream('L1CD'));
-    if (registers.enabled) cdPointers.push(...this.#cdPointersOfL1(streamId));
-    cache.reach(cdPointers, ofStream('CD'));
+    cache.reach(l1Descriptors, l1Pointers);
+    if (registers.enabled) for (const place of l1Descriptors) this.#throughL1(place, pointers);
+    cache.reach(descriptors, pointers);
   }
 
   /** The configurations that a context may use now. */
   configsOf(context: StreamContext, registers: StreamTableRegisters): LookupConfig[] {
-    const { cache, configs, features, graph, outcomes } = this.#parts;
+    const { cache, configs, graph, outcomes } = this.#parts;
     if (!registers.enabled) {
       const abort = outcomes.abort();
       return [registers.globalAbort ? configs.refusal(abort) : configs.bypass(abort)];
     }
+    const { streamId } = context;
     const found: LookupConfig[] = [];
-    if (this.#badStreamId(context.streamId, registers))
-      found.push(
-        configs.refusal(registers.recordBadStreamId ? outcomes.fault(EVENT.C_BAD_STREAMID) : outcomes.abort()),
-      );
-    for (const place of graph.places) {
-      if (place.streamId !== context.streamId && place.kind !== 'L1STD') continue;
-      if (place.kind === 'L1STD' && inSpan(place, context.streamId) && cache.aborts(place))
-        found.push(this.#fetchFault(EVENT.F_STE_FETCH, place));
-      if (place.kind !== 'STE') continue;
+    if (this.#streamTable.badStreamId(streamId, registers)) {
+      const outcome = registers.recordBadStreamId ? outcomes.fault(EVENT.C_BAD_STREAMID) : outcomes.abort();
+      found.push(configs.refusal(outcome));
+    }
+    for (const place of this.#streamTable.l1Of(streamId))
       if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_STE_FETCH, place));
-      for (const { lanes } of cache.mixes(place)) {
-        const entry = decodeStreamEntry(features, lanes);
-        if (entry.kind === 'illegal') found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_STE)));
-        else if (entry.kind === 'abort') found.push(configs.refusal(outcomes.abort()));
-        else if (entry.kind === 'notModelled') found.push(configs.refusal(outcomes.unpredictable()));
-        else if (entry.kind === 'stage1') found.push(...this.#throughStageOne(context, entry));
-        else if (context.substream >= 0) found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_SUBSTREAMID)));
-        else found.push(configs.bypass(outcomes.fault(EVENT.F_ADDR_SIZE)));
-      }
+    for (const place of graph.stream(streamId).entries) {
+      if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_STE_FETCH, place));
+      for (const { content } of cache.mixes(place)) this.#throughEntry(context, this.#decode(content), found);
     }
     return found;
   }
 
-  #throughStageOne(context: StreamContext, entry: StageOneEntry): LookupConfig[] {
-    const { cache, configs, features, graph, outcomes } = this.#parts;
+  #decode(content: MixContent): StreamEntry {
+    content.entry ??= decodeStreamEntry(this.#parts.features, content.lanes);
+    return content.entry;
+  }
+
+  #throughEntry(context: StreamContext, entry: StreamEntry, found: LookupConfig[]): void {
+    const { configs, outcomes } = this.#parts;
+    switch (entry.kind) {
+      case 'illegal':
+        found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_STE)));
+        return;
+      case 'abort':
+        found.push(configs.refusal(outcomes.abort()));
+        return;
+      case 'notModelled':
+        found.push(configs.refusal(outcomes.unpredictable()));
+        return;
+      case 'bypass':
+        if (context.substream >= 0) found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_SUBSTREAMID)));
+        else found.push(configs.bypass(outcomes.fault(EVENT.F_ADDR_SIZE)));
+        return;
+      case 'stage1':
+        this.#throughStageOne(context, entry, found);
+    }
+  }
+
+  #throughStageOne(context: StreamContext, entry: StageOneEntry, found: LookupConfig[]): void {
+    const { cache, configs, graph, outcomes } = this.#parts;
     const choice = selectSubstream(entry, context.substream);
-    if (choice.kind === 'event') return [configs.refusal(outcomes.fault(choice.event))];
-    if (choice.kind === 'bypass') return [configs.bypass(outcomes.fault(EVENT.F_ADDR_SIZE))];
-    const found: LookupConfig[] = [];
-    for (const place of graph.places) {
-      if (place.streamId !== context.streamId || !hasSubstream(place, choice.index)) continue;
-      if (place.kind === 'L1CD' && entry.split >= 0) {
+    if (choice.kind === 'event') {
+      found.push(configs.refusal(outcomes.fault(choice.event)));
+      return;
+    }
+    if (choice.kind === 'bypass') {
+      found.push(configs.bypass(outcomes.fault(EVENT.F_ADDR_SIZE)));
+      return;
+    }
+    const { l1Descriptors, descriptors } = graph.stream(context.streamId);
+    if (entry.split >= 0)
+      for (const place of l1Descriptors) {
+        if (!hasSubstream(place, choice.index)) continue;
         if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_CD_FETCH, place));
-        for (const { lanes } of cache.mixes(place))
-          if (this.#cdTableOf(lanes) === undefined)
+        for (const { content } of cache.mixes(place))
+          if (this.#cdTableOf(content.lanes) === undefined)
             found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_SUBSTREAMID)));
       }
-      if (place.kind !== 'CD') continue;
+    for (const place of descriptors) {
+      if (!hasSubstream(place, choice.index)) continue;
       if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_CD_FETCH, place));
-      for (const { lanes } of cache.mixes(place)) {
-        const descriptor = decodeContextDescriptor(features, entry, lanes);
-        if (descriptor === undefined) found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_CD)));
-        else found.push(this.#translate(entry, descriptor));
+      for (const { content } of cache.mixes(place)) {
+        let config = content.configs.get(entry);
+        if (config === undefined) {
+          config = this.#throughDescriptor(entry, content);
+          content.configs.set(entry, config);
+        }
+        found.push(config);
       }
     }
-    return found;
   }
 
-  #translate(
-    { vmid, override }: StageOneEntry,
-    descriptor: NonNullable<ReturnType<typeof decodeContextDescriptor>>,
-  ): LookupConfig {
-    const { tags, walks, configs } = this.#parts;
+  #throughDescriptor(entry: StageOneEntry, { lanes }: MixContent): LookupConfig {
+    const { features, tags, walks, configs, outcomes } = this.#parts;
+    const descriptor = decodeContextDescriptor(features, entry, lanes);
+    if (descriptor === undefined) return configs.refusal(outcomes.fault(EVENT.C_BAD_CD));
     const { asid, aset, faultMode, tables, tbi } = descriptor;
-    const tag = tags.tag(vmid, asid);
+    const tag = tags.tag(entry.vmid, asid);
     const [table0, table1] = tables;
     return configs.translate({
       tag,
-      global: tags.global(vmid, aset),
+      global: tags.global(entry.vmid, aset),
       faultMode,
-      override,
+      override: entry.override,
       starts: [table0 && walks.start(tag, descriptor, table0), table1 && walks.start(tag, descriptor, table1)],
       tbi,
     });
@@ -157,76 +180,18 @@ export class ConfigLookup {
     return configs.refusal(outcomes.fault(event, undefined, place.address));
   }
 
-  /** Where the stream table leads for a StreamID, through the registers or L1STDs. */
-  #stePointers(streamId: number, registers: StreamTableRegisters): ConfigPointer[] {
-    const { cache, graph } = this.#parts;
-    const target = { kind: 'STE', streamId, streams: 1, substream: 0, substreams: 1 } as const;
-    const inTable = registers.enabled && streamId < 2 ** registers.log2Size;
-    if (!registers.twoLevel) {
-      cache.reach([], (place) => place.kind === 'L1STD' && inSpan(place, streamId));
-      const base = alignDown(registers.base, 64 * 2 ** registers.log2Size);
-      return inTable ? [{ target, address: base + 64 * streamId, state: 1, from: undefined }] : [];
-    }
-    const { split } = registers;
-    const l1Index = Math.floor(streamId / 2 ** split);
-    const l1Target = {
-      kind: 'L1STD',
-      streamId: l1Index * 2 ** split,
-      streams: 2 ** split,
-      substream: 0,
-      substreams: 1,
-    } as const;
-    const l1Base = alignDown(registers.base, Math.max(64, 8 * 2 ** Math.max(0, registers.log2Size - split)));
-    const l1Pointers = inTable ? [{ target: l1Target, address: l1Base + 8 * l1Index, state: 1, from: undefined }] : [];
-    const ofSpan = (place: ConfigPlace): boolean => place.kind === 'L1STD' && inSpan(place, streamId);
-    cache.reach(l1Pointers, ofSpan);
-    const pointers: ConfigPointer[] = [];
-    if (!registers.enabled) return pointers;
-    for (const place of graph.places) {
-      if (!ofSpan(place)) continue;
-      for (const { lanes, state } of cache.mixes(place)) {
-        const address = steFromL1(lanes[0] as number, lanes[1] as number, streamId, Math.log2(place.streams));
-        if (address !== undefined) pointers.push({ target, address, state, from: place });
+  /** Adds the pointers to CDs that an L1CD has. */
+  #throughL1(place: ConfigPlace, pointers: ConfigPointer[]): void {
+    for (const { content, state } of this.#parts.cache.mixes(place)) {
+      const table = this.#cdTableOf(content.lanes);
+      if (table === undefined) continue;
+      for (const index of this.#indexes.get(place.streamId) ?? []) {
+        if (!hasSubstream(place, index)) continue;
+        // The table is aligned to 4 KiB; the address bits that 64 KiB tables do not need are zero by software's duty.
+        const address = table + 64 * (index - place.substream);
+        pointers.push({ target: cdTarget(place.streamId, index), address, state, from: place });
       }
     }
-    return pointers;
-  }
-
-  /** Whether a lookup may end with C_BAD_STREAMID (§7.3.3). */
-  #badStreamId(streamId: number, registers: StreamTableRegisters): boolean {
-    const { cache, graph } = this.#parts;
-    if (streamId >= 2 ** registers.log2Size) return true;
-    if (!registers.twoLevel) return false;
-    return graph.places.some(
-      (place) =>
-        place.kind === 'L1STD' &&
-        inSpan(place, streamId) &&
-        cache
-          .mixes(place)
-          .some(
-            ({ lanes }) =>
-              steFromL1(lanes[0] as number, lanes[1] as number, streamId, Math.log2(place.streams)) === undefined,
-          ),
-    );
-  }
-
-  #cdPointersOfL1(streamId: number): ConfigPointer[] {
-    const { cache, graph } = this.#parts;
-    const pointers: ConfigPointer[] = [];
-    for (const place of graph.places) {
-      if (place.kind !== 'L1CD' || place.streamId !== streamId) continue;
-      for (const { lanes, state } of cache.mixes(place)) {
-        const table = this.#cdTableOf(lanes);
-        if (table === undefined) continue;
-        for (const index of this.#indexes.get(streamId) ?? []) {
-          if (!hasSubstream(place, index)) continue;
-          const target = cdTarget(streamId, index);
-          // The table is aligned to 4 KiB; the address bits that 64 KiB tables do not need are zero by software's duty.
-          pointers.push({ target, address: table + 64 * (index - place.substream), state, from: place });
-        }
-      }
-    }
-    return pointers;
   }
 
   /** The CD table that an L1CD points to; undefined if it is invalid or out of range (§5.3, §3.4.3 note 3). */
@@ -244,23 +209,14 @@ function cdTarget(streamId: number, index: number): ConfigTarget {
 }
 
 /** From an STE to a CD, or to the L1CD on the way to it. */
-function cdPointer(
-  entry: StageOneEntry,
-  streamId: number,
-  index: number,
-  state: number,
-  from: ConfigPlace,
-): ConfigPointer {
+function cdPointer(entry: StageOneEntry, index: number, state: number, from: ConfigPlace): ConfigPointer {
+  const { streamId } = from;
   if (entry.split < 0)
     return { target: cdTarget(streamId, index), address: linearCdAddress(entry, index), state, from };
   const substreams = 2 ** entry.split;
   const substream = Math.floor(index / substreams) * substreams;
   const target = { kind: 'L1CD', streamId, streams: 1, substream, substreams } as const;
   return { target, address: l1CdAddress(entry, index), state, from };
-}
-
-function inSpan(place: ConfigPlace, streamId: number): boolean {
-  return streamId >= place.streamId && streamId < place.streamId + place.streams;
 }
 
 function hasSubstream(place: ConfigPlace, index: number): boolean {

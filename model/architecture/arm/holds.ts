@@ -34,7 +34,13 @@ export class HoldTable {
   intern(): number {
     if (this.#count === this.#capacity)
       throw new RangeError(`more than ${this.#capacity} entries: give the architecture model a larger capacity`);
+    this.grown();
     return this.#base + this.#count++;
+  }
+
+  /** Says that what is walked over after a change has grown, although no cell has changed. */
+  grown(): void {
+    this.#store.epoch++;
   }
 
   /** See the class. */

@@ -40,7 +40,7 @@ export class LookupConfigs {
   readonly #configs: LookupConfig[] = [];
   readonly #byKey = new Map<string, LookupConfig>();
   readonly #sets: (readonly LookupConfig[])[] = [[]];
-  readonly #setByKey = new Map<string, number>([['', 0]]);
+  readonly #next = new Map<number, number>();
 
   refusal(outcome: Outcome): LookupConfig {
     return this.#intern(`r${outcome.id}`, (index) => ({ kind: 'refusal', index, outcome }));
@@ -59,15 +59,19 @@ export class LookupConfigs {
   }
 
   /** The id of a set of configurations, given in any order and perhaps repeatedly. */
-  set(configs: Iterable<LookupConfig>): number {
-    const sorted = [...new Set(configs)].toSorted((a, b) => a.index - b.index);
-    const key = sorted.map((config) => config.index).join();
-    let id = this.#setByKey.get(key);
-    if (id === undefined) {
-      id = this.#sets.push(sorted) - 1;
-      this.#setByKey.set(key, id);
+  set(configs: readonly LookupConfig[]): number {
+    const sorted = configs.length > 1 ? [...new Set(configs)].sort((a, b) => a.index - b.index) : configs;
+    let set = 0;
+    for (const config of sorted) {
+      const key = set * 0x10_0000 + config.index;
+      let next = this.#next.get(key);
+      if (next === undefined) {
+        next = this.#sets.push([...this.at(set), config]) - 1;
+        this.#next.set(key, next);
+      }
+      set = next;
     }
-    return id;
+    return set;
   }
 
   /** The configurations of a set. */

@@ -1,7 +1,7 @@
 import type { Store } from '../../../engine/store.ts';
 import { CommandQueue } from './command-queue.ts';
 import { ConfigCache } from './config-cache.ts';
-import { ConfigGraph, type ConfigWord } from './config-graph.ts';
+import { ConfigGraph, type ConfigPlace, type ConfigWord } from './config-graph.ts';
 import { ConfigLookup } from './config-lookup.ts';
 import { resultOf, type Access, type AccessResult } from './event-record.ts';
 import type { SmmuFeatures } from './features.ts';
@@ -14,7 +14,7 @@ import type { PhysicalMemory } from './memory.ts';
 import { OutcomeSets, OutcomeTable, type Outcome } from './outcome.ts';
 import { pagesOf, SlotOutcomes } from './outcome-sets.ts';
 import { PendingCommands } from './pending.ts';
-import { Registers } from './registers.ts';
+import { Registers, type StreamTableRegisters } from './registers.ts';
 import { TagTable } from './tag.ts';
 import { Tlb } from './tlb.ts';
 import { indexUniverse, type IndexedUniverse, type Slot, type StreamContext, type Universe } from './universe.ts';
@@ -63,6 +63,10 @@ export class SmmuV3 {
   /** Addresses and slots to look at again at the end of the current change. */
   readonly #touched: Uint8Array;
   #touchedCount = 0;
+  /** Streams whose configuration is to be followed again at the end of the current change. */
+  readonly #streamTouched: boolean[];
+  #streamsTouched = false;
+  readonly #touchPlace = (place: ConfigPlace): void => this.#touchStreams(place.streamId, place.streams);
   readonly #dirty = new Set<number>();
   #matched = 0;
 
@@ -82,6 +86,7 @@ export class SmmuV3 {
     this.#queue = new CommandQueue({ store, features, registers: this.#registers, memory, pending: this.#pending });
     this.#contextCells = store.reserve(this.universe.contexts.length, 'configurations permitted');
     this.#touched = new Uint8Array(this.universe.addresses.length);
+    this.#streamTouched = this.universe.streamIds.map(() => false);
     const tags = new TagTable(this.universe.addresses.length);
     const holds = this.#holds;
     this.#walks = new WalkGraph(this.universe, memory, holds, tags, (pa, reader) =>
@@ -109,7 +114,7 @@ export class SmmuV3 {
       holds,
       configsOf: (context) => this.#configs.at(this.#configSet(context)),
     });
-    this.#configurationChanged();
+    this.#everythingChanged();
   }
 
   /** Tells of a write to the 64-bit word at `pa`. Costs next to nothing if no walk or fetch reads that word. */
@@ -117,10 +122,8 @@ export class SmmuV3 {
     const watchers = this.#watchers.get(pa);
     if (watchers === undefined || !this.#registers.enabled) return;
     for (const reader of watchers.readers) this.#tlb.reread(reader);
-    let changed = false;
-    for (const word of watchers.words) if (this.#cache.reread(word)) changed = true;
-    if (changed) this.#configurationChanged();
-    else if (this.#touchedCount > 0) this.#updateTouched();
+    for (const word of watchers.words) if (this.#cache.reread(word)) this.#touchPlace(word.place);
+    this.#settle();
   }
 
   /** Writes a register of the Non-secure programming interface: 64 bits if `high` is given (§6.2). */
@@ -133,7 +136,7 @@ export class SmmuV3 {
         if (this.#registers.commandQueueEnabled && !wasProcessing) this.#queue.restart();
         if (this.#registers.enabled !== wasEnabled) {
           if (!wasEnabled) this.#tlb.walkAll();
-          this.#configurationChanged();
+          this.#everythingChanged();
         }
         this.#begin();
         return;
@@ -146,7 +149,7 @@ export class SmmuV3 {
       case REGISTER.STRTAB_BASE:
       case REGISTER.STRTAB_BASE + 4:
       case REGISTER.STRTAB_BASE_CFG:
-        this.#configurationChanged();
+        this.#everythingChanged();
     }
   }
 
@@ -164,8 +167,8 @@ export class SmmuV3 {
     if (sequence === this.#pending.first) return;
     this.#pending.completeBefore(sequence);
     this.#tlb.complete(sequence);
-    if (this.#cache.complete(sequence)) this.#configurationChanged();
-    else this.#updateTouched();
+    this.#cache.complete(sequence, this.#touchPlace);
+    this.#settle();
   }
 
   /** All outcomes permitted now for an access of a slot, whatever its kind. */
@@ -235,10 +238,9 @@ export class SmmuV3 {
   #issue(command: Command, sequence: number): void {
     if (command.kind === 'tlb') this.#matched += this.#tlb.invalidate(command, sequence);
     if (command.kind !== 'config') return;
-    const doomed = this.#cache.invalidate(command, sequence);
-    this.#matched += doomed;
-    // Following all pointers again reads, and so revives, what is in memory now.
-    if (doomed > 0) this.#configurationChanged();
+    this.#matched += this.#cache.invalidate(command, sequence, this.#touchPlace);
+    // Following the pointers again reads, and so revives, what is in memory now.
+    this.#settle();
   }
 
   #watch(pa: number): Watchers {
@@ -254,19 +256,46 @@ export class SmmuV3 {
     return this.#store.get(this.#contextCells + context.index);
   }
 
-  /** Follows the configuration of all streams again, and finds out what each context may use now. */
-  #configurationChanged(): void {
-    const registers = this.#registers.streamTable();
-    for (const streamId of this.universe.streamIds) this.#lookup.follow(streamId, registers);
-    for (const context of this.universe.contexts) {
-      const before = this.#configSet(context);
-      const after = this.#configs.set(this.#lookup.configsOf(context, registers));
-      if (before === after) continue;
-      this.#store.set(this.#contextCells + context.index, after);
-      this.#moveStarts(before, after);
-      for (const slot of context.slots) this.#update(slot);
+  #touchStreams(first: number, count: number): void {
+    const { streamIds } = this.universe;
+    for (let index = 0; index < streamIds.length; index++) {
+      const streamId = streamIds[index] as number;
+      if (streamId < first || streamId >= first + count) continue;
+      this.#streamTouched[index] = true;
+      this.#streamsTouched = true;
     }
-    this.#updateTouched();
+  }
+
+  #everythingChanged(): void {
+    this.#touchStreams(0, 2 ** 32);
+    this.#settle();
+  }
+
+  /** Draws the conclusions from everything that has been touched. */
+  #settle(): void {
+    if (this.#streamsTouched) {
+      this.#streamsTouched = false;
+      const registers = this.#registers.streamTable();
+      const { streamIds, contexts } = this.universe;
+      for (let index = 0; index < streamIds.length; index++) {
+        if (this.#streamTouched[index] !== true) continue;
+        this.#streamTouched[index] = false;
+        const streamId = streamIds[index] as number;
+        this.#lookup.follow(streamId, registers);
+        for (const context of contexts) if (context.streamId === streamId) this.#reconfigure(context, registers);
+      }
+    }
+    if (this.#touchedCount > 0) this.#updateTouched();
+  }
+
+  /** Finds out what a context may use now. */
+  #reconfigure(context: StreamContext, registers: StreamTableRegisters): void {
+    const before = this.#configSet(context);
+    const after = this.#configs.set(this.#lookup.configsOf(context, registers));
+    if (before === after) return;
+    this.#store.set(this.#contextCells + context.index, after);
+    this.#moveStarts(before, after);
+    for (const slot of context.slots) this.#update(slot);
   }
 
   #moveStarts(before: number, after: number): void {
@@ -292,7 +321,6 @@ export class SmmuV3 {
   }
 
   #updateTouched(): void {
-    if (this.#touchedCount === 0) return;
     const { addresses } = this.universe;
     for (let index = 0; index < addresses.length; index++) {
       if (this.#touched[index] !== 1) continue;

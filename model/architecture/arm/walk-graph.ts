@@ -94,7 +94,7 @@ export class WalkGraph {
       const { table, hierarchy } = step;
       const place: Place = { tableLevel: level + 1, table, hierarchy, page, pages, descriptorPa: pa };
       const next = this.#node(node.lineage, place);
-      if (!next.producers.includes(reader)) next.producers.push(reader);
+      this.#addProducer(next.producers, reader);
       return { event: 0, fetchAddress: 0, node: next, leaves: [], faults: [] };
     }
     const leaves = [this.#leaf(reader, step, page, pages, page)];
@@ -161,7 +161,7 @@ export class WalkGraph {
       const { holds } = leaf.global ?? tag;
       for (const { index } of leaf.addresses) holds[index]?.leaves.push(leaf);
     }
-    if (!leaf.producers.includes(reader)) leaf.producers.push(reader);
+    this.#addProducer(leaf.producers, reader);
     return leaf;
   }
 
@@ -200,6 +200,12 @@ export class WalkGraph {
     this.nodes.push(node);
     this.#addReaders(node);
     return node;
+  }
+
+  #addProducer(producers: WalkReader[], reader: WalkReader): void {
+    if (producers.includes(reader)) return;
+    producers.push(reader);
+    this.#holds.grown();
   }
 
   /** The descriptors that walks of the addresses of the universe read in the table of a node. */

@@ -12,12 +12,13 @@ class NoFlushDriver extends ArmSmmuDriver {
 /** Flushes while the device still translates by the ASID. */
 class EarlyFlushDriver extends ArmSmmuDriver {
   protected override *detachLocked(old: number, master: Master): Task {
-    const config = this.kernel.configWriter;
     const asid = yield* this.kernel.domains.at(old).asid.load();
     yield* this.kernel.tlb.arm_smmu_tlb_inv_asid(asid);
-    yield* config.arm_smmu_write_entry(config.ste(master), config.detachedSte(this.detachBegin(master)));
-    yield* config.arm_smmu_write_entry(config.cd(master, 0), config.noCd());
-    yield* this.arm_smmu_detach_commit(old, master);
+    yield* super.detachLocked(old, master);
+  }
+
+  override *arm_smmu_install_old_domain_invs(): Task {
+    // Done too early, by `detachLocked`.
   }
 }
 
@@ -36,8 +37,8 @@ class NoFlushSva extends ArmSmmuSva {
 }
 
 const FREED_IN_USE = [
-  { monitor: 'tags', rule: 'tag-free-in-use' },
   { monitor: 'tables', rule: 'table-free-in-use' },
+  { monitor: 'tags', rule: 'tag-free-in-use' },
   { monitor: 'translation', rule: 'stale-translation' },
   { monitor: 'translation', rule: 'wrong-address-space' },
   { monitor: 'translation', rule: 'tlb-conflict' },

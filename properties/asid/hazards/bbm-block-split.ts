@@ -1,5 +1,5 @@
 import type { Task } from '../../../engine/step.ts';
-import { addressOf, ArmLpaeIoPgtable, BLOCK_LEVEL, type Space } from '../../../impl/kernel/index.ts';
+import { ArmLpaeIoPgtable, BLOCK_LEVEL, type Space } from '../../../impl/kernel/index.ts';
 import type { AsidHazard } from './hazard.ts';
 
 /** Writes the table over the block and invalidates afterwards. */
@@ -36,27 +36,6 @@ class NoFlushPgtable extends ArmLpaeIoPgtable {
   }
 }
 
-/** Writes a block over a table and cleans up afterwards. */
-class BlockOverTablePgtable extends ArmLpaeIoPgtable {
-  override *arm_lpae_map_pages(
-    space: Space,
-    iova: number,
-    pa: number,
-    size: number,
-    permissions: number,
-  ): Task<boolean> {
-    if (size !== this.blockBytes) return yield* super.arm_lpae_map_pages(space, iova, pa, size, permissions);
-    const table = yield* this.walkForMap(space, iova, BLOCK_LEVEL);
-    if (table < 0) return false;
-    const old = yield* this.readEntry(space, table, iova, BLOCK_LEVEL);
-    yield* this.arm_lpae_init_pte(space, table, { iova, pa, level: BLOCK_LEVEL, permissions }, () =>
-      this.kernel.emit({ type: 'map.begin', space: space.id.value, iova, size, pa, permissions }),
-    );
-    if (old !== 0) yield* this.arm_lpae_release_table(space, iova, addressOf(old));
-    return true;
-  }
-}
-
 const RULE = 'Arm ARM D8.16 (break-before-make); IHI 0070 §3.21.1.1';
 
 /** Table over block. */
@@ -79,20 +58,4 @@ export const bbmSplitNoFlush: AsidHazard = {
     'A block entry is cleared and the table is linked without a TLBI in between: what was cached of the block meets the pages.',
   expected: [{ monitor: 'translation', rule: 'tlb-conflict' }],
   parts: { pgtable: NoFlushPgtable },
-};
-
-/** Block over table. */
-export const bbmBlockOverTable: AsidHazard = {
-  id: 'bbm-block-over-table',
-  title: 'a table is replaced by a block without being invalid in between',
-  citation: `arm_lpae_init_pte(), Linux 6.1: "We need to unmap and free the old table before overwriting it with a block entry"; ${RULE}`,
-  story:
-    'A block is written over the entry of a table; walks are flushed and the table is freed afterwards. A walk cache that still has the table meets the block.',
-  expected: [
-    { monitor: 'translation', rule: 'spurious-fault' },
-    { monitor: 'translation', rule: 'tlb-conflict' },
-    { monitor: 'translation', rule: 'stale-translation' },
-    { monitor: 'translation', rule: 'unpredictable' },
-  ],
-  parts: { pgtable: BlockOverTablePgtable },
 };

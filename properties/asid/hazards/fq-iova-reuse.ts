@@ -40,8 +40,8 @@ class EarlyFinishDma extends DmaIommu {
 }
 
 const REUSED = [
-  { monitor: 'translation', rule: 'stale-translation' },
   { monitor: 'translation', rule: 'tlb-conflict' },
+  { monitor: 'translation', rule: 'stale-translation' },
 ] as const;
 
 /** No queue. */

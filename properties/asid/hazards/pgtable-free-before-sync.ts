@@ -1,5 +1,5 @@
 import type { Task } from '../../../engine/step.ts';
-import { ArmLpaeIoPgtable, type Space } from '../../../impl/kernel/index.ts';
+import { ArmLpaeIoPgtable, BLOCK_LEVEL, type Space } from '../../../impl/kernel/index.ts';
 import type { AsidHazard } from './hazard.ts';
 
 /** Frees the table page first. */
@@ -31,6 +31,14 @@ class LeafOnlyPgtable extends ArmLpaeIoPgtable {
   override *io_pgtable_tlb_flush_walk(space: Space, iova: number): Task {
     const range = { iova: this.blockOf(iova), size: this.blockBytes, granule: this.pageBytes, leaf: true };
     yield* this.kernel.tlb.arm_smmu_tlb_inv_range_domain(space, range);
+  }
+}
+
+/** Puts a block in the place of a table without a flush. */
+class BlockOverTablePgtable extends ArmLpaeIoPgtable {
+  override *arm_lpae_unmap_table(space: Space, table: number, iova: number, next: number): Task {
+    yield* this.arm_lpae_clear_pte(space, table, iova, BLOCK_LEVEL);
+    yield* this.free_table(next);
   }
 }
 
@@ -73,4 +81,16 @@ export const pgtableFreeLeafOnly: AsidHazard = {
     'An unlinked table is invalidated as if only last-level entries had changed: the Leaf hint lets walk caches keep the pointer to the freed page.',
   expected: IN_USE,
   parts: { pgtable: LeafOnlyPgtable },
+};
+
+/** An empty table makes room for a block. */
+export const pgtableBlockOverTable: AsidHazard = {
+  id: 'pgtable-block-over-table',
+  title: 'a block takes the place of an empty table whose walks were never invalidated',
+  citation:
+    'arm_lpae_init_pte(), Linux 6.1: "We need to unmap and free the old table before overwriting it with a block entry"; VT-d once had the same mistake with superpages',
+  story:
+    'All pages of a block were unmapped, so its table is empty and is thrown away when a block is mapped there. A walk cache still points to the page that was the table.',
+  expected: [...IN_USE, { monitor: 'translation', rule: 'spurious-fault' }],
+  parts: { pgtable: BlockOverTablePgtable },
 };

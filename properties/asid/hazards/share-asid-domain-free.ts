@@ -23,8 +23,8 @@ export const shareAsidDomainFree: AsidHazard = {
   story:
     'bind has found a private domain as the owner of the ASID that it wants and is about to give that domain another one, while the domain goes: it writes to freed memory, or the ASID that it has just allocated leaks or is freed twice.',
   expected: [
-    { monitor: 'safety', rule: 'use-after-free' },
     { monitor: 'tags', rule: 'tag-not-owned' },
+    { monitor: 'safety', rule: 'use-after-free' },
     { monitor: 'tags', rule: 'tag-free-while-owned' },
   ],
   parts: { driver: UnlockedFreeDriver },

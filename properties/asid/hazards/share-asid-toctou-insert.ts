@@ -33,10 +33,10 @@ export const shareAsidToctouInsert: AsidHazard = {
   story:
     'bind finds the ASID of its process free, or owned by a domain, and takes the lock only then. Meanwhile the ASID gets another owner, or its owner goes: the entry in the xarray is overwritten and two address spaces have one tag, or bind works on something freed.',
   expected: [
+    { monitor: 'tags', rule: 'tag-not-owned' },
     { monitor: 'tags', rule: 'tag-not-unique' },
     { monitor: 'safety', rule: 'refcount-resurrected' },
     { monitor: 'safety', rule: 'use-after-free' },
-    { monitor: 'tags', rule: 'tag-not-owned' },
     { monitor: 'tags', rule: 'tag-free-while-owned' },
     { monitor: 'tags', rule: 'tag-free-in-use' },
   ],

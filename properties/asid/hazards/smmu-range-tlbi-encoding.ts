@@ -8,18 +8,17 @@ class InclusiveEndTlb extends ArmSmmuTlb {
   }
 }
 
-/** Subtracts one from NUM twice. */
-class NumTlb extends ArmSmmuTlb {
+/** Leaves SCALE out of the command. */
+class NoScaleTlb extends ArmSmmuTlb {
   protected override rangeCommand(pages: number): RangeCommand {
-    const command = super.rangeCommand(pages);
-    return { ...command, num: Math.max(0, command.num - 1) };
+    return { ...super.rangeCommand(pages), scale: 0 };
   }
 }
 
-/** Gives a level hint although tables were changed too. */
+/** Gives the level of the entry that was cleared, although what hangs below it is of another level. */
 class NonLeafTtlTlb extends ArmSmmuTlb {
   protected override ttl(range: TlbRange): number {
-    return super.ttl({ ...range, leaf: true });
+    return super.ttl({ ...range, granule: range.leaf ? range.granule : range.size, leaf: true });
   }
 }
 
@@ -49,23 +48,24 @@ export const smmuRangeTlbiSize: AsidHazard = {
   parts: { tlb: InclusiveEndTlb },
 };
 
-/** NUM one short. */
+/** SCALE missing. */
 export const smmuRangeTlbiEncoding: AsidHazard = {
   id: 'smmu-range-tlbi-encoding',
-  title: 'NUM of a range invalidation is one too small',
+  title: 'SCALE of a range invalidation is not encoded',
   citation: `${FUNCTION}; IHI 0070 §4.4.1.1: (NUM+1) * 2^SCALE granules`,
-  story: 'NUM is encoded minus one twice, so the last chunk of a range of several pages stays cached.',
+  story:
+    'The driver goes on by (NUM+1) * 2^SCALE pages for each command, but the command says SCALE 0: only the first pages of a range are invalidated.',
   expected: STALE,
-  parts: { tlb: NumTlb },
+  parts: { tlb: NoScaleTlb },
 };
 
 /** A level hint that does not hold. */
 export const smmuRangeTlbiNonLeafTtl: AsidHazard = {
   id: 'smmu-range-tlbi-nonleaf-ttl',
   title: 'a non-leaf invalidation has a level hint',
-  citation: `${FUNCTION}: "For non-leaf … ignore that and leave TTL=0"; "iommu/arm-smmu-v3: Fix soft lockup …" and TTL discussion, 2023; IHI 0070 §4.4.1.1`,
+  citation: `${FUNCTION}: "For non-leaf … leave TTL=0"; IHI 0070 §4.4.1.1`,
   story:
-    'A table was unlinked, but the command says that only level 3 is concerned: entries of other levels, among them the walk cache’s pointer to the table, may stay.',
+    'A table at level 2 was unlinked, and the command says that level 2 is concerned: the pages at level 3 that the table mapped may stay.',
   expected: STALE,
   parts: { tlb: NonLeafTtlTlb },
 };

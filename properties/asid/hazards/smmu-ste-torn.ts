@@ -112,7 +112,7 @@ export const smmuCdNoBreak: AsidHazard = {
   citation: `${CITATION}; arm_smmu_write_ctx_desc(), Linux 6.1, case (3), allows only the ASID to change`,
   story:
     'A device changes over to another domain while its context descriptor stays valid. The SMMU fetches the ASID of one domain with the table of the other, and caches translations of one under the tag of the other.',
-  expected: TORN,
+  expected: [{ monitor: 'translation', rule: 'wrong-address-space' }, ...TORN],
   parts: { configWriter: NoBreakWriter },
 };
 

@@ -10,10 +10,10 @@ export interface Request {
   readonly address: { readonly low: number; readonly high: number };
 }
 
-const names = new Map<number, string>(Object.entries(EVENT).map(([name, number]) => [number, name]));
+const eventNames = new Map<number, string>(Object.entries(EVENT).map(([name, number]) => [number, name]));
 
 /** Name of an event number. */
-export const eventName = (event: number): string => names.get(event) ?? `event 0x${event.toString(16)}`;
+export const eventName = (event: number): string => eventNames.get(event) ?? `event 0x${event.toString(16)}`;
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 const lanes = ({ low, high }: { low: number; high: number }): string =>

@@ -6,8 +6,8 @@
  */
 import type { EventRecord } from '../../impl/qemu/index.ts';
 import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
-import type { ConformanceConfiguration } from './configuration.ts';
 import type { AccessKind } from './operation.ts';
+import type { ConformanceProgram } from './program.ts';
 
 /** What became of a read or of a write. */
 export type Part =
@@ -48,7 +48,7 @@ export interface ConformanceDevice {
    *
    * @param thorough by a reset of the whole device instead of invalidation commands.
    */
-  begin(configuration: ConformanceConfiguration, thorough: boolean): Promise<void>;
+  begin(program: ConformanceProgram, thorough: boolean): Promise<void>;
   /** Writes a 64-bit word of memory. */
   store(pa: number, low: number, high: number): void;
   /** Submits commands and waits until the queue is empty or has stopped. */

@@ -5,6 +5,7 @@
  */
 import type { Deviation } from './deviation.ts';
 import type { ConformanceProgram } from './program.ts';
+import { simplerPrograms } from './transform.ts';
 import { isWellFormed, simplerConfigurations, simplerOperations } from './simplify.ts';
 
 /** Runs a candidate; its deviation if it shows the same difference as the original, else undefined. */
@@ -86,7 +87,7 @@ class Minimiser {
     let any = false;
     for (let again = true; again;) {
       again = false;
-      for (const candidate of simplerConfigurations(this.program)) {
+      for (const candidate of [...simplerPrograms(this.program), ...simplerConfigurations(this.program)]) {
         if (!(await this.accept(candidate))) continue;
         any = again = true;
         break;

@@ -14,11 +14,11 @@ import {
 import { featuresFromRegisters } from '../../model/architecture/arm/features.ts';
 import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
 import { syncCommand } from './commands.ts';
-import type { ConformanceConfiguration } from './configuration.ts';
 import type { AccessAnswer, CommandAnswer, ConformanceDevice, Part } from './device.ts';
 import { controlValue, setUpRegisters } from './set-up.ts';
 import type { AccessKind } from './operation.ts';
 import { eduWord, filledWord, Patterns } from './patterns.ts';
+import type { ConformanceProgram } from './program.ts';
 import { commandQueue, eventQueue, ramBytes, scratch } from './world.ts';
 
 /** Where in edu's buffer the word lies that its writes take; reads fill the buffer from 0 on. */
@@ -65,7 +65,7 @@ export class QemuDevice implements ConformanceDevice {
     this.version = machine.version.text;
   }
 
-  async begin(configuration: ConformanceConfiguration, thorough: boolean): Promise<void> {
+  async begin({ configuration }: ConformanceProgram, thorough: boolean): Promise<void> {
     const { ram, smmu } = this.#machine;
     // QEMU remembers a two-level stream table after the format is linear again (a deviation of its own, which programs
     // that change the format meet); between programs only a reset forgets it.

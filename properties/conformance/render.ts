@@ -19,7 +19,7 @@ const streamText = (configuration: ConformanceConfiguration, stream: number): st
 const placeText = (configuration: ConformanceConfiguration, place: EntryPlace): string => {
   const tree = configuration.trees[place.tree] as Tree;
   const page = inputAddress(configuration, { page: place.page, half: tree.half });
-  return `level ${place.level} entry of ${addressText({ ...page, low: page.low & ~0xfff })} (at ${hex(entryAddress(configuration, place))})`;
+  return `level ${place.level} entry of ${addressText({ ...page, low: (page.low & ~0xfff) >>> 0 })} (at ${hex(entryAddress(configuration, place))})`;
 };
 
 const apText = (ap: number): string =>

@@ -2,13 +2,15 @@
 import { QemuGone } from '../../impl/qemu/index.ts';
 import { buildCommand, syncCommand } from './commands.ts';
 import { compare } from './compare.ts';
-import type { AccessAnswer, ConformanceDevice } from './device.ts';
+import type { AccessAnswer, ConformanceDevice, Part } from './device.ts';
 import type { Deviation, PartAnswer, Permitted } from './deviation.ts';
 import { storesOf } from './effects.ts';
 import type { AccessKind, Operation } from './operation.ts';
 import { Oracle } from './oracle.ts';
 import type { ConformanceProgram } from './program.ts';
 import { streamTableRegisters } from './set-up.ts';
+import { witnessesOf } from './witnesses.ts';
+import type { Answered, Witness } from './witnesses.ts';
 import { inputAddress, streamIdOf } from './world.ts';
 
 /** What came of a run. */
@@ -21,6 +23,8 @@ export interface RunResult {
   readonly accesses: number;
   /** Of these, how many the architecture leaves open. */
   readonly open: number;
+  /** Conditions that the program reached. */
+  readonly witnesses: ReadonlySet<Witness>;
 }
 
 /** An access made, waiting for the answers that come only at the end. */
@@ -54,7 +58,7 @@ export const runProgram = async (
 ): Promise<RunResult> => {
   const run = new Run(program, device);
   try {
-    await device.begin(program.configuration, thorough);
+    await device.begin(program, thorough);
     await run.execute();
     await device.finish();
   } catch (error) {
@@ -89,16 +93,22 @@ class Run {
 
   result(): RunResult {
     let first: Deviation | undefined;
-    let accesses = 0;
+    const answers: Answered[] = [];
     let open = 0;
     for (const made of this.#made)
       for (const { part, answer } of answersOf(made)) {
-        accesses++;
         const permitted = made.permitted[part];
         if (permitted === undefined) open++;
+        answers.push({ operation: made.operation, part, answer, choices: permitted?.length ?? 0 });
         first ??= compare(made.operation, { part, ...made }, answer, permitted);
       }
-    return { deviation: first ?? this.#commandDeviation, lost: false, accesses, open };
+    return {
+      deviation: first ?? this.#commandDeviation,
+      lost: false,
+      accesses: answers.length,
+      open,
+      witnesses: witnessesOf(this.#program, answers),
+    };
   }
 
   /** The deviation of a device that died or hung during the current operation. */
@@ -178,28 +188,26 @@ class Run {
   }
 }
 
-/** Splits the answer to an access into its parts, each with the events of its direction. */
+/**
+ * Splits the answer to an access into its parts, each with the events of its direction. Events other than those of a
+ * translation do not say their direction: of two the first came with the read, and one cannot have come with a write
+ * that went through.
+ */
 const answersOf = ({ answer, permitted }: Made): { part: 'read' | 'write'; answer: PartAnswer }[] => {
   const parts = (['read', 'write'] as const).filter((part) => part in permitted);
-  const swap = parts.length === 2;
-  // Only translation events carry a direction; of two others the first came with the read.
+  const part = (name: 'read' | 'write'): Part => answer[name] ?? { kind: 'unobserved' };
+  if (parts.length === 1)
+    return parts.map((name) => ({ part: name, answer: { part: part(name), events: answer.events } }));
   const [first, ...rest] = answer.events;
-  const readFirst =
-    swap && first !== undefined && (first.RnW === 1 || (answer.events.length === 2 && answer.read?.kind !== 'memory'));
-  return parts.map((part) => {
-    const events = !swap
-      ? answer.events
-      : part === 'read'
-        ? readFirst && first !== undefined
-          ? [first]
-          : []
-        : readFirst
-          ? rest
-          : answer.events;
-    const what = answer[part] ?? { kind: 'unobserved' as const };
-    // A swap whose write was refused shows its read only by the read's event.
-    const seen =
-      part === 'read' && swap && what.kind === 'unobserved' && events.length > 0 ? { kind: 'refused' as const } : what;
-    return { part, answer: { part: seen, events } };
-  });
+  if (first === undefined || !(first.RnW === 1 || rest.length > 0 || part('write').kind === 'memory'))
+    return [
+      { part: 'read', answer: { part: part('read'), events: [] } },
+      { part: 'write', answer: { part: part('write'), events: answer.events } },
+    ];
+  // The value of a read whose write was refused is lost, but its event says that it was refused.
+  const read = part('read');
+  return [
+    { part: 'read', answer: { part: read.kind === 'unobserved' ? { kind: 'refused' } : read, events: [first] } },
+    { part: 'write', answer: { part: part('write'), events: rest } },
+  ];
 };

@@ -126,7 +126,11 @@ export const simplerOperations = (operation: Operation, device: number): Operati
       ...(cd.context > 0 ? [{ ...cd, context: 0 }] : []),
     ])
     .with({ kind: 'stream-table' }, ({ form, kind }) => (form === 'valid' ? [] : [{ kind, form: 'valid' as const }]))
-    .with({ kind: 'enable' }, { kind: 'stream-format' }, () => [])
+    .with({ kind: 'enable' }, () => [])
+    .with({ kind: 'stream-format' }, ({ twoLevel }) => [
+      { kind: 'enable', on: true },
+      ...(twoLevel ? [{ kind: 'stream-format', twoLevel: false } as const] : []),
+    ])
     .exhaustive();
 
 const simplerPlaces = <T extends Extract<Operation, { kind: 'leaf' | 'table' | 'clear' }>>(operation: T): T[] => {

@@ -1,0 +1,131 @@
+/** Names the rule that a minimised deviation breaks. */
+import { match, P } from 'ts-pattern';
+import type { Deviation } from './deviation.ts';
+import { factsOf } from './facts.ts';
+import type { Facts } from './facts.ts';
+import type { ConformanceProgram } from './program.ts';
+import type { RuleId } from './rules.ts';
+
+/** A rule, and what besides it tells this deviation from others that break the same rule. */
+export interface Classification {
+  /** Undefined: no rule is known; the difference must be investigated before it is called a deviation. */
+  readonly rule: RuleId | undefined;
+  readonly aspects: readonly string[];
+}
+
+type Classifier = (facts: Facts) => Classification | undefined;
+
+const broken = (rule: RuleId, ...aspects: string[]): Classification => ({ rule, aspects });
+
+const byCommand: Classifier = ({ deviation }) => {
+  if (deviation.difference === 'device-lost') return broken('device-survives', deviation.found);
+  if (deviation.difference === 'command-rejected') return broken('command-legal', deviation.found);
+  if (deviation.difference !== 'command-accepted') return undefined;
+  if (deviation.found.startsWith('TLBI_EL2')) return broken('command-illegal-el2', deviation.found);
+  return deviation.found === 'RESERVED' ? broken('command-illegal') : broken('command-illegal-range', deviation.found);
+};
+
+const byEvent: Classifier = ({ deviation }) => {
+  if (deviation.difference !== 'event-field') return undefined;
+  const fetch = /^F_(STE_FETCH|CD_FETCH|WALK_EABT)\./.test(deviation.found);
+  return broken(fetch ? 'event-fetch-address' : 'event-fields', deviation.found);
+};
+
+/** A stale answer: something was accessed, changed and invalidated, and the old answer came back. */
+const byInvalidation: Classifier = (facts) => {
+  const { invalidation, access } = facts;
+  if (invalidation === undefined) return undefined;
+  const tagged = access?.tag !== undefined;
+  const global = facts.leaves.some((leaf) => leaf.global);
+  return match(invalidation)
+    .returnType<Classification | undefined>()
+    .with({ opcode: P.union('TLBI_NH_VA', 'TLBI_NH_VAA') }, (by) => {
+      if (tagged) return broken('tlbi-tagged-address');
+      if (global && by.opcode === 'TLBI_NH_VA') return broken('tlbi-global-any-asid');
+      if (by.range !== undefined && by.range.num + by.range.scale > 0) return broken('tlbi-by-range');
+      if (by.range !== undefined) return broken('tlbi-level-hint', `level ${by.range.level}`);
+      return broken('tlbi-by-address', by.opcode, ...(by.leaf ? ['leaf'] : []));
+    })
+    .with({ opcode: 'TLBI_NH_ASID' }, () => broken('tlbi-by-asid'))
+    .with({ opcode: P.union('TLBI_NH_ALL', 'TLBI_S12_VMALL', 'TLBI_NSNH_ALL') }, ({ opcode }) =>
+      broken('tlbi-all', opcode),
+    )
+    .with({ opcode: P.union('CFGI_STE', 'CFGI_STE_RANGE', 'CFGI_ALL') }, ({ opcode }) => broken('cfgi-ste', opcode))
+    .with({ opcode: P.union('CFGI_CD', 'CFGI_CD_ALL') }, ({ opcode }) => broken('cfgi-cd', opcode))
+    .with({ opcode: P.union('TLBI_EL2_ALL', 'RESERVED') }, () => undefined)
+    .exhaustive();
+};
+
+/** What is wrong with how a stream finds its configuration. */
+const byStructure: Classifier = ({ deviation, formats, streamTables, stes, cds }) => {
+  const { expected, found } = deviation;
+  const [format] = formats.slice(-1);
+  const [l1] = streamTables.slice(-1);
+  if (expected.includes('C_BAD_STREAMID') && l1 !== undefined && l1.form !== 'valid')
+    return broken('stream-id-span', l1.form);
+  if (format !== undefined) return broken('stream-table-format', format.twoLevel ? 'to two-level' : 'to linear');
+  const [ste] = stes.slice(-1);
+  if (ste?.form === 'bypass' && expected.includes('F_ADDR_SIZE')) return broken('ste-bypass-address-size');
+  if (ste !== undefined && ste.form !== 'translate' && (expected.includes('C_BAD_STE') || found === 'C_BAD_STE'))
+    return broken('ste-validity', ste.form);
+  const [cd] = cds.slice(-1);
+  if (cd !== undefined && cd.form !== 'valid' && (expected.includes('C_BAD_CD') || found === 'C_BAD_CD'))
+    return broken('cd-validity', cd.form);
+  return undefined;
+};
+
+/** What is wrong with a walk. */
+const byWalk: Classifier = ({
+  deviation,
+  reservedBlock,
+  tables,
+  leaves,
+  accessedBefore,
+  access,
+  cds,
+  configuration,
+}) => {
+  const { expected, found } = deviation;
+  const expects = (name: string): boolean => expected.includes(name);
+  const table = (bit: number): boolean => tables.some(({ apTable }) => (apTable & bit) !== 0);
+  if (reservedBlock && expects('F_TRANSLATION')) return broken('block-levels');
+  if (found === 'F_WALK_EABT' && expects('F_ADDR_SIZE')) return broken('table-address-size');
+  if (found === 'F_PERMISSION' && table(3)) return broken('fault-order-hierarchical');
+  if (expects('F_ADDR_SIZE') && (found === 'F_PERMISSION' || found === 'F_ACCESS'))
+    return broken('fault-order-address-size', found);
+  if (expects('F_ADDR_SIZE')) return broken('output-address-size', found);
+  const silent = expects('abort') && cds.some(({ form }) => form === 'no-record');
+  if (found === 'access' && (expects('F_PERMISSION') || silent)) {
+    if (table(2) && accessedBefore) return broken('hierarchical-permissions');
+    if (leaves.some(({ ap }) => (ap & 1) === 0)) return broken('pcie-unprivileged', 'AP');
+    if (table(1)) return broken('pcie-unprivileged', 'APTable');
+    return broken(table(2) ? 'hierarchical-permissions' : 'permissions', ...(accessedBefore ? ['cached'] : []));
+  }
+  if (access?.beyond === true || cds.some(({ form }) => form === 'disabled-low')) return broken('input-range', found);
+  if (expects('F_ACCESS') && configuration.contexts.every((context) => !context.accessFlagFaultDisabled))
+    return broken('access-flag', found);
+  return undefined;
+};
+
+/** What is left: something that any walk must do. */
+const byAnswer: Classifier = ({ deviation, accessedBefore }) => {
+  const { difference, expected, found } = deviation;
+  if (difference === 'missing-event' || difference === 'unexpected-event') return broken('event-recorded', found);
+  if (expected.length === 1 && expected[0] === 'access')
+    return broken(accessedBefore ? 'tlbi-needed' : 'translation-valid', found);
+  return undefined;
+};
+
+/** Classifies a deviation of a minimised program. */
+export const classify = (program: ConformanceProgram, deviation: Deviation): Classification => {
+  const facts = factsOf(program, deviation);
+  for (const classifier of [byCommand, byEvent, byStructure, byInvalidation, byWalk, byAnswer]) {
+    const found = classifier(facts);
+    if (found !== undefined) return found;
+  }
+  return { rule: undefined, aspects: [deviation.difference, deviation.found, ...deviation.expected] };
+};
+
+/** The identity of a finding: two minimised deviations with the same one are the same finding. */
+export const fingerprintOf = ({ rule, aspects }: Classification): string =>
+  [rule ?? 'unclassified', ...aspects].join(' · ');

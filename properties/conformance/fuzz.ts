@@ -1,0 +1,198 @@
+/**
+ * Searches a device for deviations: generated programs one after the other; each deviation is minimised, classified,
+ * confirmed and handed over before the search goes on.
+ */
+import { Random } from '../../engine/random.ts';
+import { classify, fingerprintOf } from './classify.ts';
+import type { ConformanceDevice } from './device.ts';
+import { sameDifference } from './deviation.ts';
+import type { Deviation } from './deviation.ts';
+import type { ConformanceFinding, ConformanceTarget } from './finding.ts';
+import { programOfSeed } from './generate.ts';
+import type { GeneratedProgram } from './generate.ts';
+import { minimise } from './minimise.ts';
+import type { ConformanceProgram } from './program.ts';
+import { renderConfiguration, renderOperation } from './render.ts';
+import { ruleOf } from './rules.ts';
+import { runProgram } from './runner.ts';
+import type { RunResult } from './runner.ts';
+import { count, emptyStatistics } from './statistics.ts';
+import type { ConformanceStatistics } from './statistics.ts';
+
+/** What a search is asked to do. */
+export interface FuzzOptions {
+  readonly target: ConformanceTarget;
+  /** Stop after this many seconds … */
+  readonly seconds?: number;
+  /** … or this many programs; without either, one thousand. */
+  readonly runs?: number;
+  readonly seed: number;
+  /** Called with each finding as soon as it is confirmed; the search waits for it. */
+  readonly onFinding?: (finding: ConformanceFinding) => void | Promise<void>;
+  /** Called now and then. */
+  readonly onProgress?: (progress: ConformanceSummary) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What a search did. */
+export interface ConformanceSummary {
+  readonly target: ConformanceTarget;
+  readonly version: string;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly statistics: ConformanceStatistics;
+  readonly findings: readonly ConformanceFinding[];
+  /** Whether the search was stopped by its signal. */
+  readonly aborted: boolean;
+}
+
+/** How a search gets a device; a lost one is replaced by the next. */
+export interface DeviceSource {
+  readonly target: ConformanceTarget;
+  readonly start: () => Promise<ConformanceDevice & { readonly version: string }>;
+}
+
+/** Most programs whose deviation looks like a known finding that are minimised all the same. */
+const suspectsMax = 3;
+
+/** Runs a search on devices from a source. */
+export const fuzzDevice = async (source: DeviceSource, options: FuzzOptions): Promise<ConformanceSummary> => {
+  const search = new Search(source, options);
+  try {
+    await search.run();
+  } finally {
+    await search.stop();
+  }
+  return search.summary();
+};
+
+class Search {
+  readonly #source: DeviceSource;
+  readonly #options: FuzzOptions;
+  readonly #statistics = emptyStatistics();
+  readonly #findings = new Map<string, ConformanceFinding>();
+  /** For each kind of deviation, how often its minimised form was known already. */
+  readonly #known = new Map<string, number>();
+  readonly #start = performance.now();
+  #device: (ConformanceDevice & { readonly version: string }) | undefined;
+  #version = '';
+  #progressAt = 0;
+
+  constructor(source: DeviceSource, options: FuzzOptions) {
+    this.#source = source;
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { seed, seconds, runs } = this.#options;
+    const runsMax = runs ?? (seconds === undefined ? 1000 : Infinity);
+    const seeds = new Random(seed);
+    for (let index = 0; index < runsMax && !this.#over(); index++) {
+      const programSeed = seeds.next();
+      const program = programOfSeed(programSeed);
+      const result = await this.#runOnce(program, false);
+      count(this.#statistics, program, result);
+      if (result.deviation !== undefined) await this.#examine(program, programSeed, result.deviation);
+      this.#progress();
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#device?.stop();
+    this.#device = undefined;
+  }
+
+  summary(): ConformanceSummary {
+    return {
+      target: this.#source.target,
+      version: this.#version,
+      seed: this.#options.seed,
+      seconds: (performance.now() - this.#start) / 1000,
+      statistics: this.#statistics,
+      findings: [...this.#findings.values()],
+      aborted: this.#options.signal?.aborted ?? false,
+    };
+  }
+
+  #over(): boolean {
+    const { seconds, signal } = this.#options;
+    if (signal?.aborted === true) return true;
+    return seconds !== undefined && performance.now() - this.#start >= seconds * 1000;
+  }
+
+  #progress(): void {
+    const now = performance.now();
+    if (this.#options.onProgress === undefined || now - this.#progressAt < 500) return;
+    this.#progressAt = now;
+    this.#options.onProgress(this.summary());
+  }
+
+  /** Runs a program, on a new device if the last one was lost. */
+  async #runOnce(program: ConformanceProgram, thorough: boolean): Promise<RunResult> {
+    if (this.#device === undefined) {
+      this.#device = await this.#source.start();
+      this.#version = this.#device.version;
+    }
+    const result = await runProgram(program, this.#device, { thorough });
+    if (result.lost) {
+      this.#statistics.restarts++;
+      await this.stop();
+    }
+    return result;
+  }
+
+  /** Turns a deviation into a finding, unless it is (or looks like) one that is known. */
+  async #examine(program: GeneratedProgram, programSeed: number, original: Deviation): Promise<void> {
+    const kind = `${original.difference} ${original.found} ${original.expected.join(' ')}`;
+    // A kind that has been nothing new several times is looked at ever more rarely, but never given up.
+    const known = this.#known.get(kind) ?? 0;
+    if (known >= suspectsMax && programSeed % 2 ** Math.min(known - suspectsMax + 1, 6) !== 0) return;
+    const probe = async (candidate: ConformanceProgram): Promise<Deviation | undefined> => {
+      this.#statistics.minimisingRuns++;
+      if (this.#over()) return undefined;
+      const { deviation } = await this.#runOnce(candidate, false);
+      return deviation !== undefined && sameDifference(deviation, original) ? deviation : undefined;
+    };
+    const { program: minimal, deviation, minimal: complete } = await minimise(program, original, probe);
+    const classification = classify(minimal, deviation);
+    const fingerprint = fingerprintOf(classification);
+    if (this.#findings.has(fingerprint)) {
+      this.#known.set(kind, known + 1);
+      return;
+    }
+    // What a time limit cut short may still hide another finding's fingerprint; it is not worth reporting half done.
+    if (this.#over()) return;
+    if (!(await this.#confirmed(minimal, deviation))) {
+      this.#statistics.vanished++;
+      return;
+    }
+    const finding: ConformanceFinding = {
+      fingerprint,
+      target: this.#source.target,
+      version: this.#version,
+      seed: this.#options.seed,
+      programSeed,
+      rule: classification.rule === undefined ? undefined : ruleOf(classification.rule),
+      program: minimal,
+      deviation,
+      operationsFrom: program.operations.length,
+      minimal: complete,
+      configurationText: renderConfiguration(minimal),
+      operationsText: minimal.operations.map((operation) => renderOperation(minimal.configuration, operation)),
+    };
+    this.#findings.set(fingerprint, finding);
+    await this.#options.onFinding?.(finding);
+  }
+
+  /** Two replays, each from a reset of the whole device, must show the same answer. */
+  async #confirmed(program: ConformanceProgram, deviation: Deviation): Promise<boolean> {
+    for (let replay = 0; replay < 2; replay++) {
+      const result = await this.#runOnce(program, true);
+      this.#statistics.minimisingRuns++;
+      const again = result.deviation;
+      if (again === undefined || again.operation !== deviation.operation || again.answer !== deviation.answer)
+        return false;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,67 @@
+/** The device check: generated programs run on a device, every answer compared with what the architecture permits. */
+import { ArchitectureDevice } from './architecture-device.ts';
+import { sameDifference } from './deviation.ts';
+import type { Deviation } from './deviation.ts';
+import type { ConformanceFinding, ConformanceTarget } from './finding.ts';
+import { fuzzDevice } from './fuzz.ts';
+import type { ConformanceSummary, DeviceSource, FuzzOptions } from './fuzz.ts';
+import { QemuDevice } from './qemu-device.ts';
+import { runProgram } from './runner.ts';
+
+export type { ConformanceConfiguration } from './configuration.ts';
+export type { ConformanceDevice } from './device.ts';
+export type { Deviation } from './deviation.ts';
+export type { ConformanceFinding, ConformanceTarget } from './finding.ts';
+export { fuzzDevice } from './fuzz.ts';
+export type { ConformanceSummary, DeviceSource, FuzzOptions } from './fuzz.ts';
+export type { Operation } from './operation.ts';
+export type { ConformanceProgram } from './program.ts';
+export { renderConfiguration, renderOperation } from './render.ts';
+export { ruleOf, rules } from './rules.ts';
+export type { Rule, RuleId } from './rules.ts';
+export type { ConformanceStatistics } from './statistics.ts';
+export { witnessNames } from './witnesses.ts';
+export type { Witness } from './witnesses.ts';
+
+const sources: Readonly<Record<ConformanceTarget, DeviceSource>> = {
+  architecture: { target: 'architecture', start: () => Promise.resolve(new ArchitectureDevice(1)) },
+  'qemu-smmuv3': { target: 'qemu-smmuv3', start: () => QemuDevice.start() },
+};
+
+/**
+ * Searches a target for deviations.
+ *
+ * @throws QemuMissing if the target is QEMU and there is none. Crashes and hangs of the device do not throw: they are
+ *   findings, and the search goes on with a new process.
+ */
+export const fuzzConformance = (options: FuzzOptions): Promise<ConformanceSummary> =>
+  fuzzDevice(sources[options.target], options);
+
+/** What a replay showed. */
+export interface ConformanceReplay {
+  /** The deviation of the replayed program, if it has one. */
+  readonly deviation: Deviation | undefined;
+  /** Whether it is the deviation of the finding. */
+  readonly reproduced: boolean;
+  /** What the target says it is. */
+  readonly version: string;
+}
+
+/**
+ * Runs the program of a finding once more, from a reset of the whole device.
+ *
+ * @throws QemuMissing as `fuzzConformance` does.
+ */
+export const replayConformance = async (
+  finding: Pick<ConformanceFinding, 'program' | 'deviation'>,
+  target: ConformanceTarget,
+): Promise<ConformanceReplay> => {
+  const device = await sources[target].start();
+  try {
+    const { deviation } = await runProgram(finding.program, device, { thorough: true });
+    const reproduced = deviation !== undefined && sameDifference(deviation, finding.deviation);
+    return { deviation, reproduced, version: device.version };
+  } finally {
+    await device.stop();
+  }
+};

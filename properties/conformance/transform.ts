@@ -1,0 +1,77 @@
+/** Simplifications of a whole program at once, where changing one operation or the configuration alone would break it. */
+import type { ConformanceConfiguration } from './configuration.ts';
+import { compact, renumber } from './compact.ts';
+import type { Renumbering } from './compact.ts';
+import type { Operation } from './operation.ts';
+import type { ConformanceProgram } from './program.ts';
+
+const same = (index: number): number => index;
+const identity: Renumbering = { stream: same, context: same, tree: same, page: same };
+
+const merge = (program: ConformanceProgram, by: Partial<Renumbering>): ConformanceProgram => ({
+  configuration: program.configuration,
+  operations: program.operations.map((operation) => renumber(operation, { ...identity, ...by })),
+});
+
+/** Every tree a low one, every access to the low half: only for programs whose contexts use one half each. */
+const lowered = ({ configuration, operations }: ConformanceProgram): ConformanceProgram => ({
+  configuration: {
+    ...configuration,
+    trees: configuration.trees.map((tree) => ({ ...tree, half: 0 })),
+    contexts: configuration.contexts.map(({ high, ...context }) => ({ ...context, low: high ?? context.low })),
+  },
+  operations: operations.map((operation): Operation => {
+    if (operation.kind === 'access') return { ...operation, half: 0 };
+    if (operation.kind === 'command' && 'half' in operation.command)
+      return { ...operation, command: { ...operation.command, half: 0 } };
+    return operation;
+  }),
+});
+
+/** The same program with rocker devices instead of edu: a read becomes a swap. */
+const withRocker = (program: ConformanceProgram, read: 'swap' | 'write'): ConformanceProgram => {
+  const { configuration, operations } = program;
+  return {
+    configuration: { ...configuration, devices: configuration.devices.map((device) => device % 2) },
+    operations: operations.map((operation) =>
+      operation.kind === 'access' && operation.access === 'read' ? { ...operation, access: read } : operation,
+    ),
+  };
+};
+
+/** Small pages instead of blocks in the addresses of a program: neighbours instead of distant ones. */
+const nearPages = ({ configuration, operations }: ConformanceProgram): ConformanceProgram => {
+  const granule = Math.max(...configuration.trees.map((tree) => tree.granule));
+  const [first = 0] = configuration.pages;
+  const base = first >= 2 ** configuration.vaBits ? 0x5800_0000 : first;
+  return {
+    configuration: { ...configuration, pages: configuration.pages.map((_, index) => base + index * 2 ** granule) },
+    operations,
+  };
+};
+
+const distinctDevices = ({ devices }: ConformanceConfiguration): boolean => new Set(devices).size === devices.length;
+
+/** Simpler programs, the boldest first. */
+export const simplerPrograms = (program: ConformanceProgram): ConformanceProgram[] => {
+  const { configuration } = program;
+  const candidates: ConformanceProgram[] = [];
+  const compacted = compact(program);
+  if (JSON.stringify(compacted) !== JSON.stringify(program)) candidates.push(compacted);
+  const zero = (): number => 0;
+  if (configuration.devices.length > 1) candidates.push(merge(program, { stream: zero }));
+  if (configuration.contexts.length > 1) candidates.push(merge(program, { context: zero }));
+  if (configuration.trees.length > 1) candidates.push(merge(program, { tree: zero }));
+  if (configuration.pages.length > 1) candidates.push(merge(program, { page: zero }));
+  if (configuration.trees.some(({ half }) => half === 1)) candidates.push(lowered(program));
+  if (configuration.devices.some((device) => device > 1))
+    for (const read of ['write', 'swap'] as const) {
+      const rocker = withRocker(program, read);
+      if (distinctDevices(rocker.configuration)) candidates.push(rocker);
+    }
+  if (configuration.devices.length === 1 && configuration.devices[0] === 1)
+    candidates.push({ ...program, configuration: { ...configuration, devices: [0] } });
+  const near = nearPages(program);
+  if (JSON.stringify(near) !== JSON.stringify(program)) candidates.push(near);
+  return candidates;
+};

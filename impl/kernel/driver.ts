@@ -97,32 +97,43 @@ export class ArmSmmuDriver {
     yield* config.arm_smmu_write_entry(config.ste(master), config.stage1Ste(master));
   }
 
-  /** `arm_smmu_attach_commit()`: the device is attached; the domain it came from lets go of it. */
+  /** `arm_smmu_attach_commit()`: the device translates by the domain; the one it came from lets go of it. */
   *arm_smmu_attach_commit(domain: Domain, old: number, master: Master): Task {
-    const unused = yield* step(`${master.name}.domain := ${domain.name}`, () => {
+    if (old !== 0) yield* this.arm_smmu_install_old_domain_invs(this.kernel.domains.at(old), master);
+    yield* step(`${master.name}.domain := ${domain.name}`, () => {
+      if (old === 0) this.attachEnd(master);
+      else this.withdraw(this.kernel.domains.at(old), master);
       master.domain.value = domain.handle;
-      this.attachEnd(master);
-      return old === 0 ? 0 : this.withdraw(this.kernel.domains.at(old), master);
+      return undefined;
     });
-    yield* this.arm_smmu_install_old_domain_invs(unused);
   }
 
   /** The device is detached, and its domain lets go of it. */
   *arm_smmu_detach_commit(old: number, master: Master): Task {
-    const unused = yield* step(`${master.name}.domain := none`, () => {
+    const domain = this.kernel.domains.at(old);
+    yield* this.arm_smmu_install_old_domain_invs(domain, master);
+    yield* step(`${master.name}.domain := none`, () => {
+      this.withdraw(domain, master);
       master.domain.value = 0;
-      this.attachEnd(master);
-      return this.withdraw(this.kernel.domains.at(old), master);
+      return undefined;
     });
-    yield* this.arm_smmu_install_old_domain_invs(unused);
   }
 
   /**
-   * `arm_smmu_install_old_domain_invs()`: an ASID that is in no invalidation set must have nothing cached, since nobody
-   * will invalidate it when a page goes. 0: the old domain is still in use.
+   * `arm_smmu_install_old_domain_invs()`: a device does not use its old domain any more. When it was the last one, the
+   * ASID will be in no invalidation set and nobody will invalidate it when a page goes; so it is flushed first.
    */
-  *arm_smmu_install_old_domain_invs(unused: number): Task {
-    if (unused !== 0) yield* this.kernel.tlb.arm_smmu_tlb_inv_asid(unused);
+  protected *arm_smmu_install_old_domain_invs(domain: Domain, master: Master): Task {
+    const unused = yield* step(`load ${domain.devices.name}`, () => {
+      this.attachEnd(master);
+      return domain.devices.value === 1 << master.index ? domain.asid.value : 0;
+    });
+    if (unused !== 0) yield* this.arm_smmu_inv_flush_iotlb_tag(unused);
+  }
+
+  /** `arm_smmu_inv_flush_iotlb_tag()`: flushes an ASID that no device uses any more, and waits. */
+  protected *arm_smmu_inv_flush_iotlb_tag(asid: number): Task {
+    yield* this.kernel.tlb.arm_smmu_tlb_inv_asid(asid);
   }
 
   /** `arm_smmu_domain_finalise_s1()`: gives a domain its ASID. False if there is none left. */
@@ -203,12 +214,9 @@ export class ArmSmmuDriver {
     return asid;
   }
 
-  /** Removes a device from a domain's sets; inside a step. Returns the ASID if no device is left, else 0. */
-  protected withdraw(domain: Domain, master: Master): number {
-    const rest = domain.devices.value & ~(1 << master.index);
-    domain.devices.value = rest;
-    if (rest !== 0) return 0;
-    domain.invs.value = 0;
-    return domain.asid.value;
+  /** Removes a device from a domain's sets; inside a step. The last one takes the ASID with it. */
+  protected withdraw(domain: Domain, master: Master): void {
+    domain.devices.value &= ~(1 << master.index);
+    if (domain.devices.value === 0) domain.invs.value = 0;
   }
 }

@@ -47,6 +47,7 @@ export class Operations {
     const handle = yield* step(`domain_free(domain${slot})`, () => {
       const found = place.value;
       if (found <= 0 || this.#users(slot).value > 0 || kernel.domains.at(found).devices.value !== 0) return 0;
+      if (slot === kernel.config.dmaDomain && kernel.buffers.some((buffer) => buffer.value !== 0)) return 0;
       place.value = BUSY;
       this.#forgetMappings(kernel.spaceOfSlot(slot));
       return found;

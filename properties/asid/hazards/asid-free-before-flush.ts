@@ -4,7 +4,7 @@ import type { AsidHazard } from './hazard.ts';
 
 /** Leaves what is cached under an ASID that nobody uses any more. */
 class NoFlushDriver extends ArmSmmuDriver {
-  override *arm_smmu_install_old_domain_invs(): Task {
+  protected override *arm_smmu_inv_flush_iotlb_tag(): Task {
     // Nothing.
   }
 }
@@ -17,15 +17,15 @@ class EarlyFlushDriver extends ArmSmmuDriver {
     yield* super.detachLocked(old, master);
   }
 
-  override *arm_smmu_install_old_domain_invs(): Task {
+  protected override *arm_smmu_inv_flush_iotlb_tag(): Task {
     // Done too early, by `detachLocked`.
   }
 }
 
 /** Issues the flush and does not wait for it. */
 class NoSyncDriver extends ArmSmmuDriver {
-  override *arm_smmu_install_old_domain_invs(unused: number): Task {
-    if (unused !== 0) yield* this.kernel.cmdq.issue([this.kernel.tlb.asidCommand(unused)], false);
+  protected override *arm_smmu_inv_flush_iotlb_tag(asid: number): Task {
+    yield* this.kernel.cmdq.issue([this.kernel.tlb.asidCommand(asid)], false);
   }
 }
 

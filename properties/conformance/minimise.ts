@@ -26,6 +26,7 @@ class Minimiser {
   deviation: Deviation;
   runs = 0;
   readonly #probe: Probe;
+  readonly #tried = new Set<string>();
   readonly #runsMax: number;
 
   constructor(program: ConformanceProgram, deviation: Deviation, probe: Probe, runsMax: number) {
@@ -42,6 +43,10 @@ class Minimiser {
   /** Takes a candidate if it shows the same difference. */
   async accept(candidate: ConformanceProgram): Promise<boolean> {
     if (this.exhausted || !isWellFormed(candidate)) return false;
+    // Simplifications meet on the same program by different ways; none is run twice, which also rules out circles.
+    const key = JSON.stringify(candidate);
+    if (this.#tried.has(key)) return false;
+    this.#tried.add(key);
     this.runs++;
     const deviation = await this.#probe(candidate);
     if (deviation === undefined) return false;

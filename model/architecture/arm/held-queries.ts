@@ -2,6 +2,7 @@ import type { ConfigCache } from './config-cache.ts';
 import type { ConfigGraph, ConfigPlace } from './config-graph.ts';
 import type { HoldTable } from './holds.ts';
 import { coversConfig, coversTlb, type Command } from './invalidation.ts';
+import { EVENT } from './layout/event.ts';
 import type { LookupConfig, LookupConfigs, TranslateConfig } from './lookup-config.ts';
 import type { Outcome } from './outcome.ts';
 import { PAGE_BYTES, type IndexedUniverse, type InputAddress, type StreamContext } from './universe.ts';
@@ -133,10 +134,12 @@ export class HeldQueries {
   ): OutcomeSource[] {
     const { holds, walks } = this.#parts;
     const sources: OutcomeSource[] = [];
+    // A conflict is between entries that are held.
+    const conflict = outcome.kind === 'fault' && outcome.event === EVENT.F_TLB_CONFLICT;
     const own = config.tag.holds[address.index];
     const shared = config.global.holds[address.index];
     for (const leaf of [...(own?.leaves ?? []), ...(shared?.leaves ?? [])])
-      if (holds.state(leaf.cell) !== 0 && [...leaf.outcomes.values()].includes(outcome))
+      if (holds.state(leaf.cell) !== 0 && (conflict || [...leaf.outcomes.values()].includes(outcome)))
         sources.push({ text: this.#describeLeaf(leaf).text, readFrom: [...pathTo(leaf.table), leaf.descriptorPa] });
     if (outcome.kind !== 'fault') return sources;
     const start = config.starts[address.region]?.readerOf[address.index];
@@ -149,7 +152,7 @@ export class HeldQueries {
           readFrom: [...pathTo(reader.node), reader.pa],
         });
     }
-    if (sources.length === 0)
+    if (start === undefined && outcome.event === EVENT.F_TRANSLATION)
       sources.push({ text: `the CD of ${contextName(context)}`, readFrom: this.#configAddresses(context) });
     return sources;
   }

@@ -8,7 +8,7 @@ import { REGISTER } from './layout/register.ts';
 import { STE } from './layout/ste.ts';
 import type { PhysicalMemory } from './memory.ts';
 import type { Outcome } from './outcome.ts';
-import { SmmuV3 } from './smmuv3.ts';
+import { SmmuV3, type SmmuCapacity } from './smmuv3.ts';
 import type { Slot } from './universe.ts';
 
 /** Memory for the model's own tests: 8 MiB from 0, every lane a cell of the store. */
@@ -55,8 +55,8 @@ export class TestWorld {
   prod = 0;
   #nextTable: number = AT.tables;
 
-  constructor(slots: readonly Slot[], features: Partial<SmmuFeatures> = {}) {
-    this.smmu = new SmmuV3(this.store, this.memory, { ...FULL_FEATURES, ...features }, { slots });
+  constructor(slots: readonly Slot[], features: Partial<SmmuFeatures> = {}, capacity: SmmuCapacity = {}) {
+    this.smmu = new SmmuV3(this.store, this.memory, { ...FULL_FEATURES, ...features }, { slots }, capacity);
     this.smmu.writeRegister(REGISTER.STRTAB_BASE, AT.streamTable, 0);
     this.smmu.writeRegister(REGISTER.STRTAB_BASE_CFG, 6);
     this.smmu.writeRegister(REGISTER.CMDQ_BASE, AT.commands | QUEUE_LOG2, 0);
@@ -89,12 +89,36 @@ export class TestWorld {
   /** Writes a stage 1 STE with the CD at `AT.cds` + 64 * StreamID. */
   ste(streamId: number, values: FieldValues<typeof STE> = {}): void {
     const lanes = encode(STE, { V: 1, Config: 5, S1ContextPtr: AT.cds + 0x1000 * streamId, ...values });
-    this.write(AT.streamTable + 64 * streamId, lanes);
+    this.structure(AT.streamTable + 64 * streamId, lanes);
   }
 
   /** Writes a CD for 4 KiB tables from level 1 (39-bit inputs), TTB1 disabled. */
   cd(streamId: number, values: FieldValues<typeof CD>, index = 0): void {
-    this.write(AT.cds + 0x1000 * streamId + 64 * index, cdLanes(values));
+    this.structure(AT.cds + 0x1000 * streamId + 64 * index, cdLanes(values));
+  }
+
+  /** Replaces a CD as the architecture recommends (IHI 0070 §3.21.3.1), and waits for each step. */
+  replaceCd(streamId: number, values: FieldValues<typeof CD>): void {
+    const pa = AT.cds + 0x1000 * streamId;
+    const lanes = cdLanes(values);
+    const invalidate = cfgi('CFGI_CD', { StreamID: streamId, Leaf: 1 });
+    this.word(pa, 0, 0);
+    this.sync(invalidate);
+    this.write(pa + 8, lanes.slice(2));
+    this.sync(invalidate);
+    this.write(pa, lanes.slice(0, 2));
+    this.sync(invalidate);
+  }
+
+  /** Writes the words of a structure, the one with the valid bit last. */
+  structure(pa: number, lanes: readonly number[]): void {
+    this.write(pa + 8, lanes.slice(2));
+    this.write(pa, lanes.slice(0, 2));
+  }
+
+  /** Makes a CD invalid by its first word alone, as software should: the other words stay. */
+  clearCd(streamId: number, index = 0): void {
+    this.word(AT.cds + 0x1000 * streamId + 64 * index, 0, 0);
   }
 
   /** Address of the descriptor of an address at a level of a table. */

@@ -78,21 +78,40 @@ const software = z
   })
   .describe('a failure of software: a program, and the schedule under which it breaks a promise');
 
+const plain = z.record(z.string(), z.json());
+
+const deviation = z
+  .strictObject({
+    operation: count.describe('index of the operation at which the device deviates'),
+    part: z.enum(['read', 'write', 'command', 'device']),
+    difference: z.string().min(1),
+    found: z.string(),
+    expected: z.array(z.string()),
+    answer: z.string(),
+    permitted: z.array(z.string()),
+    ending: plain.exactOptional(),
+  })
+  .describe('what the device answered, and what the architecture permits');
+
 const conformance = z
   .strictObject({
     ...head,
     kind: z.literal('conformance'),
     family: z.string().min(1),
     target: z.string().min(1).describe('the device that deviates'),
-    targetVersion: z.string().exactOptional(),
+    targetVersion: z.string().describe('what the device says it is'),
     program: z
-      .record(z.string(), z.json())
+      .strictObject({ configuration: plain, operations: z.array(plain).min(1) })
       .describe('configuration and operations, as the conformance check runs them'),
+    deviation,
     expected,
-    provenance,
+    provenance: z.strictObject({
+      tool: z.string(),
+      seed: z.int().describe('of the run'),
+      programSeed: z.int().describe('of the program within the run'),
+    }),
     minimal: z
-      .strictObject({ operations: verdict, operationsFrom: count, note: z.string() })
-      .exactOptional()
+      .strictObject({ operations: verdict, operationsFrom: count })
       .describe('proved: removing any one operation makes the deviation vanish'),
   })
   .describe('a deviation of a device from the architecture: what was done to it, and which rule its answer breaks');

@@ -39,15 +39,9 @@ export function saveTrace(trace: Trace, folder: string, name: string = traceName
 /** A name that says what the trace shows, and is the same for the same finding: "asid-share-asid-unmap-window-3f9c2e.json". */
 export function traceName(trace: Trace): string {
   const what = trace.kind === 'software' ? (trace.hazard ?? trace.expected.rule) : trace.expected.rule;
-  const { expected, provenance, program } = trace;
+  const { family, expected, provenance, program } = trace;
   // The program is part of it: one seed can find several failures with one fingerprint.
-  const identity = JSON.stringify([
-    trace.family,
-    expected.fingerprint,
-    provenance.seed,
-    provenance.executions,
-    program,
-  ]);
+  const identity = JSON.stringify([family, expected.fingerprint, { ...provenance, tool: '' }, program]);
   const hash = createHash('sha256').update(identity).digest('hex').slice(0, 6);
   return `${trace.family}-${what}-${hash}.json`.replace(/[^a-z0-9.-]+/gi, '-');
 }

@@ -1,11 +1,147 @@
-import type { Context } from '../context.ts';
-import { exitCode, type ExitCode } from '../exit.ts';
+import { QemuMissing } from '../../impl/qemu/index.ts';
+import {
+  fuzzConformance,
+  type ConformanceFinding,
+  type ConformanceSummary,
+  type ConformanceTarget,
+} from '../../properties/conformance/index.ts';
+import { conformanceFamily, conformanceTargets, findingToTrace } from '../../traces/conformance.ts';
+import { conformanceNotice } from '../../traces/report/conformance.ts';
+import { paint } from '../../traces/report/paint.ts';
+import { grouped, plural } from '../../traces/report/text.ts';
+import { unknown, type Context } from '../context.ts';
+import { exitCode, UsageError, type ExitCode } from '../exit.ts';
+import { keepTrace } from '../findings.ts';
 import type { Interrupt } from '../interrupt.ts';
+import { block, rate } from '../summary.ts';
+import type { Terminal } from '../terminal.ts';
 import type { FuzzCommand } from './fuzz.ts';
 
-/** Name under which `fuzz` checks device models against the architecture. */
-export const conformanceFamily = 'conformance';
+/** Seconds that a run must last before a witness that was not reached is an error; starting a device takes its time. */
+const witnessSecondsMin = 30;
+const secondsDefault = 20;
 
-export function fuzzDevice(_command: FuzzCommand, _context: Context): (interrupt: Interrupt) => Promise<ExitCode> {
-  return async () => exitCode.harness;
+/** Random programs on a device, every answer compared with what the architecture permits. */
+export function fuzzDevice(command: FuzzCommand, { terminal }: Context): (interrupt: Interrupt) => Promise<ExitCode> {
+  const name = command.target ?? 'qemu-smmuv3';
+  const target = conformanceTargets.find((candidate) => candidate === name);
+  if (target === undefined) throw unknown('target', name, conformanceTargets);
+  if (command.hazard !== undefined)
+    throw new UsageError('A device is checked as it is: --hazard belongs to families of software.');
+  return (interrupt) => new DeviceJob(command, target, terminal).run(interrupt);
+}
+
+class DeviceJob {
+  readonly #command: FuzzCommand;
+  readonly #target: ConformanceTarget;
+  readonly #terminal: Terminal;
+  readonly #reported: { readonly finding: ConformanceFinding; readonly file: string | undefined }[] = [];
+
+  constructor(command: FuzzCommand, target: ConformanceTarget, terminal: Terminal) {
+    this.#command = command;
+    this.#target = target;
+    this.#terminal = terminal;
+  }
+
+  async run(interrupt: Interrupt): Promise<ExitCode> {
+    const { seed, seconds, runs } = this.#command;
+    this.#terminal.print(`${conformanceFamily} · ${this.#target} · seed ${seed}`);
+    try {
+      const summary = await fuzzConformance({
+        target: this.#target,
+        seed,
+        ...(runs === undefined ? { seconds: seconds ?? secondsDefault } : { runs }),
+        ...(runs === undefined || seconds === undefined ? {} : { seconds }),
+        signal: interrupt.signal,
+        onFinding: (finding) => this.#report(finding),
+        onProgress: (progress) => this.#terminal.progress(this.#progressText(progress)),
+      });
+      return this.#conclude(summary, interrupt.requested());
+    } catch (error) {
+      if (!(error instanceof QemuMissing)) throw error;
+      this.#terminal.warn(
+        `stalemate: ${error.message}. "stalemate doctor" says what is missing and how to install it.`,
+      );
+      this.#terminal.event({ event: 'skipped', target: this.#target, why: error.message });
+      return exitCode.harness;
+    }
+  }
+
+  #report(finding: ConformanceFinding): void {
+    const trace = findingToTrace(finding);
+    const file = keepTrace(trace, this.#command.out, this.#terminal);
+    this.#reported.push({ finding, file });
+    this.#terminal.event({
+      event: 'failure',
+      file,
+      replay: `npx stalemate replay ${file ?? ''}`,
+      expected: trace.expected,
+      minimal: trace.minimal,
+    });
+    this.#terminal.print(conformanceNotice({ trace, file, colour: this.#terminal.colour }));
+  }
+
+  #progressText({ seconds, statistics }: ConformanceSummary): string {
+    const { programs, operations } = statistics;
+    const found = plural(this.#reported.length, 'deviation');
+    return `${conformanceFamily} ${seconds.toFixed(0)} s · ${plural(programs, 'program')} · ${plural(operations, 'operation')} (${rate(operations, seconds)}) · ${found}`;
+  }
+
+  #conclude(summary: ConformanceSummary, interrupted: boolean): ExitCode {
+    const { statistics, seconds, seed, version } = summary;
+    const missing = Object.entries(statistics.witnesses).flatMap(([name, count]) => (count === 0 ? [name] : []));
+    const vacuous = missing.length > 0 && !interrupted && seconds >= witnessSecondsMin && this.#reported.length === 0;
+    const did = `${plural(statistics.programs, 'program')}, ${plural(statistics.operations, 'operation')} in ${seconds.toFixed(1)} s (${rate(statistics.operations, seconds)}, seed ${seed})`;
+    const inks = paint(this.#terminal.colour);
+    const found = this.#reported.length;
+    const head =
+      found > 0
+        ? inks.bad(`✗ ${this.#target}: ${plural(found, 'distinct deviation')}; ${did}`)
+        : vacuous
+          ? inks.bad(`✗ ${this.#target}: no deviation, but the run shows too little; ${did}`)
+          : inks.good(`✓ ${this.#target}: no deviation${interrupted ? ' until it was interrupted' : ''}; ${did}`);
+    this.#terminal.print([head, ...this.#details(summary, missing)].join('\n'));
+    const files = this.#reported.map(({ finding, file }) => ({ fingerprint: finding.fingerprint, file }));
+    this.#terminal.event({
+      event: 'summary',
+      family: conformanceFamily,
+      target: this.#target,
+      version,
+      seed,
+      seconds,
+      interrupted,
+      unreached: missing,
+      statistics,
+      findings: files,
+    });
+    if (found > 0) return exitCode.violation;
+    return vacuous ? exitCode.harness : interrupted ? exitCode.interrupted : exitCode.holds;
+  }
+
+  #details({ statistics, version }: ConformanceSummary, missing: readonly string[]): string[] {
+    const counts = (record: Readonly<Record<string, number | undefined>>): string =>
+      Object.entries(record)
+        .toSorted(([, a], [, b]) => (b ?? 0) - (a ?? 0))
+        .map(([name, count]) => `${name} ${grouped(count ?? 0)}`)
+        .join(' · ');
+    const notes = [
+      missing.length === 0 ? '' : `witnesses never reached: ${missing.join(', ')}`,
+      statistics.vanished === 0 ? '' : `${plural(statistics.vanished, 'deviation')} that did not come back on replay`,
+    ];
+    return [
+      ...block('device', version),
+      ...block(
+        'accesses',
+        `${grouped(statistics.accesses)} checked, ${grouped(statistics.open)} of them with more than one permitted outcome`,
+      ),
+      ...block('operations', counts(statistics.operationMix)),
+      ...block('features', counts(statistics.features)),
+      ...block('witnesses', counts(statistics.witnesses)),
+      ...block(
+        'restarts',
+        statistics.restarts === 0 ? '' : `${grouped(statistics.restarts)} after the device was lost`,
+      ),
+      ...block('not checked', notes.filter((note) => note !== '').join('; ')),
+    ];
+  }
 }

@@ -8,7 +8,8 @@ import { exitCode, UsageError, worst, type ExitCode } from '../exit.ts';
 import { Finding } from '../findings.ts';
 import { interruptible, type Interrupt } from '../interrupt.ts';
 import { progressText, rate, summaryLines, unreached, witnessSecondsMin } from '../summary.ts';
-import { conformanceFamily, fuzzDevice } from './fuzz-device.ts';
+import { conformanceFamily } from '../../traces/conformance.ts';
+import { fuzzDevice } from './fuzz-device.ts';
 
 /** Options of `stalemate fuzz`, checked and with defaults. */
 export interface FuzzCommand {

@@ -1,12 +1,38 @@
+import { QemuMissing } from '../../impl/qemu/index.ts';
+import { replayDeviation, targetOf } from '../../traces/conformance.ts';
 import type { ConformanceTrace } from '../../traces/format.ts';
+import { conformanceReport } from '../../traces/report/conformance.ts';
 import type { Context } from '../context.ts';
-import { exitCode, type ExitCode } from '../exit.ts';
+import { exitCode, UsageError, type ExitCode } from '../exit.ts';
 import type { ReplayCommand } from './replay.ts';
 
+/** Runs the program of a device trace again, on the device that it names or on another. */
 export async function replayDevice(
-  _trace: ConformanceTrace,
-  _command: ReplayCommand,
-  _context: Context,
+  trace: ConformanceTrace,
+  command: ReplayCommand,
+  { terminal }: Context,
 ): Promise<ExitCode> {
-  return exitCode.harness;
+  if (command.hazard !== undefined)
+    throw new UsageError('A trace of a device has no hazard; --hazard belongs to traces of software.');
+  const target = targetOf(command.target ?? trace.target);
+  const { expected } = trace;
+  try {
+    const { deviation, reproduced, version } = await replayDeviation(trace, target);
+    if (deviation !== undefined)
+      terminal.print(conformanceReport({ trace, deviation, file: command.file, colour: terminal.colour }));
+    const newer = version === trace.targetVersion ? '' : ` (found on ${trace.targetVersion})`;
+    const text =
+      deviation === undefined
+        ? `✓ No deviation: ${version} answers every operation as it may${newer}.`
+        : reproduced
+          ? `✗ Reproduced: ${expected.fingerprint} on ${version}${newer}.`
+          : `✗ Another deviation than the expected ${expected.fingerprint}: ${deviation.answer}`;
+    terminal.print(text);
+    terminal.event({ event: 'replayed', file: command.file, target, version, reproduced, deviation });
+    return deviation === undefined ? exitCode.holds : exitCode.violation;
+  } catch (error) {
+    if (!(error instanceof QemuMissing)) throw error;
+    terminal.warn(`stalemate: ${error.message}. "stalemate doctor" says what is missing and how to install it.`);
+    return exitCode.harness;
+  }
 }

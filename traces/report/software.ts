@@ -103,8 +103,8 @@ function whyBlock({ trace, family, replayed }: ReportInput, failure: Failure, in
 
 /** A word at the left, and text beside it. */
 export function headed(head: string, text: string): string[] {
-  const [first = '', ...rest] = wrap(text, reportWidth - 14, '');
-  return [`    ${pad(head, 10)}${first}`, ...rest.map((line) => `${' '.repeat(14)}${line}`)];
+  const [first = '', ...rest] = wrap(text, reportWidth - 15, '');
+  return [`    ${pad(head, 11)}${first}`, ...rest.map((line) => `${' '.repeat(15)}${line}`)];
 }
 
 function replayLines({ trace, file, replayed }: ReportInput): string[] {
@@ -120,7 +120,8 @@ function replayLines({ trace, file, replayed }: ReportInput): string[] {
   });
 }
 
-function section(title: string, right: string, inks: Paint): string[] {
+/** Title of a part of a report, with something at the right. */
+export function section(title: string, right: string, inks: Paint): string[] {
   const [first = '', ...rest] = ends(`  ${title}`, right, reportWidth);
   return [inks.bold(first.slice(0, title.length + 2)) + first.slice(title.length + 2), ...rest];
 }

@@ -174,12 +174,12 @@ describe('what breaks the rules is caught, and named', () => {
     ['not a number', () => Number.NaN, 'NaN'],
     ['null', () => null as unknown as Result, 'null'],
   ])('a result that is %s', (_what, run, shown) => {
-    const task = (): Task => steps(() => step('give', run) as never)();
+    const task = (): Task => steps(() => step('give', run))();
     expect(() => searchChecked(task)).toThrow(`"give": returned ${shown}: a result must be`);
   });
 
   test('a result that differs, as text', () => {
-    const task = (): Task => steps(() => step('name', () => `n${outside++ % 2}`) as never)();
+    const task = (): Task => steps(() => step('name', () => `n${outside++ % 2}`))();
     expect(() => searchChecked(task)).toThrow('it returned "n0" and then "n1".');
   });
 
@@ -300,7 +300,7 @@ describe('checkIsolation', () => {
       let runs = 0;
       return world(new Machine(), [agent('a', [make(() => runs++)])]);
     };
-    const result = counting((count) => steps(() => step('give', count) as never));
+    const result = counting((count) => steps(() => step('give', count)));
     expect(() => checkIsolation(result)).toThrow('"give": returned 1 instead of 0');
     const label = counting((count) => () => steps(() => effect(`run ${count()}`, () => undefined))());
     expect(() => checkIsolation(label)).toThrow('"run 0": was "run 1"');

@@ -121,7 +121,10 @@ export function asidShare({ devices, dmas, pages, locked }: AsidShare): System {
     machine,
     agents: [
       agent('bind', [bind]),
-      agent('unmap', Array.from({ length: pages }, (_, page) => () => unmap(page))),
+      agent(
+        'unmap',
+        Array.from({ length: pages }, (_, page) => () => unmap(page)),
+      ),
       ...Array.from({ length: devices }, (_, device) =>
         agent(
           `device${device}`,

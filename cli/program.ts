@@ -9,6 +9,7 @@ import { fuzzCommand } from './commands/fuzz.ts';
 import { hazardsCommand } from './commands/hazards.ts';
 import { minimiseCommand } from './commands/minimise.ts';
 import { replayCommand } from './commands/replay.ts';
+import { summariseCommand } from './commands/summarise.ts';
 import type { Context } from './context.ts';
 import type { ExitCode } from './exit.ts';
 import { ProcessTerminal, type Terminal } from './terminal.ts';
@@ -44,6 +45,11 @@ export function makeProgram(
   addReplay(program, context, done, families);
   addMinimise(program, context, done, families);
   addHazards(program, context, done, families);
+  program
+    .command('summarise')
+    .description('write a folder of traces as Markdown, for the summary of a CI job')
+    .argument('[folder]', 'a folder of traces', foundFolder)
+    .action((folder: string) => done(summariseCommand(folder, context())));
   program
     .command('doctor')
     .description('say which targets can be used here, and how to get the others')

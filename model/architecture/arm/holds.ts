@@ -83,9 +83,8 @@ export class HoldTable {
   }
 }
 
-/** State of a thing derived from two others, both needed: it goes as soon as either does. */
+/** State of a thing that needs two others, both held: it goes as soon as either does. */
 export function both(first: number, second: number): number {
-  if (first === 0 || second === 0) return 0;
   if (first === 1) return second;
   return second === 1 ? first : Math.min(first, second);
 }

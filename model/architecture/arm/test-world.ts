@@ -220,3 +220,31 @@ export function shortly(outcome: Outcome): string {
       return outcome.kind;
   }
 }
+
+/** A world made by `attach`. */
+export interface Attached {
+  readonly world: TestWorld;
+  readonly top: number;
+  readonly middle: number;
+  readonly bottom: number;
+}
+
+/** Streams from 1 on, each with the given addresses, translated by one tree of 4 KiB tables (for 0x1000) under ASID 5. */
+export function attach(
+  addresses: number[],
+  cd: FieldValues<typeof CD> = {},
+  features: Partial<SmmuFeatures> = {},
+  streams = 1,
+): Attached {
+  const slots = [];
+  for (let streamId = 1; streamId <= streams; streamId++)
+    for (const va of addresses) slots.push({ streamId, substream: -1, va });
+  const world = new TestWorld(slots, features);
+  const tables = world.tree(0x1000);
+  for (let streamId = 1; streamId <= streams; streamId++) {
+    world.cd(streamId, { ASID: 5, TTB0: tables.top, ...cd });
+    world.ste(streamId);
+  }
+  world.enable();
+  return { world, ...tables };
+}

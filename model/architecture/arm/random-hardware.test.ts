@@ -1,0 +1,335 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { decodeContextDescriptor } from './context-descriptor.ts';
+import { stepDescriptor } from './descriptor-step.ts';
+import { FULL_FEATURES } from './features.ts';
+import { coversTlb, decodeCommand, type Command, type TlbTarget } from './invalidation.ts';
+import { levelShift } from './layout/descriptor.ts';
+import { decodeStreamEntry } from './stream-entry.ts';
+import { AT, cdLanes, cfgi, leafLanes, shortly, SYNC, TestWorld, tlbi } from './test-world.ts';
+
+/**
+ * Hardware that makes its own choices at random: when it fetches which word of which structure, what it keeps and
+ * forgets, when it begins, continues and finishes a walk, when a command takes effect. It knows nothing of how the model
+ * works; whatever it answers, the model must permit.
+ */
+const PAGES = [0x1000, 0x2000, 0x20_1000];
+const STREAMS = [1, 2];
+
+interface Entry extends TlbTarget {
+  /** For a leaf the address of its page; for a table its address. */
+  readonly to: number;
+  readonly hierarchy: number;
+}
+
+interface Walk {
+  readonly streamId: number;
+  readonly va: number;
+  readonly asid: number;
+  readonly vmid: number;
+  table: number;
+  level: number;
+  hierarchy: number;
+  /** Held tables that it has used: an invalidation of one stops the walk. */
+  readonly used: TlbTarget[];
+}
+
+type Words = (readonly [number, number] | undefined)[];
+
+class RandomHardware {
+  readonly #world: TestWorld;
+  readonly #next: (below: number) => number;
+  #stes = new Map<number, Words>();
+  #cds = new Map<number, Words>();
+  #tlb: Entry[] = [];
+  #walks: Walk[] = [];
+  #commands: Command[] = [];
+
+  constructor(world: TestWorld, next: (below: number) => number) {
+    this.#world = world;
+    this.#next = next;
+  }
+
+  submit(lanes: number[]): void {
+    this.#commands.push(decodeCommand(FULL_FEATURES, lanes));
+  }
+
+  /** Everything submitted completes. */
+  finish(): void {
+    while (this.#commands.length > 0) this.#command();
+  }
+
+  /** Does something that nobody asked for. */
+  wander(): void {
+    const streamId = STREAMS[this.#next(2)] as number;
+    switch (this.#next(8)) {
+      case 0:
+        this.#fetch(this.#stes, streamId, AT.streamTable + 64 * streamId);
+        return;
+      case 1:
+        if (this.#entry(streamId) !== undefined) this.#fetch(this.#cds, streamId, AT.cds + 0x1000 * streamId);
+        return;
+      case 2:
+        this.#tlb = this.#tlb.filter(() => this.#next(4) > 0);
+        return;
+      case 3:
+        if (this.#commands.length > 0) this.#command();
+        return;
+      case 4:
+        this.#begin(streamId, PAGES[this.#next(PAGES.length)] as number);
+        return;
+      default: {
+        const walk = this.#walks[this.#next(this.#walks.length + 1)];
+        if (walk !== undefined) this.#continue(walk);
+      }
+    }
+  }
+
+  /** The answer to an access now, by whatever is held and fetched; in the letters of `shortly`. */
+  access(streamId: number, va: number): string {
+    this.#complete(this.#stes, streamId, AT.streamTable + 64 * streamId);
+    const entry = this.#entry(streamId);
+    if (entry === undefined) return 'f4';
+    this.#complete(this.#cds, streamId, AT.cds + 0x1000 * streamId);
+    const cd = this.#descriptor(streamId);
+    if (cd === undefined) return 'fa';
+    const page = va / 4096;
+    const matching = this.#tlb.filter(
+      (held) =>
+        held.leaf &&
+        held.vmid === entry.vmid &&
+        (held.asid === cd.asid || held.asid === -1) &&
+        page >= held.page &&
+        page < held.page + held.pages,
+    );
+    const hit = matching[this.#next(matching.length + 1)];
+    if (hit !== undefined) return `→${(hit.to + (page - hit.page) * 4096).toString(16)}`;
+    const walk = this.#begin(streamId, va);
+    for (let result = 'on'; walk !== undefined;) {
+      result = this.#continue(walk);
+      if (result !== 'on') return result;
+    }
+    return 'fa';
+  }
+
+  #fetch(cache: Map<number, Words>, streamId: number, pa: number): void {
+    const words = cache.get(streamId) ?? [undefined, undefined, undefined];
+    const at = this.#next(3);
+    // A word that is cached stays; a structure that is not complete may be dropped and fetched again.
+    words[at] ??= [this.#world.memory.low(pa + 8 * at), this.#world.memory.high(pa + 8 * at)];
+    cache.set(streamId, words);
+    if (this.#next(6) === 0) cache.delete(streamId);
+  }
+
+  #complete(cache: Map<number, Words>, streamId: number, pa: number): void {
+    const words = cache.get(streamId) ?? [undefined, undefined, undefined];
+    for (const at of [0, 1, 2])
+      words[at] ??= [this.#world.memory.low(pa + 8 * at), this.#world.memory.high(pa + 8 * at)];
+    cache.set(streamId, words);
+  }
+
+  #entry(streamId: number): { vmid: number } | undefined {
+    const words = this.#stes.get(streamId);
+    if (words === undefined || words.includes(undefined)) return undefined;
+    const entry = decodeStreamEntry(
+      FULL_FEATURES,
+      words.flatMap((word) => word as [number, number]),
+    );
+    return entry.kind === 'stage1' ? entry : undefined;
+  }
+
+  #descriptor(streamId: number): ReturnType<typeof decodeContextDescriptor> {
+    const words = this.#cds.get(streamId);
+    if (words === undefined || words.includes(undefined)) return undefined;
+    const entry = {
+      kind: 'stage1',
+      contextPtr: 0,
+      split: -1,
+      cdMax: 0,
+      s1dss: 0,
+      vmid: 0,
+      stallDisabled: false,
+      override: 0,
+    };
+    return decodeContextDescriptor(
+      FULL_FEATURES,
+      entry as never,
+      words.flatMap((word) => word as [number, number]),
+    );
+  }
+
+  #begin(streamId: number, va: number): Walk | undefined {
+    const entry = this.#entry(streamId);
+    const cd = this.#descriptor(streamId);
+    const start = cd?.tables[0];
+    if (entry === undefined || cd === undefined || start === undefined) return undefined;
+    const { asid } = cd;
+    const { vmid } = entry;
+    const walk: Walk = { streamId, va, asid, vmid, table: start.address, level: start.level, hierarchy: 0, used: [] };
+    const page = va / 4096;
+    const caches = this.#tlb.filter(
+      (held) =>
+        !held.leaf && held.vmid === vmid && held.asid === asid && page >= held.page && page < held.page + held.pages,
+    );
+    const from = caches[this.#next(caches.length + 1)];
+    if (from !== undefined) {
+      walk.table = from.to;
+      walk.level = from.level + 1;
+      walk.hierarchy = from.hierarchy;
+      walk.used.push(from);
+    }
+    this.#walks.push(walk);
+    return walk;
+  }
+
+  /** Reads one descriptor; returns how the walk ended, or 'on'. */
+  #continue(walk: Walk): string {
+    const { memory } = this.#world;
+    const { va, level, asid, vmid } = walk;
+    const shift = levelShift(12, level);
+    const pa = walk.table + 8 * (Math.floor(va / 2 ** shift) % 512);
+    if (!memory.present(pa)) return this.#end(walk, 'fb');
+    const by = { key: '', granule: 12, region: 0, inputBits: 39, outputBits: 48 } as const;
+    const flags = { affd: false, had: false, wxn: false, pan: false, tbi: false };
+    const step = stepDescriptor({ ...by, ...flags }, level, walk.hierarchy, memory.low(pa), memory.high(pa));
+    if (step.kind === 'fault') return this.#end(walk, `f${step.event.toString(16)}`);
+    const pages = 2 ** (shift - 12);
+    const page = Math.floor(va / 4096 / pages) * pages;
+    const target = { vmid, asid, page, pages, sourcePage: page, granule: 12, level };
+    if (step.kind === 'leaf') {
+      const held = { ...target, asid: step.global ? -1 : asid, leaf: true, to: step.pa, hierarchy: 0 };
+      if (this.#next(4) > 0) this.#tlb.push(held);
+      return this.#end(walk, `→${(step.pa + (va / 4096 - page) * 4096).toString(16)}`);
+    }
+    const table = { ...target, leaf: false, to: step.table, hierarchy: step.hierarchy };
+    if (this.#next(3) > 0) this.#tlb.push(table);
+    walk.used.push(table);
+    walk.table = step.table;
+    walk.level = level + 1;
+    walk.hierarchy = step.hierarchy;
+    return 'on';
+  }
+
+  #end(walk: Walk, result: string): string {
+    this.#walks = this.#walks.filter((other) => other !== walk);
+    return result;
+  }
+
+  /** One command takes effect: what it covers goes, and walks that it affects are stopped. */
+  #command(): void {
+    const command = this.#commands.shift();
+    if (command?.kind === 'config') {
+      for (let id = command.streamId; id < command.streamId + Math.min(command.streams, 64); id++) {
+        if (command.ste) this.#stes.delete(id);
+        this.#cds.delete(id);
+      }
+      // Walks by what was cached are stopped, as their configuration has gone.
+      this.#walks = [];
+    }
+    if (command?.kind !== 'tlb') return;
+    this.#tlb = this.#tlb.filter((entry) => !coversTlb(command, entry));
+    this.#walks = this.#walks.filter(({ vmid, asid, va, used }) => {
+      const leaf = { vmid, asid, page: va / 4096, pages: 1, sourcePage: va / 4096, granule: 12, level: 3, leaf: true };
+      return !used.some((table) => coversTlb(command, table)) && !coversTlb({ ...command, leaf: false }, leaf);
+    });
+  }
+}
+
+const page = fc.constantFrom(...PAGES);
+const stream = fc.constantFrom(...STREAMS);
+const asid = fc.constantFrom(5, 6);
+
+type Operation = (world: TestWorld, tables: readonly number[], hardware: RandomHardware) => void;
+
+const submit =
+  (lanes: number[]): Operation =>
+  (world, _tables, hardware) => {
+    world.issue(lanes);
+    hardware.submit(lanes);
+  };
+
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.tuple(page, fc.nat(3), fc.nat(7), fc.boolean()).map(
+      ([va, table, pa, global]): Operation =>
+        (world, tables) =>
+          world.map(
+            tables[table + 2] as number,
+            va,
+            pa === 0 ? undefined : 0x40_0000 + pa * 0x1000,
+            global ? { nG: 0 } : {},
+          ),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(page, fc.nat(3), fc.nat(3)).map(([va, table, next]): Operation => (world, tables) => {
+      const top = tables[table % 2] as number;
+      world.link(top, va, 2, next === 3 ? undefined : tables[next + 2]);
+    }),
+  },
+  fc.tuple(page, fc.nat(1)).map(
+    ([va, table]): Operation =>
+      (world, tables) =>
+        world.write(world.entry(tables[table] as number, va, 2), leafLanes(0x60_0000, {}, 2)),
+  ),
+  fc.tuple(stream, asid, fc.nat(1), fc.nat(2)).map(([streamId, ASID, table, word]): Operation => (world, tables) => {
+    const lanes = cdLanes({ ASID, T0SZ: 34, TTB0: tables[table] as number });
+    world.write(AT.cds + 0x1000 * streamId + 8 * word, lanes.slice(2 * word, 2 * word + 2));
+  }),
+  stream.map(
+    (streamId): Operation =>
+      (world) =>
+        world.clearCd(streamId),
+  ),
+  fc.tuple(stream, fc.nat(1)).map(
+    ([streamId, S2VMID]): Operation =>
+      (world) =>
+        world.ste(streamId, { S2VMID }),
+  ),
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(page, asid, fc.nat(1), fc.nat(1))
+      .map(([Address, ASID, Leaf, VMID]) => submit(tlbi('TLBI_NH_VA', { Address, ASID, Leaf, VMID }))),
+  },
+  fc.tuple(asid, fc.nat(1)).map(([ASID, VMID]) => submit(tlbi('TLBI_NH_ASID', { ASID, VMID }))),
+  fc.nat(1).map((VMID) => submit(tlbi('TLBI_NH_ALL', { VMID }))),
+  page.map((Address) => submit(tlbi('TLBI_NH_VA', { Address, ASID: 5, TG: 1, Num: 1, TTL: 3 }))),
+  stream.map((StreamID) => submit(cfgi('CFGI_CD', { StreamID, Leaf: 1 }))),
+  stream.map((StreamID) => submit(cfgi('CFGI_STE', { StreamID, Leaf: 1 }))),
+  {
+    weight: 3,
+    arbitrary: fc.constant<Operation>((world, _tables, hardware) => {
+      world.sync();
+      hardware.submit(SYNC);
+      hardware.finish();
+    }),
+  },
+);
+
+describe('whatever hardware does', () => {
+  test.prop([fc.array(operation, { minLength: 5, maxLength: 60 }), fc.infiniteStream(fc.nat(0xffff))], {
+    numRuns: 400,
+  })('is permitted', (operations, stream) => {
+    const slots = STREAMS.flatMap((streamId) => PAGES.map((va) => ({ streamId, substream: -1, va })));
+    const world = new TestWorld(slots);
+    const tables = Array.from({ length: 6 }, () => world.table());
+    const hardware = new RandomHardware(world, (below) => (stream.next().value as number) % below);
+    for (const va of PAGES) world.link(tables[0] as number, va, 2, tables[va > 0x10_0000 ? 3 : 2]);
+    for (const streamId of STREAMS) {
+      world.cd(streamId, { ASID: 5, T0SZ: 34, TTB0: tables[0] as number });
+      world.ste(streamId);
+    }
+    world.enable();
+    for (const operate of operations) {
+      operate(world, tables, hardware);
+      for (let choice = 0; choice < 6; choice++) hardware.wander();
+      const slot = (stream.next().value as number) % slots.length;
+      const { streamId, va } = slots[slot] as (typeof slots)[number];
+      const permitted = world.smmu.outcomes(slot).map(shortly);
+      expect(permitted).toContain(hardware.access(streamId, va));
+    }
+  });
+});

@@ -1,5 +1,6 @@
 import type { AgentSpec } from './agent.ts';
 import { hashResult, hashText, mixHigh, mixLow } from './hash.ts';
+import type { Trail } from './memo.ts';
 import { Forget, NOTHING, type Step, type Task } from './step.ts';
 import type { Waitable } from './waitable.ts';
 
@@ -34,6 +35,10 @@ export class Node {
   readonly result: unknown;
   /** @internal the generator suspended here, until a child takes it over. */
   task: Task | undefined;
+  /** @internal what the step did before, by what it read (`StepMemo`). */
+  trail: Trail | undefined;
+  /** @internal `Store.epoch` for which the trail holds. */
+  trailEpoch = 0;
   /** @internal the child made first and its result: most steps have only one. */
   firstResult: unknown = UNSEEN;
   /** @internal */
@@ -54,6 +59,7 @@ export class Node {
     this.run = step === undefined ? notRunnable : step.run;
     this.wait = step?.wait;
     this.task = task;
+    this.trail = undefined;
     this.low = print.low;
     this.high = print.high;
   }

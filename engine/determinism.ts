@@ -30,6 +30,8 @@ export function deterministic(system: System): System {
   return {
     machine,
     agents,
+    // A step taken from the memo would not be checked.
+    memoise: false,
     ...(check === undefined ? {} : { check: () => checkTwice(trial, check) }),
     ...(quiescent === undefined ? {} : { quiescent }),
   };

@@ -6,6 +6,8 @@ export type Context = 'process' | 'softirq' | 'atomic';
 
 /** Most agents of one world (threads, devices, daemons). */
 export const AGENTS_MAX = 16;
+/** Most different things that a world counts. */
+const TALLIES_MAX = 128;
 
 /**
  * What software runs on: the store, who is running, and where failures go. The engine sets `current` before each step.
@@ -19,12 +21,26 @@ export class Machine {
   /** Name and context of each agent, set by the engine when a program is loaded. */
   agents: readonly { readonly name: string; readonly context: Context }[] = [];
 
+  /** What happened how often: see `tally`. */
+  readonly tallies = new Float64Array(TALLIES_MAX);
+  /** Tallies of the step being recorded, when one is. */
+  talliesOfStep: number[] | undefined;
+
   /** Depth of atomic sections (spinlocks, RCU readers) for each agent. */
   readonly #preemptCount: number;
 
   constructor(store: Store = new Store()) {
     this.store = store;
     this.#preemptCount = store.reserve(AGENTS_MAX, 'preempt_count');
+  }
+
+  /**
+   * Counts that something happened, for statistics and witnesses. It is not part of the state: nothing that runs may
+   * depend on it. `index` 0 … 127 is the world's own choice.
+   */
+  tally(index: number): void {
+    this.tallies[index] = (this.tallies[index] as number) + 1;
+    this.talliesOfStep?.push(index);
   }
 
   /** Reports a failure; the first one of a run counts. */

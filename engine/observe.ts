@@ -116,11 +116,10 @@ class Observer {
     const from = this.#previous;
     const left = from >= 0 && from !== agent && this.canRun(from) ? (this.#runner.nodes[from] as Node).step : undefined;
     const mark = store.mark();
-    store.recording = true;
-    store.readCount = 0;
+    store.startRecording();
     const result = this.#runner.stepOnce(agent);
-    store.recording = false;
-    const reads = [...new Set(store.reads.subarray(0, store.readCount))];
+    store.stopRecording();
+    const reads = [...store.reads.subarray(0, store.readCount)];
     this.#previous = agent;
     const after = this.#snapshot();
     this.#lines = after;

@@ -1,5 +1,6 @@
 import { Automaton, type Node } from './automaton.ts';
 import { AGENTS_MAX } from './machine.ts';
+import { memoOf, type StepMemo } from './memo.ts';
 import { diagnoseStuck } from './stuck.ts';
 import type { Strategy } from './strategies/strategy.ts';
 import type { RunEnd, System } from './system.ts';
@@ -22,6 +23,8 @@ export class Runner {
   /** Undo mark of the state before the first step. */
   readonly root: number;
 
+  /** Worlds with a check do much in a step; bare ones are faster without. */
+  readonly #memo: StepMemo | undefined;
   readonly #enabled = new Int32Array(AGENTS_MAX);
   /** Longest run so far: where PCT places its change points. */
   #stepsExpected = 64;
@@ -33,6 +36,7 @@ export class Runner {
     this.automaton = new Automaton(system.agents);
     this.nodes = system.agents.map((_, agent) => this.automaton.start(agent));
     this.root = system.machine.store.mark();
+    this.#memo = memoOf(system, this.automaton);
     system.machine.agents = system.agents;
   }
 
@@ -57,7 +61,7 @@ export class Runner {
     strategy.begin(seed, this.nodes.length, this.#stepsExpected);
     const { system, nodes, schedule, stepsMax, automaton } = this;
     const { machine } = system;
-    const check = system.check;
+    const memo = this.#memo;
     const enabled = this.#enabled;
     let previous = -1;
     let steps = 0;
@@ -69,10 +73,9 @@ export class Runner {
       if (agent < 0) return this.#end(steps, 'stopped');
       const node = nodes[agent] as Node;
       machine.current = agent;
-      nodes[agent] = automaton.next(node, node.run());
+      nodes[agent] = memo === undefined ? automaton.next(node, node.run()) : memo.step(node);
       schedule[steps++] = agent;
       previous = agent;
-      if (check !== undefined) check();
       if (machine.failure !== undefined) return this.#end(steps, 'failed');
     }
     this.#end(steps, 'finished');

@@ -20,10 +20,23 @@ export class Store {
   /** Number of entries in the undo log. */
   logLength = 0;
 
-  /** While true, `get` records the cells read in `reads` (0 … `readCount`-1, duplicates included). */
+  /** While true, `get` records the cells read; see `startRecording`. */
   recording = false;
+  /** Cells read while recording, each once, in the order of first use (0 … `readCount`-1), and their values then. */
   reads: Int32Array = new Int32Array(256);
+  readValues: Int32Array = new Int32Array(256);
   readCount = 0;
+  /** Cells to which a write counts as a read of what it overwrites; see `startRecording`. */
+  #recordingWrites = false;
+  /** For each cell, the recording in which it was used last. */
+  #usedIn = new Int32Array(0);
+  #recordings = 0;
+
+  /**
+   * Changes when lists outside the store have grown over which steps iterate (interned things, each with a cell of its
+   * own that was 0 before): what a step reads may then be more than it was with the same values. See `StepMemo`.
+   */
+  epoch = 0;
 
   readonly #regions: Region[] = [];
 
@@ -59,6 +72,7 @@ export class Store {
 
   /** Writes a cell (32 bits; wider values are truncated). Writing the value that is there leaves no trace. */
   set(cell: number, value: number): void {
+    if (this.#recordingWrites) this.#recordRead(cell);
     const old = this.cells[cell] as number;
     const next = value | 0;
     if (old === next) return;
@@ -69,6 +83,57 @@ export class Store {
     this.logNew[at] = next;
     this.logLength = at + 1;
     this.cells[cell] = next;
+  }
+
+  /** Writes many cells at once, of which it is known that each holds its `old` value and changes. */
+  setMany(count: number, cells: Int32Array, old: Int32Array, next: Int32Array): void {
+    while (this.logLength + count > this.logCell.length) this.#growLog();
+    let at = this.logLength;
+    for (let index = 0; index < count; index++, at++) {
+      const cell = cells[index] as number;
+      this.logCell[at] = cell;
+      this.logOld[at] = old[index] as number;
+      this.cells[cell] = this.logNew[at] = next[index] as number;
+    }
+    this.logLength = at;
+  }
+
+  /**
+   * Records from now on what is read (`reads`), until `stopRecording`.
+   *
+   * @param footprint also counts a write as a read of the value that it overwrites: what is recorded then determines
+   *   the writes too, undo log included.
+   */
+  startRecording(footprint = false): void {
+    if (this.#usedIn.length < this.size) this.#usedIn = new Int32Array(this.size);
+    this.#recordings++;
+    this.readCount = 0;
+    this.recording = true;
+    this.#recordingWrites = footprint;
+  }
+
+  /** Ends a recording; `reads` stays as it is. */
+  stopRecording(): void {
+    this.recording = false;
+    this.#recordingWrites = false;
+  }
+
+  /** The cells that `body` reads; a recording that is under way does not see them. For debugging: slow. */
+  readsOf(body: () => void): number[] {
+    const { recording, readCount } = this;
+    const footprint = this.#recordingWrites;
+    const outer = { reads: this.reads.slice(0, readCount), values: this.readValues.slice(0, readCount) };
+    this.startRecording();
+    body();
+    this.stopRecording();
+    const inner = [...this.reads.subarray(0, this.readCount)];
+    if (!recording) return inner;
+    this.startRecording(footprint);
+    this.reads.set(outer.reads);
+    this.readValues.set(outer.values);
+    this.readCount = readCount;
+    for (const cell of outer.reads) this.#usedIn[cell] = this.#recordings;
+    return inner;
   }
 
   /** A point to come back to with `rollback`. */
@@ -99,24 +164,28 @@ export class Store {
   }
 
   #growLog(): void {
-    const grow = (from: Int32Array): Int32Array<ArrayBuffer> => {
-      const to = new Int32Array(from.length * 2);
-      to.set(from);
-      return to;
-    };
-    this.logCell = grow(this.logCell);
-    this.logOld = grow(this.logOld);
-    this.logNew = grow(this.logNew);
+    this.logCell = doubled(this.logCell);
+    this.logOld = doubled(this.logOld);
+    this.logNew = doubled(this.logNew);
   }
 
   #recordRead(cell: number): void {
-    if (this.readCount === this.reads.length) {
-      const grown = new Int32Array(this.reads.length * 2);
-      grown.set(this.reads);
-      this.reads = grown;
+    if (this.#usedIn[cell] === this.#recordings) return;
+    this.#usedIn[cell] = this.#recordings;
+    const at = this.readCount++;
+    if (at === this.reads.length) {
+      this.reads = doubled(this.reads);
+      this.readValues = doubled(this.readValues);
     }
-    this.reads[this.readCount++] = cell;
+    this.reads[at] = cell;
+    this.readValues[at] = this.cells[cell] as number;
   }
+}
+
+function doubled(from: Int32Array): Int32Array {
+  const to = new Int32Array(from.length * 2);
+  to.set(from);
+  return to;
 }
 
 /** Shows the value of the cell at `offset` of a region, before and after a write. */

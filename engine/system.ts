@@ -8,6 +8,8 @@ import type { Machine } from './machine.ts';
 export interface System {
   readonly machine: Machine;
   readonly agents: readonly AgentSpec[];
+  /** Whether steps are memoised (`StepMemo`); default: if there is a check, since such worlds do much in a step. */
+  readonly memoise?: boolean;
   /** Called after each step; reports violations by `machine.fail`. It may write to the store. */
   readonly check?: () => void;
   /** Called when every agent has ended and the daemons are idle: what must not be left over (leaks). */

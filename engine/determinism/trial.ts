@@ -33,12 +33,10 @@ export class Trial {
   /** Runs trials, and takes back whatever they wrote, read and reported. */
   undone(trials: () => void): void {
     const { store, failure } = this.#machine;
-    const { readCount } = store;
     const mark = store.mark();
     this.#machine.failure = undefined;
-    trials();
+    store.readsOf(trials);
     store.rollback(mark);
-    store.readCount = readCount;
     this.#machine.failure = failure;
   }
 
@@ -78,14 +76,11 @@ export class Trial {
   /** Runs what stands between steps, which must leave the store alone. */
   outside<T>(where: Where, body: () => T): T {
     const { store } = this.#machine;
-    const { recording, readCount, logLength } = store;
-    store.recording = true;
-    const value = body();
-    store.recording = recording;
-    const touched = store.logLength > logLength ? store.logCell[logLength] : store.reads[readCount];
-    const isTouched = store.logLength > logLength || store.readCount > readCount;
-    store.readCount = readCount;
-    if (!isTouched) return value;
+    const { logLength } = store;
+    let value: T | undefined;
+    const [read] = store.readsOf(() => (value = body()));
+    const touched = store.logLength > logLength ? store.logCell[logLength] : read;
+    if (touched === undefined) return value as T;
     const verb = store.logLength > logLength ? 'wrote' : 'read';
     throw broken(
       where,

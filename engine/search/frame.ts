@@ -1,6 +1,7 @@
 import { Automaton, type Node } from '../automaton.ts';
 import { mixHigh, mixLow } from '../hash.ts';
 import { AGENTS_MAX } from '../machine.ts';
+import { memoOf, type StepMemo } from '../memo.ts';
 import { diagnoseStuck } from '../stuck.ts';
 import type { System } from '../system.ts';
 import { Fingerprint } from './fingerprint.ts';
@@ -20,6 +21,7 @@ export class Frame {
   readonly switchesMax: number;
   readonly statesMax: number;
   readonly stepsMax: number;
+  readonly #memo: StepMemo | undefined;
   transitions = 0;
   ends = 0;
   depth = 0;
@@ -30,6 +32,7 @@ export class Frame {
     this.automaton = new Automaton(system.agents);
     this.nodes = system.agents.map((_, agent) => this.automaton.start(agent));
     this.root = system.machine.store.mark();
+    this.#memo = memoOf(system, this.automaton);
     this.switchesMax = options.switchesMax ?? -1;
     this.statesMax = options.statesMax ?? 50_000_000;
     this.stepsMax = options.stepsMax ?? 100_000;
@@ -51,12 +54,17 @@ export class Frame {
     const node = nodes[agent] as Node;
     const mark = machine.store.logLength;
     machine.current = agent;
-    const next = this.automaton.next(node, node.run());
-    if (system.check !== undefined) system.check();
+    const memo = this.#memo;
+    const next = memo === undefined ? this.automaton.next(node, node.run()) : memo.step(node);
     nodes[agent] = next;
-    print.low ^= node.low ^ next.low;
-    print.high ^= node.high ^ next.high;
-    print.absorbWrites(machine.store, mark);
+    if (memo === undefined) {
+      print.low ^= node.low ^ next.low;
+      print.high ^= node.high ^ next.high;
+      print.absorbWrites(machine.store, mark);
+    } else {
+      print.low ^= node.low ^ next.low ^ memo.low;
+      print.high ^= node.high ^ next.high ^ memo.high;
+    }
     this.transitions++;
   }
 
@@ -78,6 +86,12 @@ export class Frame {
     }
     machine.failure = undefined;
     return false;
+  }
+
+  /** Leaves the system as it was before the search. */
+  restore(): void {
+    this.system.machine.store.rollback(this.root);
+    this.system.machine.current = -1;
   }
 
   /** The current state has nothing to run: deadlock, leak, or a proper end. */

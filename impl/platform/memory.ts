@@ -82,11 +82,8 @@ export class PhysicalMemory {
 
   /** Writes zeros over `bytes` from `pa`, inside a step; both are multiples of 8. */
   clear(pa: number, bytes: number): void {
-    const cell = this.#cell(pa);
-    const { cells } = this.#store;
-    for (let lane = 0; lane < bytes / 4; lane += 2)
-      if (((cells[cell + lane] as number) | (cells[cell + lane + 1] as number)) !== 0)
-        this.writeWord(pa + 4 * lane, 0, 0);
+    for (let at = pa; at < pa + bytes; at += 8)
+      if (this.low(at) !== 0 || this.high(at) !== 0) this.writeWord(at, 0, 0);
   }
 
   /** Calls `observer` after each write that changes a word, with the word's address: how a device follows memory. */

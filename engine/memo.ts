@@ -1,0 +1,201 @@
+import type { Automaton, Node } from './automaton.ts';
+import { HarnessError, type Failure } from './failure.ts';
+import { mixHigh, mixLow } from './hash.ts';
+import type { Store } from './store.ts';
+import type { System } from './system.ts';
+
+/** What a step did, given what it read. */
+interface Effect {
+  readonly next: Node;
+  readonly failure: Failure | undefined;
+  /** Cells written, with the values before and after. */
+  readonly cells: Int32Array;
+  readonly old: Int32Array;
+  readonly now: Int32Array;
+  /** Change of the state's fingerprint by these writes. */
+  readonly low: number;
+  readonly high: number;
+  readonly tallies: readonly number[] | undefined;
+}
+
+/** A run of reads with the values found, and where other values were found. */
+export interface Trail {
+  readonly cells: Int32Array;
+  readonly values: Int32Array;
+  readonly effect: Effect;
+  /** For a position, the trails that begin there with another value. */
+  forks: Map<number, Trail[]> | undefined;
+}
+
+/** Effects kept before everything is forgotten: bounds memory. */
+const EFFECTS_MAX = 400_000;
+
+/**
+ * Steps that are not computed twice.
+ *
+ * A step, together with the check after it, is a function of the cells that it reads. What a node's step has read is kept
+ * as a trie over the values found, in the order of reading (which the values before determine), with the writes at the
+ * leaves. When the same local state comes again and finds the same values, its writes are applied without running it.
+ * This is what makes models affordable that do much in one step: a write to a page table which makes the architecture
+ * walk again costs as much as comparing the words that those walks read.
+ *
+ * It is exact, and it is a check too: a step that reads other cells although it found the same values has state outside
+ * the store, and is reported as a broken harness.
+ */
+export class StepMemo {
+  /** Steps computed, and steps taken from the memo. */
+  computed = 0;
+  replayed = 0;
+  readonly #system: System;
+  readonly #store: Store;
+  readonly #automaton: Automaton;
+  /** Change of the fingerprint by the writes of the last step. */
+  low = 0;
+  high = 0;
+  #kept: Node[] = [];
+
+  constructor(system: System, automaton: Automaton) {
+    this.#system = system;
+    this.#store = system.machine.store;
+    this.#automaton = automaton;
+  }
+
+  /** Runs or replays the pending step of a node, of which `machine.current` is the agent, and the check after it. */
+  step(node: Node): Node {
+    const effect = this.#find(node);
+    if (effect === undefined) return this.#compute(node);
+    this.replayed++;
+    const { machine } = this.#system;
+    this.#store.setMany(effect.cells.length, effect.cells, effect.old, effect.now);
+    if (effect.failure !== undefined) machine.fail(effect.failure);
+    const { tallies } = effect;
+    if (tallies !== undefined) for (let at = 0; at < tallies.length; at++) machine.tally(tallies[at] as number);
+    this.low = effect.low;
+    this.high = effect.high;
+    return effect.next;
+  }
+
+  #find(node: Node): Effect | undefined {
+    const state = this.#store.cells;
+    let trail = node.trail;
+    if (trail === undefined || node.trailEpoch !== this.#store.epoch) return undefined;
+    for (let at = 0; ; at++) {
+      const { cells, values } = trail;
+      const length = cells.length;
+      while (at < length && state[cells[at] as number] === values[at]) at++;
+      if (at === length) return trail.effect;
+      const fork = findFork(trail, at, state[cells[at] as number] as number);
+      if (fork === undefined) return undefined;
+      trail = fork;
+      at = 0;
+    }
+  }
+
+  #compute(node: Node): Node {
+    const store = this.#store;
+    const { machine, check } = this.#system;
+    const mark = store.logLength;
+    const { epoch } = store;
+    const tallies: number[] = [];
+    machine.talliesOfStep = tallies;
+    store.startRecording(true);
+    const next = this.#automaton.next(node, node.run());
+    check?.();
+    store.stopRecording();
+    machine.talliesOfStep = undefined;
+    const effect = effectOf(store, mark, next, machine.failure, tallies);
+    this.low = effect.low;
+    this.high = effect.high;
+    this.computed++;
+    if (epoch === store.epoch) this.#keep(node, effect);
+    return next;
+  }
+
+  #keep(node: Node, effect: Effect): void {
+    if (this.#kept.length >= EFFECTS_MAX) {
+      for (const full of this.#kept) full.trail = undefined;
+      this.#kept = [];
+    }
+    this.#kept.push(node);
+    const { reads, readValues, readCount } = this.#store;
+    const cut = (from: number): Trail => ({
+      cells: reads.slice(from, readCount),
+      values: readValues.slice(from, readCount),
+      effect,
+      forks: undefined,
+    });
+    let trail = node.trail;
+    if (trail === undefined || node.trailEpoch !== this.#store.epoch) {
+      node.trail = cut(0);
+      node.trailEpoch = this.#store.epoch;
+      return;
+    }
+    for (let at = 0, base = 0; ; ) {
+      const { cells, values } = trail;
+      while (at < cells.length && cells[at] === reads[base + at] && values[at] === readValues[base + at]) at++;
+      if (at === cells.length || base + at >= readCount || cells[at] !== reads[base + at]) throw notAFunction(node);
+      const fork = findFork(trail, at, readValues[base + at] as number);
+      if (fork === undefined) {
+        trail.forks ??= new Map();
+        const forks = trail.forks.get(at) ?? [];
+        forks.push(cut(base + at));
+        trail.forks.set(at, forks);
+        return;
+      }
+      trail = fork;
+      base += at;
+      at = 0;
+    }
+  }
+}
+
+/** The memo of a system, if it wants one. */
+export function memoOf(system: System, automaton: Automaton): StepMemo | undefined {
+  return (system.memoise ?? system.check !== undefined) ? new StepMemo(system, automaton) : undefined;
+}
+
+function findFork(trail: Trail, at: number, value: number): Trail | undefined {
+  const forks = trail.forks?.get(at);
+  if (forks === undefined) return undefined;
+  for (let index = 0; index < forks.length; index++) if ((forks[index] as Trail).values[0] === value) return forks[index];
+  return undefined;
+}
+
+/** The writes since `mark`, each cell once. */
+function effectOf(store: Store, mark: number, next: Node, failure: Failure | undefined, tallies: number[]): Effect {
+  const before = new Map<number, number>();
+  for (let at = mark; at < store.logLength; at++) {
+    const cell = store.logCell[at] as number;
+    if (!before.has(cell)) before.set(cell, store.logOld[at] as number);
+  }
+  const changed = [...before].filter(([cell, old]) => store.cells[cell] !== old);
+  let low = 0;
+  let high = 0;
+  for (const [cell, old] of changed) {
+    const now = store.cells[cell] as number;
+    if (old !== 0) {
+      low ^= mixLow(cell, old);
+      high ^= mixHigh(cell, old);
+    }
+    if (now !== 0) {
+      low ^= mixLow(cell, now);
+      high ^= mixHigh(cell, now);
+    }
+  }
+  return {
+    next,
+    failure,
+    cells: Int32Array.from(changed, ([cell]) => cell),
+    old: Int32Array.from(changed, ([, old]) => old),
+    now: Int32Array.from(changed, ([cell]) => store.cells[cell] as number),
+    low,
+    high,
+    tallies: tallies.length === 0 ? undefined : tallies,
+  };
+}
+
+function notAFunction(node: Node): HarnessError {
+  return new HarnessError(
+    `the step "${node.step?.label ?? ''}" does not read the same cells when it finds the same values: it depends on more than the store`,
+  );
+}

@@ -39,6 +39,7 @@ export const shareAsidToctouInsert: AsidHazard = {
     { monitor: 'safety', rule: 'use-after-free' },
     { monitor: 'tags', rule: 'tag-free-while-owned' },
     { monitor: 'tags', rule: 'tag-free-in-use' },
+    { monitor: 'safety', rule: 'leak' },
   ],
   parts: { sva: EarlyLookupSva },
 };

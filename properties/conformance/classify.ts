@@ -3,6 +3,7 @@ import { match, P } from 'ts-pattern';
 import type { Deviation } from './deviation.ts';
 import { factsOf } from './facts.ts';
 import type { Facts } from './facts.ts';
+import { illegalOpcodes } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
 import type { RuleId } from './rules.ts';
 
@@ -21,12 +22,17 @@ const byCommand: Classifier = ({ deviation }) => {
   if (deviation.difference === 'device-lost') return broken('device-survives', deviation.found);
   if (deviation.difference === 'command-rejected') return broken('command-legal', deviation.found);
   if (deviation.difference !== 'command-accepted') return undefined;
-  if (deviation.found.startsWith('TLBI_EL2')) return broken('command-illegal-el2', deviation.found);
-  return deviation.found === 'RESERVED' ? broken('command-illegal') : broken('command-illegal-range', deviation.found);
+  const opcode = illegalOpcodes.find((name) => name === deviation.found);
+  if (opcode === undefined) return broken('command-illegal-range');
+  if (opcode.startsWith('TLBI_EL2')) return broken('command-illegal-el2');
+  if (opcode === 'ATC_INV' || opcode === 'PRI_RESP') return broken('command-illegal-ats', opcode);
+  return opcode === 'RESERVED' ? broken('command-illegal') : broken('command-illegal-stall', opcode);
 };
 
 const byEvent: Classifier = ({ deviation }) => {
   if (deviation.difference !== 'event-field') return undefined;
+  if (deviation.found.startsWith('F_WALK_EABT') && deviation.expected.includes('F_ADDR_SIZE'))
+    return broken('table-address-size');
   const fetch = /^F_(STE_FETCH|CD_FETCH|WALK_EABT)\./.test(deviation.found);
   return broken(fetch ? 'event-fetch-address' : 'event-fields', deviation.found);
 };
@@ -52,16 +58,18 @@ const byInvalidation: Classifier = (facts) => {
     )
     .with({ opcode: P.union('CFGI_STE', 'CFGI_STE_RANGE', 'CFGI_ALL') }, ({ opcode }) => broken('cfgi-ste', opcode))
     .with({ opcode: P.union('CFGI_CD', 'CFGI_CD_ALL') }, ({ opcode }) => broken('cfgi-cd', opcode))
-    .with({ opcode: P.union('TLBI_EL2_ALL', 'RESERVED') }, () => undefined)
+    .with({ opcode: P.union('PREFETCH_CONFIG', ...illegalOpcodes) }, () => undefined)
     .exhaustive();
 };
 
 /** What is wrong with how a stream finds its configuration. */
-const byStructure: Classifier = ({ deviation, formats, streamTables, stes, cds }) => {
+const byStructure: Classifier = ({ deviation, configuration, formats, streamTables, stes, cds }) => {
   const { expected, found } = deviation;
+  const silent = !configuration.recordBadStreamId && expected.includes('abort');
+  if (silent && found === 'C_BAD_STREAMID') return broken('stream-id-silent');
   const [format] = formats.slice(-1);
   const [l1] = streamTables.slice(-1);
-  if (expected.includes('C_BAD_STREAMID') && l1 !== undefined && l1.form !== 'valid')
+  if ((silent || expected.includes('C_BAD_STREAMID')) && l1 !== undefined && l1.form !== 'valid')
     return broken('stream-id-span', l1.form);
   if (format !== undefined) return broken('stream-table-format', format.twoLevel ? 'to two-level' : 'to linear');
   const [ste] = stes.slice(-1);

@@ -9,8 +9,9 @@ import {
   encode,
   OPCODE,
 } from '../../model/architecture/arm/layout/index.ts';
-import { match } from 'ts-pattern';
+import { match, P } from 'ts-pattern';
 import type { ConformanceConfiguration, Context } from './configuration.ts';
+import { illegalOpcodes } from './operation.ts';
 import type { CommandOperation } from './operation.ts';
 import { streamIdOf } from './world.ts';
 
@@ -79,7 +80,11 @@ export const buildCommand = (configuration: ConformanceConfiguration, command: C
           : { TG: by.range.granule, Num: by.range.num, Scale: by.range.scale, TTL: by.range.level }),
       }),
     )
-    .with({ opcode: 'TLBI_NSNH_ALL' }, { opcode: 'TLBI_EL2_ALL' }, () => encode(COMMAND_TLBI, { Opcode }))
+    .with({ opcode: 'TLBI_NSNH_ALL' }, () => encode(COMMAND_TLBI, { Opcode }))
+    .with({ opcode: 'PREFETCH_CONFIG' }, ({ stream }) =>
+      encode(COMMAND_CFGI, { Opcode, StreamID: streamIdOf(configuration.devices[stream] as number) }),
+    )
     .with({ opcode: 'RESERVED' }, () => encode(COMMAND, { Opcode: 0xff }))
+    .with({ opcode: P.union(...illegalOpcodes) }, () => encode(COMMAND, { Opcode }))
     .exhaustive();
 };

@@ -41,6 +41,10 @@ export interface Context {
 export interface ConformanceConfiguration {
   /** Two-level stream table (split at StreamID bit 6) instead of a linear one. */
   readonly twoLevelStreams: boolean;
+  /** The linear stream table has 2^5 entries, so that the last device (StreamID 0x28) is beyond it; else 2^6. */
+  readonly shortStreamTable: boolean;
+  /** CR2.RECINVSID: transactions with a bad StreamID are recorded. */
+  readonly recordBadStreamId: boolean;
   /** Input addresses, as byte offsets below 2^vaBits, multiples of the largest granule. */
   readonly pages: readonly number[];
   /** High addresses are 2^64 - 2^vaBits + page; at most the `inputBits` of any tree. */

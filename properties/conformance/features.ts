@@ -19,6 +19,7 @@ export const featureNames = [
   'enable-toggle',
   'external-abort',
   'flush-all',
+  'global-abort',
   'globals',
   'granules',
   'high-half',
@@ -32,6 +33,9 @@ export const featureNames = [
   'privileged',
   'ranges',
   'reserved-blocks',
+  'reserved-values',
+  'short-stream-table',
+  'silent-bad-streams',
   'stream-format',
   'structures',
   'tags',
@@ -49,5 +53,8 @@ export type Features = ReadonlySet<Feature>;
 /** Chooses the features of a program: a third of the programs use few, a third half, a third most of them. */
 export const chooseFeatures = (choices: Choices): Features => {
   const probability = [12, 35, 65][choices.below(3)] as number;
-  return new Set(featureNames.filter(() => percent(choices, probability)));
+  const chosen = new Set<Feature>(featureNames.filter(() => percent(choices, probability)));
+  // Reserved values may end the device, and each end costs the time of hundreds of programs.
+  if (percent(choices, 85)) chosen.delete('reserved-values');
+  return chosen;
 };

@@ -102,6 +102,10 @@ const illegalCd: CdForm[] = [
   'abort-not-set',
 ];
 
+/** Legal, but rare. */
+const unusualSte: SteForm[] = ['substreams-ignored', 'stream-world-ignored', 'ats-ignored'];
+const unusualCd: CdForm[] = ['no-privileged-access', 'no-write-execute', 'private-asid'];
+
 /** A change of a stream table entry, a context descriptor or the stream table's first level. */
 export const chooseStructureChange = (generation: Generation): Operation => {
   const { choices, features, configuration } = generation;
@@ -118,6 +122,9 @@ export const chooseStructureChange = (generation: Generation): Operation => {
     [3, () => ({ kind: 'cd', context, form: 'valid', copy: 0 })],
     [weightIf(features, 'upper-levels', 3), () => ({ kind: 'cd', context, form: 'valid', copy: 1 })],
     [2, () => ({ kind: 'cd', context, form: pick(choices, ['no-record', 'disabled-low'] as const), copy: 0 })],
+    [1, () => ({ kind: 'cd', context, form: pick(choices, unusualCd), copy: 0 })],
+    [weightIf(features, 'reserved-values', 1), () => ({ kind: 'cd', context, form: 'address-size-reserved', copy: 0 })],
+    [1, () => ({ kind: 'ste', stream, context, form: pick(choices, unusualSte) })],
     [
       weightIf(features, 'illegal-structures', 4),
       () => ({ kind: 'cd', context, form: pick(choices, illegalCd), copy: 0 }),

@@ -4,6 +4,7 @@ import { match } from 'ts-pattern';
 import { percent, pick, weighted } from './choices.ts';
 import type { Context, Tree } from './configuration.ts';
 import type { Generation } from './generate-changes.ts';
+import { illegalOpcodes } from './operation.ts';
 import type { CommandOperation, Operation, RangeHint } from './operation.ts';
 import { rootLevel } from './world.ts';
 
@@ -117,16 +118,15 @@ export const chooseCommand = (generation: Generation): CommandOperation => {
     [1, () => wide(generation, context)],
     [features.has('structures') ? 3 : 1, () => coverStructure(generation, structure)],
     [features.has('illegal-commands') ? 1 : 0, () => chooseIllegal(generation)],
+    [1, () => ({ opcode: 'PREFETCH_CONFIG', stream: choices.below(configuration.devices.length) })],
   ])();
 };
 
-/** A command that must stop the queue with CERROR_ILL (§4.1.2, §4.4.1.1, §4.4.2.7). */
+/** A command that must stop the queue with CERROR_ILL (§4.1.3, §4.4.1.1, §4.4.2.7). */
 const chooseIllegal = (generation: Generation): CommandOperation => {
-  const page = generation.choices.below(generation.configuration.pages.length);
-  const reserved: RangeHint = { granule: 1, num: 0, scale: 0, level: 0 };
-  return pick<CommandOperation>(generation.choices, [
-    { opcode: 'RESERVED' },
-    { opcode: 'TLBI_EL2_ALL' },
-    { opcode: 'TLBI_NH_VA', vmidOf: 0, asidOf: 0, page, half: 0, alignBits: 12, leaf: false, range: reserved },
-  ]);
+  const { choices, configuration } = generation;
+  if (percent(choices, 60)) return { opcode: pick(choices, illegalOpcodes) };
+  const page = choices.below(configuration.pages.length);
+  const range: RangeHint = { granule: 1, num: 0, scale: 0, level: 0 };
+  return { opcode: 'TLBI_NH_VA', vmidOf: 0, asidOf: 0, page, half: 0, alignBits: 12, leaf: false, range };
 };

@@ -78,6 +78,8 @@ export const chooseConfiguration = (choices: Choices, features: Features): Confo
   const wanted = contexts.length > 1 ? candidates.filter((list) => list.length > 1) : candidates;
   return {
     twoLevelStreams: features.has('two-level-streams'),
+    shortStreamTable: features.has('short-stream-table'),
+    recordBadStreamId: !features.has('silent-bad-streams'),
     pages,
     vaBits,
     trees,

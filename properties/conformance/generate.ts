@@ -110,14 +110,17 @@ const extend = (generation: Generation, state: State, operations: Operation[]): 
     [state.uncovered === undefined ? 0 : 50, cover],
     [6, () => command(chooseCommand(generation))],
     [state.uncovered === undefined ? 50 : 15, access],
-    [features.has('enable-toggle') ? 2 : 0, () => toggle(add, access)],
+    [
+      features.has('enable-toggle') ? 2 : 0,
+      () => toggle(add, access, features.has('global-abort') && percent(choices, 50)),
+    ],
     [features.has('stream-format') ? 2 : 0, () => add({ kind: 'stream-format', twoLevel: percent(choices, 50) })],
   ])();
 };
 
 /** Switches translation off and on again, with or without an access in between. */
-const toggle = (add: (operation: Operation) => void, access: () => void): void => {
-  add({ kind: 'enable', on: false });
+const toggle = (add: (operation: Operation) => void, access: () => void, abort: boolean): void => {
+  add({ kind: 'enable', on: false, ...(abort ? { abort } : {}) });
   access();
   add({ kind: 'enable', on: true });
 };

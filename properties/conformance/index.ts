@@ -58,9 +58,9 @@ export const replayConformance = async (
 ): Promise<ConformanceReplay> => {
   const device = await sources[target].start();
   try {
-    const { deviation } = await runProgram(finding.program, device, { thorough: true });
-    const reproduced = deviation !== undefined && sameDifference(deviation, finding.deviation);
-    return { deviation, reproduced, version: device.version };
+    const { deviations } = await runProgram(finding.program, device, { thorough: true });
+    const same = deviations.find((deviation) => sameDifference(deviation, finding.deviation));
+    return { deviation: same ?? deviations[0], reproduced: same !== undefined, version: device.version };
   } finally {
     await device.stop();
   }

@@ -3,13 +3,19 @@
  * `devices`; `context`, `tree` and `page` index the lists of those names).
  */
 
-/** How a stream table entry is written (IHI 0070 §5.2). */
+/**
+ * How a stream table entry is written (IHI 0070 §5.2). The forms `…-ignored` set a field that a device without that feature
+ * ignores.
+ */
 export type SteForm =
   | 'translate'
   | 'bypass'
   | 'abort'
   | 'not-valid'
   | 'stall-disable'
+  | 'substreams-ignored'
+  | 'stream-world-ignored'
+  | 'ats-ignored'
   | 'context-out-of-range'
   | 'context-absent'
   | 'reserved-config';
@@ -19,6 +25,10 @@ export type CdForm =
   | 'valid'
   | 'no-record'
   | 'disabled-low'
+  | 'address-size-reserved'
+  | 'no-privileged-access'
+  | 'no-write-execute'
+  | 'private-asid'
   | 'not-valid'
   | 'aarch32'
   | 'stall'
@@ -68,8 +78,24 @@ export type CommandOperation =
     }
   | { readonly opcode: 'TLBI_S12_VMALL'; readonly vmidOf: number }
   | { readonly opcode: 'TLBI_NSNH_ALL' }
-  | { readonly opcode: 'TLBI_EL2_ALL' }
-  | { readonly opcode: 'RESERVED' };
+  | { readonly opcode: 'PREFETCH_CONFIG'; readonly stream: number }
+  | { readonly opcode: IllegalOpcode };
+
+/** Commands that are illegal on a device without EL2, ATS, PRI and stalls; `RESERVED` has no meaning on any. */
+export const illegalOpcodes = [
+  'TLBI_EL2_ALL',
+  'TLBI_EL2_ASID',
+  'TLBI_EL2_VA',
+  'TLBI_EL2_VAA',
+  'ATC_INV',
+  'PRI_RESP',
+  'RESUME',
+  'STALL_TERM',
+  'RESERVED',
+] as const;
+
+/** One of them. */
+export type IllegalOpcode = (typeof illegalOpcodes)[number];
 
 /** What a device does: rocker writes or swaps (reads, then writes back), edu reads or writes. */
 export type AccessKind = 'read' | 'write' | 'swap';
@@ -100,7 +126,8 @@ export type Operation =
     }
   | { readonly kind: 'clear'; readonly place: EntryPlace; readonly garbage: boolean; readonly contiguous: boolean }
   | { readonly kind: 'command'; readonly command: CommandOperation; readonly sync: boolean }
-  | { readonly kind: 'enable'; readonly on: boolean }
+  /** Translation on or off; while it is off, transactions bypass or (with `abort`) are aborted (GBPA.ABORT). */
+  | { readonly kind: 'enable'; readonly on: boolean; readonly abort?: boolean }
   /**
    * Points the SMMU at the other format of stream table, with the steps software must take: translation off, registers
    * written, every cached structure invalidated, translation on (IHI 0070 §6.3.24).

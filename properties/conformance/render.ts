@@ -1,6 +1,7 @@
 /** Operations of a program in words, one line each, for reports. */
-import { match } from 'ts-pattern';
+import { match, P } from 'ts-pattern';
 import type { ConformanceConfiguration, Context, Tree } from './configuration.ts';
+import { illegalOpcodes } from './operation.ts';
 import type { CommandOperation, EntryPlace, Operation } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
 import { invalidationAddress } from './commands.ts';
@@ -38,7 +39,7 @@ const commandText = (configuration: ConformanceConfiguration, command: CommandOp
       (c) => `${streamText(configuration, c.stream)}${c.leaf ? ', leaf' : ''}`,
     )
     .with({ opcode: 'CFGI_STE_RANGE' }, (c) => `${streamText(configuration, c.stream)}, range ${c.range}`)
-    .with({ opcode: 'CFGI_CD_ALL' }, (c) => streamText(configuration, c.stream))
+    .with({ opcode: P.union('CFGI_CD_ALL', 'PREFETCH_CONFIG') }, (c) => streamText(configuration, c.stream))
     .with({ opcode: 'TLBI_NH_ALL' }, { opcode: 'TLBI_S12_VMALL' }, (c) => tagsText(configuration, c.vmidOf))
     .with({ opcode: 'TLBI_NH_ASID' }, (c) => tagsText(configuration, c.vmidOf, c.asidOf))
     .with({ opcode: 'TLBI_NH_VA' }, { opcode: 'TLBI_NH_VAA' }, (c) => {
@@ -48,13 +49,7 @@ const commandText = (configuration: ConformanceConfiguration, command: CommandOp
         range === undefined ? '' : `, TG ${range.granule}, NUM ${range.num}, SCALE ${range.scale}, TTL ${range.level}`;
       return `${tags}, address ${hex(invalidationAddress(configuration, c))}${hint}${c.leaf ? ', leaf' : ''}`;
     })
-    .with(
-      { opcode: 'CFGI_ALL' },
-      { opcode: 'TLBI_NSNH_ALL' },
-      { opcode: 'TLBI_EL2_ALL' },
-      { opcode: 'RESERVED' },
-      () => '',
-    )
+    .with({ opcode: P.union('CFGI_ALL', 'TLBI_NSNH_ALL', ...illegalOpcodes) }, () => '')
     .exhaustive();
 
 /** One operation in words. */
@@ -104,7 +99,10 @@ export const renderOperation = (configuration: ConformanceConfiguration, operati
       const text = commandText(configuration, command);
       return `CMD_${command.opcode}${text === '' ? '' : ` ${text}`}${sync ? '; CMD_SYNC' : ''}`;
     })
-    .with({ kind: 'enable' }, ({ on }) => `translation ${on ? 'on' : 'off'} (CR0.SMMUEN)`)
+    .with(
+      { kind: 'enable' },
+      ({ on, abort }) => `translation ${on ? 'on' : 'off'} (CR0.SMMUEN)${abort === true ? ', GBPA.ABORT set' : ''}`,
+    )
     .with({ kind: 'access' }, (access) => {
       const what = { read: 'reads', write: 'writes', swap: 'reads, then writes' }[access.access];
       return `${streamText(configuration, access.stream)} ${what} ${addressText(inputAddress(configuration, access))}`;
@@ -129,4 +127,6 @@ export const renderConfiguration = ({ configuration }: ConformanceProgram): stri
     return notes.length === 0 ? text : `${text}, ${notes.join(', ')}`;
   }),
   ...(configuration.twoLevelStreams ? ['two-level stream table'] : []),
+  ...(configuration.shortStreamTable ? ['linear stream table of 32 entries'] : []),
+  ...(configuration.recordBadStreamId ? [] : ['CR2.RECINVSID clear']),
 ];

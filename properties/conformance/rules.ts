@@ -71,6 +71,11 @@ export const rules = [
     'An L1STD has 2^(Span-1) entries; a StreamID beyond them, or a Span that is 0, reserved or larger than SPLIT+1, gives C_BAD_STREAMID.',
   ),
   rule(
+    'stream-id-silent',
+    '§7.3.3, §6.3.12',
+    'While CR2.RECINVSID is 0, transactions with a bad StreamID are aborted without event.',
+  ),
+  rule(
     'stream-table-format',
     '§6.3.25',
     'STRTAB_BASE_CFG.FMT says how the stream table is read: written as linear while translation is off, it is linear from then on.',
@@ -152,9 +157,28 @@ export const rules = [
     '§4.4.2.7 to §4.4.2.10',
     'The CMD_TLBI_EL2_* commands stop the queue with CERROR_ILL where IDR0.Hyp is 0.',
   ),
+  rule(
+    'command-illegal-ats',
+    '§4.5.1, §4.5.2',
+    'CMD_ATC_INV and CMD_PRI_RESP stop the queue with CERROR_ILL where IDR0.ATS, IDR0.PRI is 0.',
+  ),
+  rule(
+    'command-illegal-stall',
+    '§4.7.1, §4.7.2',
+    'CMD_RESUME and CMD_STALL_TERM stop the queue with CERROR_ILL where the device does not stall (IDR0.STALL_MODEL is 1).',
+  ),
   rule('command-illegal', '§4.1.3, §7.1', 'A reserved command stops the queue with CERROR_ILL.'),
   rule('command-legal', '§4', 'A legal command is consumed.'),
-  rule('device-survives', '§1', 'Whatever software and devices do, the SMMU goes on working.'),
+  rule(
+    'global-bypass',
+    '§6.3.9.6, §6.3.14',
+    'While CR0.SMMUEN is 0, transactions bypass, or with GBPA.ABORT are aborted without event.',
+  ),
+  rule(
+    'device-survives',
+    '§5.4 and others: reserved values have a defined behavior',
+    'Whatever software and devices do, the SMMU goes on working.',
+  ),
 ] as const satisfies readonly Rule[];
 
 /** Identifier of a rule. */

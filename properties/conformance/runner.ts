@@ -8,15 +8,18 @@ import { storesOf } from './effects.ts';
 import type { AccessKind, Operation } from './operation.ts';
 import { Oracle } from './oracle.ts';
 import type { ConformanceProgram } from './program.ts';
-import { streamTableRegisters } from './set-up.ts';
+import { globalBypass, streamTableRegisters } from './set-up.ts';
 import { witnessesOf } from './witnesses.ts';
 import type { Answered, Witness } from './witnesses.ts';
 import { inputAddress, streamIdOf } from './world.ts';
 
 /** What came of a run. */
 export interface RunResult {
-  /** The first deviation, by operation; undefined if every answer was permitted. */
-  readonly deviation: Deviation | undefined;
+  /**
+   * The deviations, by operation. What a device answers changes neither its memory nor the model, so one does not cause the
+   * next.
+   */
+  readonly deviations: readonly Deviation[];
   /** The device is gone and must be started again. */
   readonly lost: boolean;
   /** Reads and writes checked. */
@@ -48,8 +51,7 @@ export interface RunOptions {
 /**
  * Runs a program.
  *
- * A deviation does not end the run at once (the answers of some devices are known only at the end), but only the first one
- * counts: what follows it may be its consequence.
+ * A deviation does not end the run, except one of the command queue, after which device and model are out of step.
  */
 export const runProgram = async (
   program: ConformanceProgram,
@@ -63,7 +65,8 @@ export const runProgram = async (
     await device.finish();
   } catch (error) {
     if (!(error instanceof QemuGone)) throw error;
-    return { ...run.result(), deviation: run.lost(error), lost: true };
+    const result = run.result();
+    return { ...result, deviations: [...result.deviations, run.lost(error)], lost: true };
   }
   return run.result();
 };
@@ -92,7 +95,7 @@ class Run {
   }
 
   result(): RunResult {
-    let first: Deviation | undefined;
+    const deviations: Deviation[] = [];
     const answers: Answered[] = [];
     let open = 0;
     for (const made of this.#made)
@@ -100,10 +103,11 @@ class Run {
         const permitted = made.permitted[part];
         if (permitted === undefined) open++;
         answers.push({ operation: made.operation, part, answer, choices: permitted?.length ?? 0 });
-        first ??= compare(made.operation, { part, ...made }, answer, permitted);
+        const deviation = compare(made.operation, { part, ...made }, answer, permitted);
+        if (deviation !== undefined) deviations.push(deviation);
       }
     return {
-      deviation: first ?? this.#commandDeviation,
+      deviations: this.#commandDeviation === undefined ? deviations : [...deviations, this.#commandDeviation],
       lost: false,
       accesses: answers.length,
       open,
@@ -131,6 +135,9 @@ class Run {
     if (operation.kind === 'access') await this.#access(operation);
     else if (operation.kind === 'command') await this.#command(operation);
     else if (operation.kind === 'enable') {
+      const [offset, value] = globalBypass(operation.abort === true);
+      this.#device.writeRegister(offset, value);
+      this.#oracle.writeRegister(offset, value);
       await this.#device.enable(operation.on);
       this.#oracle.enable(operation.on);
     } else if (operation.kind === 'stream-format') await this.#streamFormat(operation.twoLevel);
@@ -144,7 +151,7 @@ class Run {
   async #streamFormat(twoLevel: boolean): Promise<void> {
     await this.#device.enable(false);
     this.#oracle.enable(false);
-    for (const [offset, low, high] of streamTableRegisters(twoLevel)) {
+    for (const [offset, low, high] of streamTableRegisters(this.#program.configuration, twoLevel)) {
       this.#device.writeRegister(offset, low, high);
       this.#oracle.writeRegister(offset, low, high);
     }

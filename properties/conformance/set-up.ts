@@ -3,6 +3,7 @@ import {
   CR0,
   CR2,
   encode,
+  GBPA,
   QUEUE_BASE,
   REGISTER,
   STRTAB_BASE,
@@ -20,13 +21,21 @@ export const controlValue = (on: boolean): number =>
 /** A register to write: offset, low lane, high lane of a 64-bit register. */
 export type RegisterWrite = readonly [offset: number, low: number, high?: number];
 
+/** GBPA: bypass without change, or abort; UPDATE asks for the change (§6.3.14). */
+export const globalBypass = (abort: boolean): RegisterWrite => [
+  REGISTER.GBPA,
+  lane(encode(GBPA, { ABORT: abort ? 1 : 0, UPDATE: 1 }), 0),
+];
+
 /** Stream table registers for either format; both tables are always in memory. */
-export const streamTableRegisters = (two: boolean): RegisterWrite[] => {
+export const streamTableRegisters = (configuration: ConformanceConfiguration, two: boolean): RegisterWrite[] => {
   const table = encode(STRTAB_BASE, { ADDR: two ? streamTableL1 : streamTable });
   // Two levels: 2^7 StreamIDs split at bit 6, so one descriptor covers every device.
   const format = encode(
     STRTAB_BASE_CFG,
-    two ? { LOG2SIZE: streamTableLog2 + 1, SPLIT: 6, FMT: 1 } : { LOG2SIZE: streamTableLog2 },
+    two
+      ? { LOG2SIZE: streamTableLog2 + 1, SPLIT: 6, FMT: 1 }
+      : { LOG2SIZE: streamTableLog2 - (configuration.shortStreamTable ? 1 : 0) },
   );
   return [
     [REGISTER.STRTAB_BASE, lane(table, 0), lane(table, 1)],
@@ -36,15 +45,16 @@ export const streamTableRegisters = (two: boolean): RegisterWrite[] => {
 
 /**
  * Registers to write while everything is disabled. Ends with the queues
- * on. CR2 resets to an UNKNOWN value (IHI 0070 §6.3.12), so it is written: transactions with a bad StreamID are recorded.
+ * on. CR2 resets to an UNKNOWN value (IHI 0070 §6.3.12), so it is written.
  */
 export const setUpRegisters = (configuration: ConformanceConfiguration): readonly RegisterWrite[] => {
   const queue = ({ base, log2Entries }: { base: number; log2Entries: number }): number[] =>
     encode(QUEUE_BASE, { ADDR: base, LOG2SIZE: log2Entries });
   return [
     [REGISTER.CR0, 0],
-    [REGISTER.CR2, lane(encode(CR2, { RECINVSID: 1 }), 0)],
-    ...streamTableRegisters(configuration.twoLevelStreams),
+    [REGISTER.CR2, lane(encode(CR2, { RECINVSID: configuration.recordBadStreamId ? 1 : 0 }), 0)],
+    globalBypass(false),
+    ...streamTableRegisters(configuration, configuration.twoLevelStreams),
     [REGISTER.CMDQ_BASE, lane(queue(commandQueue), 0), lane(queue(commandQueue), 1)],
     [REGISTER.CMDQ_PROD, 0],
     [REGISTER.CMDQ_CONS, 0],

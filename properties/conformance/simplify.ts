@@ -2,8 +2,9 @@
  * Simpler versions of an operation or of a configuration, simplest first, for minimising: what remains after no simpler
  * version shows the same deviation is essential to it.
  */
-import { match } from 'ts-pattern';
+import { match, P } from 'ts-pattern';
 import type { ConformanceConfiguration, Tree } from './configuration.ts';
+import { illegalOpcodes } from './operation.ts';
 import type { CommandOperation, Operation } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
 import { rootLevel } from './world.ts';
@@ -58,13 +59,7 @@ const simplerCommands = (command: CommandOperation): CommandOperation[] => {
     ])
     .with({ opcode: 'TLBI_NH_ALL' }, { opcode: 'TLBI_S12_VMALL' }, () => [{ opcode: 'TLBI_NSNH_ALL' }])
     .with({ opcode: 'TLBI_NH_VA' }, { opcode: 'TLBI_NH_VAA' }, byAddress)
-    .with(
-      { opcode: 'CFGI_ALL' },
-      { opcode: 'TLBI_NSNH_ALL' },
-      { opcode: 'TLBI_EL2_ALL' },
-      { opcode: 'RESERVED' },
-      () => [],
-    )
+    .with({ opcode: P.union('CFGI_ALL', 'TLBI_NSNH_ALL', 'PREFETCH_CONFIG', ...illegalOpcodes) }, () => [])
     .exhaustive();
 };
 
@@ -126,7 +121,7 @@ export const simplerOperations = (operation: Operation, device: number): Operati
       ...(cd.context > 0 ? [{ ...cd, context: 0 }] : []),
     ])
     .with({ kind: 'stream-table' }, ({ form, kind }) => (form === 'valid' ? [] : [{ kind, form: 'valid' as const }]))
-    .with({ kind: 'enable' }, () => [])
+    .with({ kind: 'enable' }, (enable) => (enable.abort === true ? [without(enable, 'abort')] : []))
     .with({ kind: 'stream-format' }, ({ twoLevel }) => [
       { kind: 'enable', on: true },
       ...(twoLevel ? [{ kind: 'stream-format', twoLevel: false } as const] : []),
@@ -169,6 +164,8 @@ export const simplerConfigurations = ({ configuration, operations }: Conformance
   const push = (change: Partial<ConformanceConfiguration>, kept: readonly Operation[] = operations): void => {
     candidates.push({ configuration: { ...configuration, ...change }, operations: kept });
   };
+  if (configuration.shortStreamTable) push({ shortStreamTable: false });
+  if (!configuration.recordBadStreamId) push({ recordBadStreamId: true });
   if (configuration.twoLevelStreams)
     push(
       { twoLevelStreams: false },

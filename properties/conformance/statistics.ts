@@ -52,7 +52,7 @@ export const count = (statistics: ConformanceStatistics, program: GeneratedProgr
   statistics.operations += program.operations.length;
   statistics.accesses += result.accesses;
   statistics.open += result.open;
-  if (result.deviation !== undefined) statistics.deviating++;
+  if (result.deviations.length > 0) statistics.deviating++;
   for (const { kind } of program.operations) statistics.operationMix[kind] = (statistics.operationMix[kind] ?? 0) + 1;
   for (const feature of program.features) statistics.features[feature] = (statistics.features[feature] ?? 0) + 1;
   for (const witness of result.witnesses) statistics.witnesses[witness]++;

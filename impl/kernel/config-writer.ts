@@ -58,6 +58,8 @@ const OAS_48 = 5;
 /** Writes stream table entries and context descriptors so that the SMMU never acts on a mix of old and new. */
 export class ArmSmmuConfigWriter {
   protected readonly kernel: Kernel;
+  /** References by name: they are the same for ever. */
+  readonly #entries = new Map<string, EntryRef>();
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -118,25 +120,26 @@ export class ArmSmmuConfigWriter {
 
   /** The context descriptor of a device for a substream. */
   cd(master: Master, ssid: number): EntryRef {
-    const label = `CMD_CFGI_CD ${master.name}, ${ssid}`;
-    const command = { Opcode: OPCODE.CFGI_CD, StreamID: master.streamId, SubstreamID: ssid, Leaf: 1 };
-    return {
-      name: `CD(${master.name}, ${ssid})`,
-      pa: master.cdTable + ssid * ENTRY_WORDS * 8,
-      used: arm_smmu_get_cd_used,
-      invalidate: { label, lanes: encode(COMMAND_CFGI, command) },
-    };
+    return this.#entry(`CD(${master.name}, ${ssid})`, (name) => {
+      const command = { Opcode: OPCODE.CFGI_CD, StreamID: master.streamId, SubstreamID: ssid, Leaf: 1 };
+      const invalidate = { label: `CMD_CFGI_CD ${master.name}, ${ssid}`, lanes: encode(COMMAND_CFGI, command) };
+      return { name, pa: master.cdTable + ssid * ENTRY_WORDS * 8, used: arm_smmu_get_cd_used, invalidate };
+    });
   }
 
   /** The stream table entry of a device. */
   ste(master: Master): EntryRef {
-    const command = { Opcode: OPCODE.CFGI_STE, StreamID: master.streamId, Leaf: 1 };
-    return {
-      name: `STE(${master.name})`,
-      pa: master.ste,
-      used: arm_smmu_get_ste_used,
-      invalidate: { label: `CMD_CFGI_STE ${master.name}`, lanes: encode(COMMAND_CFGI, command) },
-    };
+    return this.#entry(`STE(${master.name})`, (name) => {
+      const command = { Opcode: OPCODE.CFGI_STE, StreamID: master.streamId, Leaf: 1 };
+      const invalidate = { label: `CMD_CFGI_STE ${master.name}`, lanes: encode(COMMAND_CFGI, command) };
+      return { name, pa: master.ste, used: arm_smmu_get_ste_used, invalidate };
+    });
+  }
+
+  #entry(name: string, make: (name: string) => EntryRef): EntryRef {
+    let entry = this.#entries.get(name);
+    if (entry === undefined) this.#entries.set(name, (entry = make(name)));
+    return entry;
   }
 
   /**

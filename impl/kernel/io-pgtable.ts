@@ -162,10 +162,10 @@ export class ArmLpaeIoPgtable {
     return step('alloc table', () => {
       const table = this.allocPage();
       if (table === 0) return 0;
-      for (let at = 0; at < this.blockBytes; at += this.pageBytes) {
-        const leaf = this.leaf(addressOf(block) + at, LEAF_LEVEL, permissionsOf(block));
-        this.kernel.memory.writeWords(table + (at / this.pageBytes) * 8, leaf);
-      }
+      // A block is aligned to its size, so the pages differ in the low lane only.
+      const [low = 0, high = 0] = this.leaf(addressOf(block), LEAF_LEVEL, permissionsOf(block));
+      for (let at = 0; at < this.blockBytes; at += this.pageBytes)
+        this.kernel.memory.writeWord(table + (at / this.pageBytes) * 8, low + at, high);
       return table;
     });
   }

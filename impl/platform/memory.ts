@@ -82,8 +82,7 @@ export class PhysicalMemory {
 
   /** Writes zeros over `bytes` from `pa`, inside a step; both are multiples of 8. */
   clear(pa: number, bytes: number): void {
-    for (let at = pa; at < pa + bytes; at += 8)
-      if (this.low(at) !== 0 || this.high(at) !== 0) this.writeWord(at, 0, 0);
+    for (let at = pa; at < pa + bytes; at += 8) if (this.low(at) !== 0 || this.high(at) !== 0) this.writeWord(at, 0, 0);
   }
 
   /** Calls `observer` after each write that changes a word, with the word's address: how a device follows memory. */

@@ -29,8 +29,10 @@ export function replaySoftware(
   onStep: (step: ObservedStep, world: World) => void = () => undefined,
 ): Replayed {
   const world = buildWorld(trace, family, trace.hazard);
-  const system = load(world, trace);
-  const alignment = align(system, trace.schedule);
+  const { system, alignment } = orTraceError("the trace's program cannot be run", () => {
+    const loaded = world.load(trace.program);
+    return { system: loaded, alignment: align(loaded, trace.schedule) };
+  });
   const observation = observe(
     system,
     alignment.schedule,
@@ -47,7 +49,7 @@ export function replaySoftware(
  */
 export function searchWithoutHazard(trace: SoftwareTrace, family: Family, statesMax: number): SearchResult {
   const world = buildWorld(trace, family, undefined);
-  return search(load(world, trace), { order: 'dfs', statesMax });
+  return search(world.load(trace.program), { order: 'dfs', statesMax });
 }
 
 /** The family of a trace. @throws TraceError naming the families that there are. */
@@ -66,20 +68,16 @@ function buildWorld(trace: SoftwareTrace, family: Family, hazard: string | undef
       'unknown-hazard',
       `the trace needs the hazard "${hazard}", which the family ${family.name} does not have; it has: ${names(family.hazards.map(({ id }) => id))}.`,
     );
-  try {
-    return family.world(trace.configuration, hazard);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new TraceError('wrong-world', `the trace's configuration cannot be built: ${reason(error)}.`);
-  }
+  return orTraceError("the trace's configuration cannot be built", () => family.world(trace.configuration, hazard));
 }
 
-function load(world: World, trace: SoftwareTrace): System {
+/** A world refuses what it cannot build or run by a RangeError; for a trace that is bad input, not a broken harness. */
+function orTraceError<T>(what: string, action: () => T): T {
   try {
-    return world.load(trace.program);
+    return action();
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new TraceError('wrong-world', `the trace's program cannot be run: ${reason(error)}.`);
+    if (!(error instanceof RangeError) || error.message.includes('call stack')) throw error;
+    throw new TraceError('wrong-world', `${what}: ${reason(error)}.`);
   }
 }
 

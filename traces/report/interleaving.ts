@@ -50,7 +50,8 @@ export function interleavingLines(replayed: Replayed, width: number, paint: Pain
         .map((column) => pad(column.agent === step.agent ? (cell[row] ?? '') : '', column.width + 2))
         .join('');
       const text = wrapped[row] ?? '';
-      lines.push(`${number}  ${middle}${text === '✗' ? paint.bad(text) : paint.dim(text)}`.trimEnd());
+      const shown = text === '✗' ? paint.bad(text) : paint.dim(text);
+      lines.push(text === '' ? `${number}  ${middle}`.trimEnd() : `${number}  ${middle}${shown}`);
     }
   }
   if (observation.ended && replayed.failure !== undefined)

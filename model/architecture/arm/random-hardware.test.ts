@@ -6,15 +6,15 @@ import { FULL_FEATURES } from './features.ts';
 import { coversTlb, decodeCommand, type Command, type TlbTarget } from './invalidation.ts';
 import { levelShift } from './layout/descriptor.ts';
 import { decodeStreamEntry } from './stream-entry.ts';
-import { AT, cdLanes, cfgi, leafLanes, shortly, SYNC, TestWorld, tlbi } from './test-world.ts';
+import { operations, PAGES, programWorld, STREAMS } from './test-programs.ts';
+import { AT, shortly, SYNC, type TestWorld } from './test-world.ts';
+import type { Slot } from './universe.ts';
 
 /**
  * Hardware that makes its own choices at random: when it fetches which word of which structure, what it keeps and
  * forgets, when it begins, continues and finishes a walk, when a command takes effect. It knows nothing of how the model
  * works; whatever it answers, the model must permit.
  */
-const PAGES = [0x1000, 0x2000, 0x20_1000];
-const STREAMS = [1, 2];
 
 interface Entry extends TlbTarget {
   /** For a leaf the address of its page; for a table its address. */
@@ -105,11 +105,10 @@ class RandomHardware {
     const hit = matching[this.#next(matching.length + 1)];
     if (hit !== undefined) return `→${(hit.to + (page - hit.page) * 4096).toString(16)}`;
     const walk = this.#begin(streamId, va);
-    for (let result = 'on'; walk !== undefined;) {
-      result = this.#continue(walk);
-      if (result !== 'on') return result;
-    }
-    return 'fa';
+    if (walk === undefined) return 'fa';
+    let result = this.#continue(walk);
+    while (result === 'on') result = this.#continue(walk);
+    return result;
   }
 
   #fetch(cache: Map<number, Words>, streamId: number, pa: number): void {
@@ -235,101 +234,18 @@ class RandomHardware {
   }
 }
 
-const page = fc.constantFrom(...PAGES);
-const stream = fc.constantFrom(...STREAMS);
-const asid = fc.constantFrom(5, 6);
-
-type Operation = (world: TestWorld, tables: readonly number[], hardware: RandomHardware) => void;
-
-const submit =
-  (lanes: number[]): Operation =>
-  (world, _tables, hardware) => {
-    world.issue(lanes);
-    hardware.submit(lanes);
-  };
-
-const operation: fc.Arbitrary<Operation> = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.tuple(page, fc.nat(3), fc.nat(7), fc.boolean()).map(
-      ([va, table, pa, global]): Operation =>
-        (world, tables) =>
-          world.map(
-            tables[table + 2] as number,
-            va,
-            pa === 0 ? undefined : 0x40_0000 + pa * 0x1000,
-            global ? { nG: 0 } : {},
-          ),
-    ),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.tuple(page, fc.nat(3), fc.nat(3)).map(([va, table, next]): Operation => (world, tables) => {
-      const top = tables[table % 2] as number;
-      world.link(top, va, 2, next === 3 ? undefined : tables[next + 2]);
-    }),
-  },
-  fc.tuple(page, fc.nat(1)).map(
-    ([va, table]): Operation =>
-      (world, tables) =>
-        world.write(world.entry(tables[table] as number, va, 2), leafLanes(0x60_0000, {}, 2)),
-  ),
-  fc.tuple(stream, asid, fc.nat(1), fc.nat(2)).map(([streamId, ASID, table, word]): Operation => (world, tables) => {
-    const lanes = cdLanes({ ASID, T0SZ: 34, TTB0: tables[table] as number });
-    world.write(AT.cds + 0x1000 * streamId + 8 * word, lanes.slice(2 * word, 2 * word + 2));
-  }),
-  stream.map(
-    (streamId): Operation =>
-      (world) =>
-        world.clearCd(streamId),
-  ),
-  fc.tuple(stream, fc.nat(1)).map(
-    ([streamId, S2VMID]): Operation =>
-      (world) =>
-        world.ste(streamId, { S2VMID }),
-  ),
-  {
-    weight: 3,
-    arbitrary: fc
-      .tuple(page, asid, fc.nat(1), fc.nat(1))
-      .map(([Address, ASID, Leaf, VMID]) => submit(tlbi('TLBI_NH_VA', { Address, ASID, Leaf, VMID }))),
-  },
-  fc.tuple(asid, fc.nat(1)).map(([ASID, VMID]) => submit(tlbi('TLBI_NH_ASID', { ASID, VMID }))),
-  fc.nat(1).map((VMID) => submit(tlbi('TLBI_NH_ALL', { VMID }))),
-  page.map((Address) => submit(tlbi('TLBI_NH_VA', { Address, ASID: 5, TG: 1, Num: 1, TTL: 3 }))),
-  stream.map((StreamID) => submit(cfgi('CFGI_CD', { StreamID, Leaf: 1 }))),
-  stream.map((StreamID) => submit(cfgi('CFGI_STE', { StreamID, Leaf: 1 }))),
-  {
-    weight: 3,
-    arbitrary: fc.constant<Operation>((world, _tables, hardware) => {
-      world.sync();
-      hardware.submit(SYNC);
-      hardware.finish();
-    }),
-  },
-);
-
 describe('whatever hardware does', () => {
-  test.prop([fc.array(operation, { minLength: 5, maxLength: 60 }), fc.infiniteStream(fc.nat(0xffff))], {
-    numRuns: 400,
-  })('is permitted', (operations, stream) => {
-    const slots = STREAMS.flatMap((streamId) => PAGES.map((va) => ({ streamId, substream: -1, va })));
-    const world = new TestWorld(slots);
-    const tables = Array.from({ length: 6 }, () => world.table());
-    const hardware = new RandomHardware(world, (below) => (stream.next().value as number) % below);
-    for (const va of PAGES) world.link(tables[0] as number, va, 2, tables[va > 0x10_0000 ? 3 : 2]);
-    for (const streamId of STREAMS) {
-      world.cd(streamId, { ASID: 5, T0SZ: 34, TTB0: tables[0] as number });
-      world.ste(streamId);
-    }
-    world.enable();
-    for (const operate of operations) {
-      operate(world, tables, hardware);
+  test.prop([operations, fc.infiniteStream(fc.nat(0xffff))], { numRuns: 300 })('is permitted', (program, choices) => {
+    const { world, tables, slots } = programWorld();
+    const hardware = new RandomHardware(world, (below) => (choices.next().value as number) % below);
+    for (const { apply, submits } of program) {
+      apply(world, tables);
+      for (const command of submits) hardware.submit(command);
+      if (submits[0] === SYNC) hardware.finish();
       for (let choice = 0; choice < 6; choice++) hardware.wander();
-      const slot = (stream.next().value as number) % slots.length;
-      const { streamId, va } = slots[slot] as (typeof slots)[number];
-      const permitted = world.smmu.outcomes(slot).map(shortly);
-      expect(permitted).toContain(hardware.access(streamId, va));
+      const slot = (choices.next().value as number) % slots.length;
+      const { streamId, va } = slots[slot] as Slot;
+      expect(world.smmu.outcomes(slot).map(shortly)).toContain(hardware.access(streamId, va));
     }
   });
 });

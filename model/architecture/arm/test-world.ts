@@ -11,13 +11,13 @@ import type { Outcome } from './outcome.ts';
 import { SmmuV3, type SmmuCapacity } from './smmuv3.ts';
 import type { Slot } from './universe.ts';
 
-/** Memory for the model's own tests: 8 MiB from 0, every lane a cell of the store. */
+/** Memory for the model's own tests: 2 MiB from 0, every lane a cell of the store. */
 export class TestMemory implements PhysicalMemory {
   readonly #store: Store;
   readonly #base: number;
   readonly #bytes: number;
 
-  constructor(store: Store, bytes = 0x80_0000) {
+  constructor(store: Store, bytes = 0x20_0000) {
     this.#store = store;
     this.#bytes = bytes;
     this.#base = store.reserve(bytes / 4, 'memory');

@@ -24,11 +24,12 @@ class Level {
 
 /** Breadth first: the first counterexample is a shortest one. */
 export function breadthFirst(system: System, options: SearchOptions): SearchResult {
-  const searcher = new BreadthFirst(new Frame(system, options), options);
-  const result = searcher.explore();
-  system.machine.store.rollback(searcher.root);
-  system.machine.current = -1;
-  return result;
+  const frame = new Frame(system, options);
+  try {
+    return new BreadthFirst(frame, options).explore();
+  } finally {
+    frame.restore();
+  }
 }
 
 class BreadthFirst {

@@ -39,11 +39,11 @@ class Path {
 /** Depth first with undo: a step back costs what the step wrote. */
 export function depthFirst(system: System, options: SearchOptions): SearchResult {
   const frame = new Frame(system, options);
-  const path = new Path();
-  const end = new DepthFirst(frame, path, options).explore();
-  system.machine.store.rollback(frame.root);
-  system.machine.current = -1;
-  return end;
+  try {
+    return new DepthFirst(frame, new Path(), options).explore();
+  } finally {
+    frame.restore();
+  }
 }
 
 class DepthFirst {

@@ -7,7 +7,7 @@ import { pct } from '../engine/strategies/pct.ts';
 import { randomWalk } from '../engine/strategies/random-walk.ts';
 import { replay } from '../engine/strategies/replay.ts';
 import type { Strategy } from '../engine/strategies/strategy.ts';
-import type { Configuration, Family, Program, World } from './family.ts';
+import type { Configuration, Counters, Family, Program, World } from './family.ts';
 
 /** A failure that was found and confirmed by two replays: everything that is needed to see it again. */
 export interface Found {
@@ -66,7 +66,9 @@ const SCHEDULES_PER_PROGRAM = 48;
 /** Steps after which a run is cut off. */
 const STEPS_MAX = 4_000;
 /** Programs drawn for a configuration before another one is drawn. */
-const PROGRAMS_PER_CONFIGURATION = 64;
+const PROGRAMS_PER_CONFIGURATION = 16;
+/** Worlds kept built; the one used longest ago makes room. */
+const WORLDS_MAX = 24;
 const PAUSE_MS = 40;
 
 /** Random programs under random schedules, from a seed. Gives way to the event loop a few times a second. */
@@ -81,6 +83,8 @@ class Campaign {
   readonly #summary: FuzzSummary = emptySummary();
   readonly #outcomes = new Visited();
   readonly #worlds = new Map<string, World>();
+  /** What worlds had counted that are no longer kept. */
+  readonly #retired: Counters = { witnesses: {}, operations: {} };
   readonly #started = performance.now();
   readonly #deadline: number;
   readonly #runsMax: number;
@@ -171,10 +175,14 @@ class Campaign {
 
   #world(configuration: Configuration): World {
     const key = JSON.stringify(configuration);
-    let world = this.#worlds.get(key);
-    if (world === undefined) {
-      world = this.#family.world(configuration, this.#options.hazard);
-      this.#worlds.set(key, world);
+    const world = this.#worlds.get(key) ?? this.#family.world(configuration, this.#options.hazard);
+    this.#worlds.delete(key);
+    this.#worlds.set(key, world);
+    const [oldest] = this.#worlds.keys();
+    if (this.#worlds.size > WORLDS_MAX && oldest !== undefined) {
+      const retired = this.#worlds.get(oldest);
+      if (retired !== undefined) addCounters(this.#retired, retired.counters);
+      this.#worlds.delete(oldest);
     }
     return world;
   }
@@ -182,23 +190,28 @@ class Campaign {
   #totals(): FuzzSummary {
     const summary = this.#summary;
     summary.seconds = (performance.now() - this.#started) / 1000;
-    summary.witnesses = Object.fromEntries(this.#family.witnesses.map((name) => [name, 0]));
-    summary.operations = {};
-    for (const { counters } of this.#worlds.values()) {
-      for (const [name, count] of Object.entries(counters.witnesses))
-        summary.witnesses[name] = (summary.witnesses[name] ?? 0) + count;
-      for (const [name, { run, rejected }] of Object.entries(counters.operations)) {
-        const total = (summary.operations[name] ??= { run: 0, rejected: 0 });
-        total.run += run;
-        total.rejected += rejected;
-      }
-    }
+    const totals: Counters = { witnesses: Object.fromEntries(this.#family.witnesses.map((name) => [name, 0])), operations: {} };
+    addCounters(totals, this.#retired);
+    for (const { counters } of this.#worlds.values()) addCounters(totals, counters);
+    summary.witnesses = totals.witnesses;
+    summary.operations = totals.operations;
     return summary;
   }
 
   /** Seeds of the parts of a campaign: spread, so that neighbouring campaigns share nothing. */
   #seed(a: number, b: number): number {
     return Math.imul(Math.imul(this.#options.seed | 0, 0x9e3779b1) ^ Math.imul(a, 0x85ebca6b), 0xc2b2ae35) ^ Math.imul(b, 0x27d4eb2f);
+  }
+}
+
+/** Adds what one world has counted to a total. */
+function addCounters(total: Counters, counters: Counters): void {
+  for (const [name, count] of Object.entries(counters.witnesses))
+    total.witnesses[name] = (total.witnesses[name] ?? 0) + count;
+  for (const [name, { run, rejected }] of Object.entries(counters.operations)) {
+    const sum = (total.operations[name] ??= { run: 0, rejected: 0 });
+    sum.run += run;
+    sum.rejected += rejected;
   }
 }
 

@@ -1,21 +1,30 @@
-import type { Family, Hazard } from '../family.ts';
+import type { Family } from '../family.ts';
 import { configurations, asidConfiguration } from './configuration.ts';
+import { ASID_HAZARDS, type AsidHazard } from './hazards/index.ts';
 import { simplify } from './operations.ts';
 import { programs } from './programs.ts';
 import { WITNESSES } from './witnesses.ts';
 import { AsidWorld } from './world.ts';
 
-const hazards: readonly Hazard[] = [];
+/**
+ * @throws RangeError for an unknown hazard, naming those there are.
+ */
+function hazardNamed(id: string): AsidHazard {
+  const found = ASID_HAZARDS.find((hazard) => hazard.id === id);
+  if (found === undefined)
+    throw new RangeError(`family asid has no hazard "${id}"; it has ${ASID_HAZARDS.map((hazard) => hazard.id).join(', ')}`);
+  return found;
+}
 
 /** ASID sharing between CPU and SMMU, and the orders that the SMMUv3 driver must keep, at stage 1 without ATS. */
 export const asid: Family = {
   name: 'asid',
   summary: 'ASID sharing and reassignment, and the SMMUv3 driver’s invalidation order (stage 1)',
-  hazards,
+  hazards: ASID_HAZARDS,
   litmus: [],
   configurations,
   programs: (configuration) => programs(asidConfiguration(configuration)),
-  world: (configuration) => new AsidWorld(configuration),
+  world: (configuration, hazard) => new AsidWorld(configuration, hazard === undefined ? {} : hazardNamed(hazard).parts),
   simplify,
   witnesses: Object.values(WITNESSES),
 };

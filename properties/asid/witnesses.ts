@@ -6,6 +6,7 @@ import { REGISTER } from '../../model/architecture/arm/layout/index.ts';
 import type { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import type { ContractEvent } from '../../model/contract/events.ts';
 import type { Counters } from '../family.ts';
+import { ARGUMENTS, type AsidOperation } from './operations.ts';
 
 /** What a fuzz run must sometimes reach; without it the checks may hold for want of anything to see. */
 export const WITNESSES = {
@@ -18,15 +19,16 @@ export const WITNESSES = {
   lastUnbind: 'shared ASID given back',
 } as const;
 
+const NAMES = Object.keys(WITNESSES) as (keyof typeof WITNESSES)[];
+const KINDS = Object.keys(ARGUMENTS) as AsidOperation['op'][];
+/** Tallies: one for each witness, then two for each kind of operation (run, rejected). */
+const FIRST_OPERATION = NAMES.length;
+
 /**
  * Counts what happens, outside the store: nothing that runs may depend on it, and a search counts each transition that it
  * makes. `counted` adds to each operation whether it applied.
  */
 export class Witnesses {
-  readonly counters: Counters = {
-    witnesses: Object.fromEntries(Object.values(WITNESSES).map((name) => [name, 0])),
-    operations: {},
-  };
   kernel: Kernel | undefined;
   readonly #machine: Machine;
   readonly #architecture: SmmuV3;
@@ -34,8 +36,6 @@ export class Witnesses {
   readonly #issuer: number;
   readonly #mapped: number;
   readonly #used: number;
-  #counting = false;
-
   constructor(machine: Machine, architecture: SmmuV3) {
     this.#machine = machine;
     this.#architecture = architecture;
@@ -44,9 +44,21 @@ export class Witnesses {
     this.#used = machine.store.reserve(32, 'ASIDs used');
   }
 
-  /** The set-up is done: what happens now counts. */
+  /** The set-up is done: what happens from now on counts. */
   start(): void {
-    this.#counting = true;
+    this.#machine.tallies.fill(0);
+  }
+
+  /** What was counted so far. */
+  get counters(): Counters {
+    const { tallies } = this.#machine;
+    const of = (index: number): number => tallies[index] ?? 0;
+    return {
+      witnesses: Object.fromEntries(NAMES.map((name, index) => [WITNESSES[name], of(index)])),
+      operations: Object.fromEntries(
+        KINDS.map((op, index) => [op, { run: of(FIRST_OPERATION + 2 * index), rejected: of(FIRST_OPERATION + 2 * index + 1) }]),
+      ),
+    };
   }
 
   /** The SMMU's registers, with an eye on CMDQ_PROD. */
@@ -96,13 +108,13 @@ export class Witnesses {
   }
 
   /** Runs an operation and counts it: run at its first step, rejected if its task says so. */
-  *counted(name: string, task: Task<boolean>): Task {
-    const count = (this.counters.operations[name] ??= { run: 0, rejected: 0 });
+  *counted(op: AsidOperation['op'], task: Task<boolean>): Task {
+    const index = FIRST_OPERATION + 2 * KINDS.indexOf(op);
     let { value, done } = task.next();
     if (!done && value instanceof Step) {
       const first = value;
       const run = (): Result => {
-        if (this.#counting) count.run++;
+        this.#machine.tally(index);
         return first.run();
       };
       value = new Step(first.label, run, first.wait);
@@ -113,7 +125,7 @@ export class Witnesses {
     }
     if (value === false)
       yield* step('rejected: it does not apply', () => {
-        count.rejected++;
+        this.#machine.tally(index + 1);
         return undefined;
       });
   }
@@ -146,8 +158,6 @@ export class Witnesses {
   }
 
   #reach(name: keyof typeof WITNESSES): void {
-    if (!this.#counting) return;
-    const key = WITNESSES[name];
-    this.counters.witnesses[key] = (this.counters.witnesses[key] ?? 0) + 1;
+    this.#machine.tally(NAMES.indexOf(name));
   }
 }

@@ -191,7 +191,7 @@ export class AsidWorld implements World {
 
   /** Brings the world to its initial state, by the kernel's own operations. */
   #setUp(): void {
-    const { masters, mapped, block, bound } = this.configuration;
+    const { masters, mapped, block, bound, lazy } = this.configuration;
     const run = (operation: AsidOperation): void => {
       runToCompletion(this.#task(operation));
       this.#afterStep();
@@ -207,6 +207,7 @@ export class AsidWorld implements World {
     for (let page = 0; page < mapped; page++) run({ op: 'map', domain: 0, page, frame: page });
     if (block) run({ op: 'mapBlock', domain: 0, frame: 0 });
     run({ op: 'mmap', process: 0, page: 0, frame: 2 });
+    if (lazy) run({ op: 'dmaMap', buffer: 0, frame: 3 });
     for (let device = 0; device < masters; device++) run({ op: 'attach', domain: 0, device });
     if (bound) run({ op: 'bind', process: 0, device: 0 });
     this.#witnesses.start();

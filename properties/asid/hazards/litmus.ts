@@ -11,7 +11,13 @@ function litmus(
   ...cpus: readonly (readonly AsidOperation[])[]
 ): Litmus {
   const agents = cpus.map((operations, cpu) => ({ name: `CPU${cpu}`, operations: operations as readonly Operation[] }));
-  return { id, title, hazards, configuration: { ...PLAIN, ...configuration }, program: { agents } };
+  return {
+    id,
+    title,
+    hazards,
+    configuration: { ...PLAIN, ...configuration } as AsidConfiguration,
+    program: { agents },
+  };
 }
 
 const bind = (device: number): AsidOperation => ({ op: 'bind', process: 0, device });

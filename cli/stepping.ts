@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import type { Family } from '../properties/family.ts';
 import type { SoftwareTrace } from '../traces/format.ts';
-import { handoverText, stateTexts } from '../traces/report/interleaving.ts';
+import { handoverText, resultText, stateTexts } from '../traces/report/interleaving.ts';
 import { paint, type Paint } from '../traces/report/paint.ts';
 import { plural } from '../traces/report/text.ts';
 import { replaySoftware, type Replayed } from '../traces/replay.ts';
@@ -69,8 +69,7 @@ function record(trace: SoftwareTrace, family: Family, inks: Paint): Recorded[] {
   const replayed: Replayed = replaySoftware(trace, family, (_step, world) => states.push(world.snapshot()));
   return replayed.observation.steps.map((step, at) => {
     const handover = replayed.alignment.handovers.get(at);
-    const result = step.result === undefined ? '' : ` → ${String(step.result)}`;
-    const head = `${String(at + 1).padStart(4)}  ${inks.bold(step.agentName)} · ${step.operation} · ${step.label}${result}`;
+    const head = `${String(at + 1).padStart(4)}  ${inks.bold(step.agentName)} · ${step.operation} · ${step.label}${resultText(step)}`;
     const switched = handover === undefined ? [] : [inks.switched(`      ─── ${handoverText(handover)} ───`)];
     return {
       lines: [...switched, head, ...stateTexts(step).map((text) => `        ${inks.dim(text)}`)],

@@ -8,10 +8,11 @@ import { pad, widthOf, wrap } from './text.ts';
 /** Steps shown of a long interleaving: from its beginning and from its end. */
 const firstShown = 20;
 const lastShown = 60;
-const stateWidthMin = 26;
+const stateWidthMin = 34;
 const agentWidthMin = 14;
 /** Earlier steps named in "reads step 3". */
 const sourcesMax = 2;
+const hexFrom = 0x1000;
 
 /** One column of the table: an agent that makes at least one step. */
 interface Column {
@@ -65,10 +66,17 @@ function isFolded(at: number, total: number): boolean {
 
 /** A step in its agent's column; the first step of a further operation names that operation. */
 function cellText(step: ObservedStep, before: readonly ObservedStep[]): string {
-  const result = step.result === undefined || step.label.includes('→') ? '' : ` → ${String(step.result)}`;
+  const result = step.label.includes('→') ? '' : resultText(step);
   const previous = before.findLast((earlier) => earlier.agent === step.agent);
   const isNew = previous !== undefined && previous.operationIndex !== step.operationIndex;
   return `${isNew ? `[${step.operation}] ` : ''}${step.label}${result}`;
+}
+
+/** What a step returned; words and addresses in hexadecimal. */
+export function resultText({ result }: ObservedStep): string {
+  if (result === undefined) return '';
+  if (typeof result !== 'number' || (result > -hexFrom && result < hexFrom)) return ` → ${String(result)}`;
+  return ` → 0x${(result >>> 0).toString(16)}`;
 }
 
 function columnsOf(steps: readonly ObservedStep[], cells: readonly string[], width: number): Column[] {
@@ -115,8 +123,14 @@ export function stateTexts(step: ObservedStep): string[] {
   return [...changes, ...step.notes];
 }
 
+/** A change; where both values begin with the same subject ("ASID 3 free", "ASID 3 owned by P"), that is its name. */
 function changeText({ name, before, after }: Change): string {
-  return after.startsWith(name) || after.includes(' ') ? `${after}, was ${before}` : `${name} ${before} → ${after}`;
+  const from = before.split(' ');
+  const to = after.split(' ');
+  const differs = to.findIndex((word, at) => word !== from[at]);
+  const subject = to.slice(0, Math.max(differs, 0));
+  if (!subject.some((word) => /\d/.test(word))) return `${name} ${before} → ${after}`;
+  return `${subject.join(' ')}: ${from.slice(subject.length).join(' ')} → ${to.slice(subject.length).join(' ')}`;
 }
 
 function isLockWord({ before, after }: Change): boolean {

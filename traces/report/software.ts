@@ -95,10 +95,9 @@ function whyBlock({ trace, family, replayed }: ReportInput, failure: Failure, in
   const hazard = family.hazards.find(({ id }) => id === trace.hazard);
   const same =
     hazard === undefined ? [] : [{ head: 'Hazard', text: `${hazard.id}: ${hazard.title} (${hazard.citation}).` }];
-  return [
-    inks.bold('  Why'),
-    ...[...whyLines(replayed, failure), ...same].flatMap(({ head, text }) => headed(head, text)),
-  ];
+  const lines = [...whyLines(replayed, failure), ...same].map(({ head, text }) => headed(head, text).join('\n'));
+  // Several steps of hardware may stand for one fact.
+  return [inks.bold('  Why'), ...new Set(lines)];
 }
 
 /** A word at the left, and text beside it. */

@@ -94,7 +94,6 @@ export class StepMemo {
   #compute(node: Node): Node {
     const store = this.#store;
     const { machine, check } = this.#system;
-    const mark = store.logLength;
     const { epoch } = store;
     const tallies: number[] = [];
     machine.talliesOfStep = tallies;
@@ -103,7 +102,7 @@ export class StepMemo {
     check?.();
     store.stopRecording();
     machine.talliesOfStep = undefined;
-    const effect = effectOf(store, mark, next, machine.failure, tallies);
+    const effect = effectOf(store, next, machine.failure, tallies);
     this.low = effect.low;
     this.high = effect.high;
     this.computed++;
@@ -161,37 +160,28 @@ function findFork(trail: Trail, at: number, value: number): Trail | undefined {
   return undefined;
 }
 
-/** The writes since `mark`, each cell once. */
-function effectOf(store: Store, mark: number, next: Node, failure: Failure | undefined, tallies: number[]): Effect {
-  const before = new Map<number, number>();
-  for (let at = mark; at < store.logLength; at++) {
-    const cell = store.logCell[at] as number;
-    if (!before.has(cell)) before.set(cell, store.logOld[at] as number);
-  }
-  const changed = [...before].filter(([cell, old]) => store.cells[cell] !== old);
+/** What the step just recorded has done: the cells of its footprint that have changed. */
+function effectOf(store: Store, next: Node, failure: Failure | undefined, tallies: number[]): Effect {
+  const { cells: state, reads, readValues, readCount } = store;
+  let count = 0;
+  for (let at = 0; at < readCount; at++) if (state[reads[at] as number] !== readValues[at]) count++;
+  const cells = new Int32Array(count);
+  const old = new Int32Array(count);
+  const now = new Int32Array(count);
   let low = 0;
   let high = 0;
-  for (const [cell, old] of changed) {
-    const now = store.cells[cell] as number;
-    if (old !== 0) {
-      low ^= mixLow(cell, old);
-      high ^= mixHigh(cell, old);
-    }
-    if (now !== 0) {
-      low ^= mixLow(cell, now);
-      high ^= mixHigh(cell, now);
-    }
+  for (let at = 0, index = 0; index < count; at++) {
+    const cell = reads[at] as number;
+    const before = readValues[at] as number;
+    const after = state[cell] as number;
+    if (before === after) continue;
+    cells[index] = cell;
+    old[index] = before;
+    now[index++] = after;
+    low ^= (before === 0 ? 0 : mixLow(cell, before)) ^ (after === 0 ? 0 : mixLow(cell, after));
+    high ^= (before === 0 ? 0 : mixHigh(cell, before)) ^ (after === 0 ? 0 : mixHigh(cell, after));
   }
-  return {
-    next,
-    failure,
-    cells: Int32Array.from(changed, ([cell]) => cell),
-    old: Int32Array.from(changed, ([, old]) => old),
-    now: Int32Array.from(changed, ([cell]) => store.cells[cell] as number),
-    low,
-    high,
-    tallies: tallies.length === 0 ? undefined : tallies,
-  };
+  return { next, failure, cells, old, now, low, high, tallies: tallies.length === 0 ? undefined : tallies };
 }
 
 function notAFunction(node: Node): HarnessError {

@@ -61,6 +61,7 @@ export class Runner {
     strategy.begin(seed, this.nodes.length, this.#stepsExpected);
     const { system, nodes, schedule, stepsMax, automaton } = this;
     const { machine } = system;
+    const { check } = system;
     const memo = this.#memo;
     const enabled = this.#enabled;
     let previous = -1;
@@ -73,7 +74,10 @@ export class Runner {
       if (agent < 0) return this.#end(steps, 'stopped');
       const node = nodes[agent] as Node;
       machine.current = agent;
-      nodes[agent] = memo === undefined ? automaton.next(node, node.run()) : memo.step(node);
+      if (memo === undefined) {
+        nodes[agent] = automaton.next(node, node.run());
+        if (check !== undefined) check();
+      } else nodes[agent] = memo.step(node);
       schedule[steps++] = agent;
       previous = agent;
       if (machine.failure !== undefined) return this.#end(steps, 'failed');

@@ -34,10 +34,15 @@ export class Trial {
   undone(trials: () => void): void {
     const { store, failure } = this.#machine;
     const mark = store.mark();
+    const tallies = this.#machine.tallies.slice();
+    const { talliesOfStep } = this.#machine;
+    this.#machine.talliesOfStep = undefined;
     this.#machine.failure = undefined;
     store.readsOf(trials);
     store.rollback(mark);
     this.#machine.failure = failure;
+    this.#machine.talliesOfStep = talliesOfStep;
+    this.#machine.tallies.set(tallies);
   }
 
   /** Does something as an agent: steps know who runs. */

@@ -55,16 +55,19 @@ export class Frame {
     const mark = machine.store.logLength;
     machine.current = agent;
     const memo = this.#memo;
-    const next = memo === undefined ? this.automaton.next(node, node.run()) : memo.step(node);
-    nodes[agent] = next;
+    let next: Node;
     if (memo === undefined) {
-      print.low ^= node.low ^ next.low;
-      print.high ^= node.high ^ next.high;
+      next = this.automaton.next(node, node.run());
+      if (system.check !== undefined) system.check();
       print.absorbWrites(machine.store, mark);
     } else {
-      print.low ^= node.low ^ next.low ^ memo.low;
-      print.high ^= node.high ^ next.high ^ memo.high;
+      next = memo.step(node);
+      print.low ^= memo.low;
+      print.high ^= memo.high;
     }
+    nodes[agent] = next;
+    print.low ^= node.low ^ next.low;
+    print.high ^= node.high ^ next.high;
     this.transitions++;
   }
 

@@ -53,6 +53,30 @@ describe.each([
   });
 });
 
+describe.each([
+  { granule: 14, t0sz: 28, block: 0x200_0000 },
+  { granule: 16, t0sz: 22, block: 0x2000_0000 },
+] as const)('tables with a granule of 2^$granule bytes', ({ granule, t0sz, block }) => {
+  it('map and unmap pages and blocks', () => {
+    const page = 2 ** granule;
+    const memory = { base: 0x4100_0000, frames: 256 };
+    const world = attached({ granule, t0sz, memory, pages: [page, 2 * page] });
+    const { operations } = world;
+    const { pgd } = world.domain(0);
+    expect(world.cd(0, 0)).toMatchObject({ TG0: granule === 14 ? 2 : 1, T0SZ: t0sz });
+    expect(world.run(operations.map(0, page, 2 * page, 0x6000_0000))).toBe(true);
+    expect(world.translate(pgd.value, 2 * page + 8)).toBe(0x6000_0000 + page + 8);
+    world.take();
+    expect(world.run(operations.unmap(0, page, 2 * page))).toBe(true);
+    expect(world.take()[0]).toBe(`TLBI_NH_VA 1 0x${page.toString(16)} scale 1 num 0 ttl 3 leaf`);
+    expect(world.run(operations.map(0, 0, block, 0x6000_0000))).toBe(true);
+    expect(world.translate(pgd.value, page)).toBe(0x6000_0000 + page);
+    world.take();
+    expect(world.run(operations.unmap(0, 0, block))).toBe(true);
+    expect(world.take()[0]).toBe(`TLBI_NH_VA 1 0x0 scale ${Math.log2(block / page)} num 0 ttl 2 leaf`);
+  });
+});
+
 describe('io-pgtable', () => {
   it('writes the descriptor of a read-only page', () => {
     const world = attached();

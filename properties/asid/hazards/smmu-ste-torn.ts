@@ -1,4 +1,4 @@
-import type { Task } from '../../../engine/step.ts';
+import { step, type Step, type Task } from '../../../engine/step.ts';
 import { STE, STE_CONFIG, read } from '../../../model/architecture/arm/layout/index.ts';
 import {
   ArmSmmuConfigWriter,
@@ -43,14 +43,13 @@ class NoSyncWriter extends ArmSmmuConfigWriter {
 
 /** Rewrites a valid entry in place, although more than one used word changes. */
 class NoBreakWriter extends ArmSmmuConfigWriter {
-  override *arm_smmu_write_entry(entry: EntryRef, change: EntryChange): Task {
-    const plan = yield* this.plan(entry, change);
-    if (plan >>> 24 === 0) {
-      yield* super.arm_smmu_write_entry(entry, { what: change.what, target: change.target });
-      return;
-    }
-    for (const word of wordsOf((plan | (plan >>> 8)) & 0xff)) yield* this.writeWord(entry, change, word, 'target');
-    yield* this.arm_smmu_sync_entry(entry);
+  protected override plan(entry: EntryRef, change: EntryChange): Step<number> {
+    const careful = super.plan(entry, change);
+    return step(careful.label, () => {
+      const plan = careful.run();
+      // All words in the second phase, which writes them as they are wanted.
+      return plan >>> 24 === 0 ? plan : ((plan | (plan >>> 8)) & 0xff) << 8;
+    });
   }
 }
 

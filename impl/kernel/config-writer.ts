@@ -5,7 +5,6 @@ import {
   encode,
   OPCODE,
   patch,
-  read,
   S1_FORMAT,
   S1DSS,
   STE,
@@ -223,9 +222,4 @@ function valueOf(breaking: boolean, phase: number): WordValue {
 /** Mask of the valid bit in the low lane of word 0: bit 31 of a context descriptor, bit 0 of a stream table entry. */
 function entryValid(entry: EntryRef): number {
   return entry.used === arm_smmu_get_cd_used ? 1 << CD.fields.V.lsb : 1 << STE.fields.V.lsb;
-}
-
-/** True if a context descriptor in memory is valid. */
-export function cdIsValid(entry: Entry): boolean {
-  return read(CD.fields.V, entry) === 1;
 }

@@ -99,7 +99,7 @@ export class CommandQueue {
   }
 
   #entries(): number {
-    return 2 ** extract(QUEUE_BASE.fields.LOG2SIZE, ...this.#parts.registers.lanes(REGISTER.CMDQ_BASE));
+    return 1 << extract(QUEUE_BASE.fields.LOG2SIZE, this.#parts.registers.read(REGISTER.CMDQ_BASE), 0);
   }
 
   /** Mask of an index with its wrap bit. */

@@ -32,7 +32,9 @@ export class SlotOutcomes {
   readonly #cells: number;
   readonly #ids = new Int32Array(OUTCOMES_MAX);
   #count = 0;
+  /** The entries that match, up to `#leafCount`. */
   readonly #leaves: Leaf[] = [];
+  #leafCount = 0;
 
   constructor(parts: OutcomeParts) {
     this.#parts = parts;
@@ -73,10 +75,10 @@ export class SlotOutcomes {
     const own = tag.holds[address.index];
     const shared = global.holds[address.index];
     if (own === undefined || shared === undefined) return;
-    this.#leaves.length = 0;
+    this.#leafCount = 0;
     for (const leaf of own.leaves) if (holds.state(leaf.cell) !== 0) this.#addLeaf(leaf, config, address);
     for (const leaf of shared.leaves) if (holds.state(leaf.cell) !== 0) this.#addLeaf(leaf, config, address);
-    if (this.#parts.conflicts && this.#leaves.length > 1 && this.#conflict())
+    if (this.#parts.conflicts && this.#leafCount > 1 && this.#conflict())
       this.#add(this.#parts.outcomes.fault(EVENT.F_TLB_CONFLICT));
     for (const reader of own.readers)
       if (walks.stateOf(reader.node) !== 0) this.#addFault(walks.resultOf(reader), faultMode);
@@ -86,7 +88,7 @@ export class SlotOutcomes {
   }
 
   #addLeaf(leaf: Leaf, { faultMode, override }: TranslateConfig, address: InputAddress): void {
-    this.#leaves.push(leaf);
+    this.#leaves[this.#leafCount++] = leaf;
     const key = (address.index * 8 + faultMode) * 16 + override;
     let outcome = leaf.outcomes.get(key);
     if (outcome === undefined) {
@@ -117,9 +119,10 @@ export class SlotOutcomes {
    * in none of these.
    */
   #conflict(): boolean {
-    return this.#leaves.some((first, at) =>
-      this.#leaves.some((second, other) => other > at && this.#mayConflict(first, second)),
-    );
+    for (let at = 1; at < this.#leafCount; at++)
+      for (let other = 0; other < at; other++)
+        if (this.#mayConflict(this.#leaves[at] as Leaf, this.#leaves[other] as Leaf)) return true;
+    return false;
   }
 
   #mayConflict(first: Leaf, second: Leaf): boolean {

@@ -60,8 +60,9 @@ export class SmmuV3 {
   readonly #watchers = new Map<number, Watchers>();
   /** Cell of each context: the set of configurations that it may use. */
   readonly #contextCells: number;
-  /** Addresses and slots to look at again at the end of the current change. */
-  readonly #touched: Uint8Array;
+  /** Slots to look at again at the end of the current change: flags, and a list of those flagged. */
+  readonly #slotTouched: Uint8Array;
+  readonly #touchedSlots: Int32Array;
   #touchedCount = 0;
   /** Streams whose configuration is to be followed again at the end of the current change. */
   readonly #streamTouched: boolean[];
@@ -85,14 +86,18 @@ export class SmmuV3 {
     this.#pending = new PendingCommands(store, capacity.commands ?? 1 << 10);
     this.#queue = new CommandQueue({ store, features, registers: this.#registers, memory, pending: this.#pending });
     this.#contextCells = store.reserve(this.universe.contexts.length, 'configurations permitted');
-    this.#touched = new Uint8Array(this.universe.addresses.length);
+    this.#slotTouched = new Uint8Array(this.universe.slots.length);
+    this.#touchedSlots = new Int32Array(this.universe.slots.length);
     this.#streamTouched = this.universe.streamIds.map(() => false);
     const tags = new TagTable(this.universe.addresses.length);
     const holds = this.#holds;
+    const { addresses } = this.universe;
     this.#walks = new WalkGraph(this.universe, memory, holds, tags, (pa, reader) =>
       this.#watch(pa).readers.push(reader),
     );
-    this.#tlb = new Tlb(this.#walks, holds, this.#pending, (address) => this.#touch(address));
+    this.#tlb = new Tlb(this.#walks, holds, this.#pending, (address) =>
+      this.#touchSlots(addresses[address]?.slots ?? []),
+    );
     const graph = new ConfigGraph(store, holds, (pa, word) => this.#watch(pa).words.push(word));
     this.#cache = new ConfigCache(store, graph, holds, memory, this.#pending);
     const parts = { features, universe: this.universe, walks: this.#walks, configs: this.#configs };
@@ -295,7 +300,7 @@ export class SmmuV3 {
     if (before === after) return;
     this.#store.set(this.#contextCells + context.index, after);
     this.#moveStarts(before, after);
-    for (const slot of context.slots) this.#update(slot);
+    this.#touchSlots(context.slots);
   }
 
   #moveStarts(before: number, after: number): void {
@@ -314,24 +319,21 @@ export class SmmuV3 {
     return starts;
   }
 
-  #touch(address: number): void {
-    if (this.#touched[address] === 1) return;
-    this.#touched[address] = 1;
-    this.#touchedCount++;
+  #touchSlots(slots: readonly number[]): void {
+    for (const slot of slots) {
+      if (this.#slotTouched[slot] === 1) continue;
+      this.#slotTouched[slot] = 1;
+      this.#touchedSlots[this.#touchedCount++] = slot;
+    }
   }
 
   #updateTouched(): void {
-    const { addresses } = this.universe;
-    for (let index = 0; index < addresses.length; index++) {
-      if (this.#touched[index] !== 1) continue;
-      this.#touched[index] = 0;
-      for (const slot of addresses[index]?.slots ?? []) this.#update(slot);
+    for (let at = 0; at < this.#touchedCount; at++) {
+      const slot = this.#touchedSlots[at] as number;
+      this.#slotTouched[slot] = 0;
+      const context = this.universe.contextOf[slot] as StreamContext;
+      if (this.#slots.update(slot, this.#configSet(context))) this.#dirty.add(slot);
     }
     this.#touchedCount = 0;
-  }
-
-  #update(slot: number): void {
-    const context = this.universe.contextOf[slot] as StreamContext;
-    if (this.#slots.update(slot, this.#configSet(context))) this.#dirty.add(slot);
   }
 }

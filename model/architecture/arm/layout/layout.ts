@@ -56,6 +56,9 @@ export function layout<Name extends string>(
   return { name, words, fields };
 }
 
+/** 2^n for n from 0 to 63: extraction is on hot paths, and `**` is slow there. */
+const POWERS: readonly number[] = Array.from({ length: 64 }, (_, exponent) => 2 ** exponent);
+
 /** Value of a field, given the two lanes of the word that it lies in. */
 export function extract(field: Field, low: number, high: number): number {
   const { lsb, width } = field;
@@ -64,9 +67,9 @@ export function extract(field: Field, low: number, high: number): number {
   else if (lsb >= 32) raw = width === 32 ? high >>> 0 : (high >>> (lsb - 32)) & ((1 << width) - 1);
   else {
     const top = lsb + width - 32;
-    raw = (low >>> lsb) + (top === 32 ? high >>> 0 : high & ((1 << top) - 1)) * 2 ** (32 - lsb);
+    raw = (low >>> lsb) + (top === 32 ? high >>> 0 : high & ((1 << top) - 1)) * (POWERS[32 - lsb] as number);
   }
-  return raw * 2 ** field.scale;
+  return field.scale === 0 ? raw : raw * (POWERS[field.scale] as number);
 }
 
 /** Value of a field of the structure whose lanes start at `lanes[at]`. */

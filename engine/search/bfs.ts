@@ -60,12 +60,11 @@ class BreadthFirst {
       [this.#current, this.#next] = [this.#next, this.#current];
       this.#next.length = 0;
       if (frame.depth >= frame.stepsMax) return this.#result('bound', 'steps');
-      for (let at = 0; at < this.#current.length;) {
-        const words = this.#current.words;
-        const length = HEADER + frame.nodes.length + 2 * (words[at + 5] as number);
+      for (let at = 0; at < this.#current.length; at = this.#after(at)) {
         const end = this.#expand(at);
-        if (end !== undefined) return end;
-        at += length;
+        if (end === undefined) continue;
+        const byStep = end.schedule !== undefined && end.schedule.length > frame.depth;
+        return (byStep ? this.#failingEnd(this.#after(at)) : undefined) ?? end;
       }
       if (this.#next.length > 0) frame.depth++;
     }
@@ -111,6 +110,31 @@ class BreadthFirst {
     if (alive) return undefined;
     frame.atEnd();
     return machine.failure !== undefined && frame.endsSearch(this.#options) ? this.#violation(state, -1) : undefined;
+  }
+
+  /** Where the entry after the one at `at` begins in the current level. */
+  #after(at: number): number {
+    return at + HEADER + this.#frame.nodes.length + 2 * (this.#current.words[at + 5] as number);
+  }
+
+  /**
+   * A step that fails makes a counterexample one longer than a state of the same level in which nothing can run and that
+   * is wrong (a deadlock, a leak): looks for such an end among the states that have not been expanded yet.
+   */
+  #failingEnd(from: number): SearchResult | undefined {
+    const frame = this.#frame;
+    const { machine } = frame.system;
+    machine.failure = undefined;
+    frame.failures = 0;
+    for (let at = from; at < this.#current.length; at = this.#after(at)) {
+      this.#load(at);
+      if (frame.nodes.some((_, agent) => frame.isEnabled(agent))) continue;
+      frame.atEnd();
+      if (machine.failure !== undefined && frame.endsSearch(this.#options))
+        return this.#violation(this.#current.words[at] as number, -1);
+    }
+    frame.failures = 1;
+    return undefined;
   }
 
   /** Goes to a saved state; returns the undo mark there. */

@@ -195,6 +195,26 @@ describe('failures', () => {
 });
 
 describe('fewestSwitches', () => {
+  test('a deadlock is found before a failing step of one step more', () => {
+    const program = [
+      [[{ kind: 'increment', cell: 0 }]],
+      [
+        [
+          { kind: 'skipIf0', cell: 0 },
+          { kind: 'unlock', lock: 0 },
+        ],
+        [{ kind: 'wait' }],
+      ],
+    ] as const;
+    for (const result of [search(build(program), { order: 'bfs' }), fewestSwitches(build(program), { switchesMax: 1 })])
+      expect(result).toMatchObject({
+        verdict: 'violation',
+        failures: 1,
+        schedule: { length: 3 },
+        failure: { rule: 'lost-wake-up' },
+      });
+  });
+
   test('says what was exhausted when nothing is found', () => {
     expect(fewestSwitches(lattice(3), { switchesMax: 2 })).toMatchObject({ verdict: 'exhausted', switches: 2 });
   });

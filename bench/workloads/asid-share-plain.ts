@@ -101,7 +101,7 @@ function* unmap(world: PlainWorld): Thread {
   }
 }
 
-function* device(world: PlainWorld, index: number): Thread {
+function* deviceThread(world: PlainWorld, index: number): Thread {
   for (let dma = 0; dma < world.size.dmas; dma++) {
     const page = (index + dma) % world.size.pages;
     yield;
@@ -118,7 +118,7 @@ function* device(world: PlainWorld, index: number): Thread {
 
 /** Every thread of the workload as a generator. */
 export function threads(world: PlainWorld): Thread[] {
-  return [bind(world), unmap(world), ...world.cd.map((_, index) => device(world, index))];
+  return [bind(world), unmap(world), ...world.cd.map((_, index) => deviceThread(world, index))];
 }
 
 /** Every thread as an async function that awaits `gate` before each step, as one would write it for fast-check's scheduler. */

@@ -1,0 +1,77 @@
+/** Every command in the documents is run; every report in them is what the command prints today. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { makeProgram } from '../cli/program.ts';
+import { findQemuArm } from '../impl/qemu/index.ts';
+import { families } from '../properties/index.ts';
+import { blocksOf, documents, read, withReports } from './documents.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'stalemate-docs-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs one line; `npx stalemate` is started directly, which saves npm's second. */
+function sh(line: string): { status: number | null; output: string } {
+  const direct = line.replaceAll('npx stalemate', 'node bin/stalemate.js').replaceAll('/tmp/stalemate-docs', folder);
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', direct], { encoding: 'utf8', timeout: 110_000 });
+  return { status, output: stdout + stderr };
+}
+
+describe.each(documents())('%s', (name) => {
+  const text = read(name);
+
+  for (const { line, commands, exit, needsQemu, skip } of blocksOf(text))
+    test.skipIf(skip !== undefined || (needsQemu && findQemuArm() === undefined))(
+      `line ${line}: ${commands.join(' && ')}`,
+      () => {
+        for (const command of commands) {
+          const { status, output } = sh(command);
+          expect(status, `${command}\n${output}`).toBe(exit);
+        }
+      },
+    );
+
+  test('has the reports of today (npm run docs)', () => {
+    expect(withReports(text)).toBe(text);
+  });
+
+  test('links to files that exist', () => {
+    const links = [...text.matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)].map(([, link = '']) => join(dirname(name), link));
+    expect(links.filter((link) => !existsSync(link))).toEqual([]);
+  });
+});
+
+test('the guide has every command, and every option of fuzz', () => {
+  const guide = read('docs/guide.md');
+  const program = makeProgram(families, () => undefined);
+  const missing = program.commands
+    .map((command) => command.name())
+    .filter((name) => !guide.includes(`npx stalemate ${name}`) && !guide.includes(`\`${name}\``));
+  expect(missing).toEqual([]);
+  const fuzz = program.commands.find((command) => command.name() === 'fuzz');
+  expect(fuzz?.options.map(({ long }) => long ?? '').filter((option) => !guide.includes(option))).toEqual([]);
+});
+
+test('the README counts the hazards', () => {
+  for (const { name, hazards } of families)
+    expect(read('README.md')).toMatch(new RegExp(`\`${name}\` family builds ${hazards.length} known mistakes`));
+});
+
+test('a block without a comment is run as it stands, and one with a comment as that says', () => {
+  const text = [
+    '```sh',
+    'a',
+    'b',
+    '```',
+    '<!-- test: exit 1; needs QEMU; run: c --d; skip: later -->',
+    '```sh',
+    'x',
+    '```',
+  ].join('\n');
+  expect(blocksOf(text)).toEqual([
+    { line: 1, commands: ['a', 'b'], exit: 0, needsQemu: false, skip: undefined },
+    { line: 6, commands: ['c --d'], exit: 1, needsQemu: true, skip: 'later' },
+  ]);
+});

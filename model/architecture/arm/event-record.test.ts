@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { allows, eventRecord, resultOf, type Access, type AccessResult } from './event-record.ts';
+import { allows, eventRecord, resultOf, sameResult, type Access, type AccessResult } from './event-record.ts';
 import { EVENT, EVENT_RECORD } from './layout/event.ts';
 import { decode } from './layout/layout.ts';
 import { FAULT_MODE, OutcomeTable, PERMISSION } from './outcome.ts';
@@ -110,5 +110,39 @@ describe('permissions', () => {
     expect(resultOf(outcomes.bypass(0x5000), slot, access)).toEqual({ kind: 'bypass', pa: 0x5000 });
     expect(resultOf(outcomes.abort(), slot, access)).toEqual({ kind: 'abort' });
     expect(resultOf(outcomes.unpredictable(), slot, access)).toEqual({ kind: 'unpredictable' });
+  });
+});
+
+describe('sameResult', () => {
+  const faults = [
+    outcomes.fault(EVENT.F_ACCESS),
+    outcomes.fault(EVENT.F_TRANSLATION),
+    outcomes.fault(EVENT.F_TRANSLATION, FAULT_MODE.ABORT_SILENT),
+    outcomes.fault(EVENT.F_TRANSLATION, FAULT_MODE.RAZWI_RECORD),
+    outcomes.fault(EVENT.F_TRANSLATION, FAULT_MODE.STALL),
+    outcomes.fault(EVENT.F_CD_FETCH, undefined, 8),
+    outcomes.fault(EVENT.F_CD_FETCH, undefined, 16),
+  ];
+  const all = [
+    ...faults,
+    outcomes.abort(),
+    outcomes.unpredictable(),
+    outcomes.bypass(0x1000),
+    outcomes.bypass(0x2000),
+    outcomes.translation(0x1000, 63, 0, 1, 0),
+    outcomes.translation(0x1000, 63, 4, 1, 0),
+    outcomes.translation(0x2000, 63, 0, 1, 0),
+  ].map((outcome) => resultOf(outcome, slot, access));
+
+  it('tells apart what a device or a driver can tell apart', () => {
+    for (const [at, first] of all.entries())
+      for (const [other, second] of all.entries()) expect(sameResult(first, second)).toBe(at === other);
+  });
+
+  it('does not tell apart what it cannot: permissions that both allow the access', () => {
+    const [readOnly, both] = [PERMISSION.PR, 63].map((permissions) =>
+      resultOf(outcomes.translation(0x1000, permissions, 0, 1, 0), slot, access),
+    );
+    expect(readOnly !== undefined && both !== undefined && sameResult(readOnly, both)).toBe(true);
   });
 });

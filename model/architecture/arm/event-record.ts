@@ -73,6 +73,22 @@ export function resultOf(outcome: Outcome, slot: Slot, access: Access): AccessRe
   }
 }
 
+/** Whether two results are the same to the device and to whoever reads the event queue. */
+export function sameResult(first: AccessResult, second: AccessResult): boolean {
+  if (first.kind === 'translation')
+    return second.kind === 'translation' && first.pa === second.pa && first.attributes === second.attributes;
+  if (first.kind === 'bypass') return second.kind === 'bypass' && first.pa === second.pa;
+  if (first.kind !== 'fault') return first.kind === second.kind;
+  return (
+    second.kind === 'fault' &&
+    first.event === second.event &&
+    first.fetchAddress === second.fetchAddress &&
+    first.aborted === second.aborted &&
+    first.stalled === second.stalled &&
+    (first.record === undefined) === (second.record === undefined)
+  );
+}
+
 function faultResult(
   { event, faultMode, fetchAddress }: Pick<FaultOutcome, 'event' | 'faultMode' | 'fetchAddress'>,
   slot: Slot,

@@ -3,7 +3,7 @@ import { CommandQueue } from './command-queue.ts';
 import { ConfigCache } from './config-cache.ts';
 import { ConfigGraph, type ConfigPlace, type ConfigWord } from './config-graph.ts';
 import { ConfigLookup } from './config-lookup.ts';
-import { resultOf, type Access, type AccessResult } from './event-record.ts';
+import { resultOf, sameResult, type Access, type AccessResult } from './event-record.ts';
 import type { SmmuFeatures } from './features.ts';
 import { HeldQueries, type HeldDescription, type OutcomeSource } from './held-queries.ts';
 import { HoldTable } from './holds.ts';
@@ -82,7 +82,7 @@ export class SmmuV3 {
     this.features = features;
     this.universe = indexUniverse(universe);
     this.#registers = new Registers(store, features);
-    this.#holds = new HoldTable(store, capacity.entries ?? 1 << 13);
+    this.#holds = new HoldTable(store, capacity.entries ?? 1 << 14);
     this.#pending = new PendingCommands(store, capacity.commands ?? 1 << 10);
     this.#queue = new CommandQueue({ store, features, registers: this.#registers, memory, pending: this.#pending });
     this.#contextCells = store.reserve(this.universe.contexts.length, 'configurations permitted');
@@ -188,14 +188,12 @@ export class SmmuV3 {
 
   /** What is permitted now for an access of one kind, each result once. */
   outcomesFor(slot: number, access: Access): readonly AccessResult[] {
-    const results = this.outcomes(slot).map((outcome) => resultOf(outcome, this.universe.slots[slot] as Slot, access));
-    const seen = new Set<string>();
-    return results.filter((result) => {
-      const key = JSON.stringify(result);
-      if (seen.has(key)) return false;
-      seen.add(key);
-      return true;
-    });
+    const results: AccessResult[] = [];
+    for (const outcome of this.outcomes(slot)) {
+      const result = resultOf(outcome, this.universe.slots[slot] as Slot, access);
+      if (!results.some((other) => sameResult(other, result))) results.push(result);
+    }
+    return results;
   }
 
   /** The slots whose outcomes have changed since this was last asked (not counting what a rollback changed back). */

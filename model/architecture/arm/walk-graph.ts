@@ -103,7 +103,7 @@ export class WalkGraph {
   }
 
   /**
-   * A descriptor with the Contiguous bit speaks for its whole run (Arm ARM D8.6.1): from it a TLB may know every other
+   * A descriptor with the Contiguous bit speaks for its whole run (Arm ARM D8.7.1): from it a TLB may know every other
    * address of the run. Maintenance need only affect the block or page meant, so each is an entry of its own.
    */
   #runLeaves(reader: WalkReader, step: LeafStep, page: number, pages: number): Leaf[] {

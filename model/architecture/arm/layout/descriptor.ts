@@ -94,7 +94,7 @@ export function leafAllowed(granule: GranuleBits, level: number): boolean {
   return level === 3 || level === 2 || (level === 1 && granule === 12);
 }
 
-/** Number of entries in a contiguous run at a level (D8.6.1), 0 where a leaf cannot be there. */
+/** Number of entries in a contiguous run at a level (D8.7.1), 0 where a leaf cannot be there. */
 export function contiguousEntries(granule: GranuleBits, level: number): number {
   if (!leafAllowed(granule, level)) return 0;
   if (granule === 14) return level === 3 ? 128 : 32;

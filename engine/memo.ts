@@ -27,7 +27,7 @@ export interface Trail {
   forks: Map<number, Trail[]> | undefined;
 }
 
-/** Effects kept before everything is forgotten: bounds memory. */
+/** Bounds memory. */
 const EFFECTS_MAX = 400_000;
 
 /**
@@ -52,9 +52,12 @@ export class StepMemo {
   /** Change of the fingerprint by the writes of the last step. */
   low = 0;
   high = 0;
+  readonly #effectsMax: number;
   #kept: Node[] = [];
 
-  constructor(system: System, automaton: Automaton) {
+  /** @param effectsMax effects kept before everything is forgotten. */
+  constructor(system: System, automaton: Automaton, effectsMax = EFFECTS_MAX) {
+    this.#effectsMax = effectsMax;
     this.#system = system;
     this.#store = system.machine.store;
     this.#automaton = automaton;
@@ -111,7 +114,7 @@ export class StepMemo {
   }
 
   #keep(node: Node, effect: Effect): void {
-    if (this.#kept.length >= EFFECTS_MAX) {
+    if (this.#kept.length >= this.#effectsMax) {
       for (const full of this.#kept) full.trail = undefined;
       this.#kept = [];
     }
@@ -129,7 +132,7 @@ export class StepMemo {
       node.trailEpoch = this.#store.epoch;
       return;
     }
-    for (let at = 0, base = 0; ; ) {
+    for (let at = 0, base = 0; ;) {
       const { cells, values } = trail;
       while (at < cells.length && cells[at] === reads[base + at] && values[at] === readValues[base + at]) at++;
       if (at === cells.length || base + at >= readCount || cells[at] !== reads[base + at]) throw notAFunction(node);
@@ -156,7 +159,8 @@ export function memoOf(system: System, automaton: Automaton): StepMemo | undefin
 function findFork(trail: Trail, at: number, value: number): Trail | undefined {
   const forks = trail.forks?.get(at);
   if (forks === undefined) return undefined;
-  for (let index = 0; index < forks.length; index++) if ((forks[index] as Trail).values[0] === value) return forks[index];
+  for (let index = 0; index < forks.length; index++)
+    if ((forks[index] as Trail).values[0] === value) return forks[index];
   return undefined;
 }
 

@@ -159,7 +159,12 @@ class Campaign {
       runner.run(replay(schedule), 0);
       const now = runner.system.machine.failure;
       const print = stateOf(runner);
-      if (now === undefined || fingerprint(now) !== fingerprint(failure) || print.low !== before.low || print.high !== before.high)
+      if (
+        now === undefined ||
+        fingerprint(now) !== fingerprint(failure) ||
+        print.low !== before.low ||
+        print.high !== before.high
+      )
         throw new HarnessError(
           `a failure (${fingerprint(failure)}) did not come back on replay: a step depends on more than the store`,
         );
@@ -190,7 +195,10 @@ class Campaign {
   #totals(): FuzzSummary {
     const summary = this.#summary;
     summary.seconds = (performance.now() - this.#started) / 1000;
-    const totals: Counters = { witnesses: Object.fromEntries(this.#family.witnesses.map((name) => [name, 0])), operations: {} };
+    const totals: Counters = {
+      witnesses: Object.fromEntries(this.#family.witnesses.map((name) => [name, 0])),
+      operations: {},
+    };
     addCounters(totals, this.#retired);
     for (const { counters } of this.#worlds.values()) addCounters(totals, counters);
     summary.witnesses = totals.witnesses;
@@ -200,7 +208,10 @@ class Campaign {
 
   /** Seeds of the parts of a campaign: spread, so that neighbouring campaigns share nothing. */
   #seed(a: number, b: number): number {
-    return Math.imul(Math.imul(this.#options.seed | 0, 0x9e3779b1) ^ Math.imul(a, 0x85ebca6b), 0xc2b2ae35) ^ Math.imul(b, 0x27d4eb2f);
+    return (
+      Math.imul(Math.imul(this.#options.seed | 0, 0x9e3779b1) ^ Math.imul(a, 0x85ebca6b), 0xc2b2ae35) ^
+      Math.imul(b, 0x27d4eb2f)
+    );
   }
 }
 

@@ -84,6 +84,8 @@ export interface Family {
   programs(configuration: Configuration): fc.Arbitrary<Program>;
   /** @throws RangeError for an unknown hazard or a configuration that cannot be built, saying what is possible. */
   world(configuration: Configuration, hazard?: string): World;
+  /** Plainer configurations, each one field away, for the minimiser; the plainest first. */
+  plainer?(configuration: Configuration): readonly Configuration[];
   /** Simpler variants of one operation (smaller arguments), for the minimiser; simplest first. */
   simplify(operation: Operation): readonly Operation[];
   /** Witnesses that a fuzz run of the correct implementation must reach. */

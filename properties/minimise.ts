@@ -5,7 +5,7 @@ import { pct } from '../engine/strategies/pct.ts';
 import { randomWalk } from '../engine/strategies/random-walk.ts';
 import { replay } from '../engine/strategies/replay.ts';
 import type { Found } from './campaign.ts';
-import type { Family, Operation, Program, World } from './family.ts';
+import type { Configuration, Family, Operation, Program, World } from './family.ts';
 
 /** What the minimiser can say about its result. */
 export interface Minimality {
@@ -53,6 +53,7 @@ export async function minimise(family: Family, found: Found, options: MinimiseOp
 }
 
 interface Candidate {
+  readonly configuration: Configuration;
   readonly program: Program;
   readonly schedule: readonly number[];
   readonly failure: Failure;
@@ -61,7 +62,7 @@ interface Candidate {
 class Minimiser {
   readonly #family: Family;
   readonly #found: Found;
-  readonly #world: World;
+  readonly #worlds = new Map<string, World>();
   readonly #fingerprint: string;
   readonly #deadline: number;
   readonly #stop: (() => boolean) | undefined;
@@ -72,7 +73,6 @@ class Minimiser {
   constructor(family: Family, found: Found, options: MinimiseOptions) {
     this.#family = family;
     this.#found = found;
-    this.#world = family.world(found.configuration, found.hazard);
     this.#fingerprint = fingerprint(found.failure);
     this.#deadline = performance.now() + options.seconds * 1000;
     this.#stop = options.stop;
@@ -107,19 +107,19 @@ class Minimiser {
         ? `every smaller program holds (${this.#smallerPrograms} exhausted)`
         : 'not proved minimal: the time or state budget ran out before every smaller program was exhausted',
     };
-    const { program, failure } = candidate;
-    return { ...this.#found, program, schedule: candidate.schedule, failure, minimal };
+    const { configuration, program, schedule: steps, failure } = candidate;
+    return { ...this.#found, configuration, program, schedule: steps, failure, minimal };
   }
 
   /** Deletes and simplifies operations while the failure stays, until nothing more can be taken away. */
   async #shrink(from: Candidate): Promise<Candidate> {
     let best = from;
-    for (let progress = true; progress && !this.#expired(); ) {
+    for (let progress = true; progress && !this.#expired();) {
       progress = false;
-      for (const program of smallerByOne(best.program, (operation) => this.#family.simplify(operation))) {
+      for (const candidate of this.#smaller(best)) {
         await breathe();
         if (this.#expired()) break;
-        const smaller = this.#reproduce(program);
+        const smaller = this.#reproduce(candidate);
         if (smaller === undefined) continue;
         best = smaller;
         progress = true;
@@ -129,9 +129,26 @@ class Minimiser {
     return best;
   }
 
+  #world(configuration: Configuration): World {
+    const key = JSON.stringify(configuration);
+    let world = this.#worlds.get(key);
+    if (world === undefined) {
+      world = this.#family.world(configuration, this.#found.hazard);
+      this.#worlds.set(key, world);
+    }
+    return world;
+  }
+
+  /** Programs with less, and the same program in a plainer world. */
+  *#smaller({ configuration, program }: Candidate): Generator<Pick<Candidate, 'configuration' | 'program'>> {
+    for (const plain of this.#family.plainer?.(configuration) ?? []) yield { configuration: plain, program };
+    const simplify = (operation: Operation): readonly Operation[] => this.#family.simplify(operation);
+    for (const smaller of smallerByOne(program, simplify)) yield { configuration, program: smaller };
+  }
+
   /** A failing schedule of a program, by a few random runs and then by a bounded search. */
-  #reproduce(program: Program): Candidate | undefined {
-    const system = this.#world.load(program);
+  #reproduce({ configuration, program }: Pick<Candidate, 'configuration' | 'program'>): Candidate | undefined {
+    const system = this.#world(configuration).load(program);
     const runner = new Runner(system, STEPS_MAX);
     try {
       for (let at = 0; at < QUICK_RUNS; at++) {
@@ -139,28 +156,35 @@ class Minimiser {
         if (runner.run(strategy, at * 7919 + 1) !== 'failed') continue;
         const { failure } = system.machine;
         if (failure !== undefined && this.#isWanted(failure))
-          return { program, failure, schedule: [...runner.schedule.subarray(0, runner.steps)] };
+          return { configuration, program, failure, schedule: [...runner.schedule.subarray(0, runner.steps)] };
       }
     } finally {
       runner.close();
     }
-    const result = fewestSwitches(this.#world.load(program), { ...this.#bounds(200_000), switchesMax: 3 });
+    const result = fewestSwitches(this.#world(configuration).load(program), {
+      ...this.#bounds(200_000),
+      switchesMax: 3,
+    });
     if (result.failure === undefined || result.schedule === undefined) return undefined;
-    return { program, failure: result.failure, schedule: result.schedule };
+    return { configuration, program, failure: result.failure, schedule: result.schedule };
   }
 
   /** The schedule with the fewest switches and then the fewest steps. */
   #shortestSchedule(best: Candidate): { candidate: Candidate; proved: boolean } {
     const switchesMax = Math.min(this.#switches(best), SWITCHES_MAX);
-    const result = fewestSwitches(this.#world.load(best.program), { ...this.#bounds(STATES_MAX), switchesMax });
+    const result = fewestSwitches(this.#world(best.configuration).load(best.program), {
+      ...this.#bounds(STATES_MAX),
+      switchesMax,
+    });
     if (result.failure === undefined || result.schedule === undefined) return { candidate: best, proved: false };
-    return { candidate: { program: best.program, schedule: result.schedule, failure: result.failure }, proved: true };
+    return { candidate: { ...best, schedule: result.schedule, failure: result.failure }, proved: true };
   }
 
   /** True if every program with fewer operations holds, false if a budget ran out, or a smaller failing program. */
   async #exhaustSmaller(best: Candidate): Promise<boolean | Candidate> {
     this.#smallerPrograms = 0;
     this.#states = 0;
+    const { configuration } = best;
     const total = countOperations(best.program);
     if (total > 12) return false;
     let complete = true;
@@ -168,11 +192,11 @@ class Minimiser {
       await breathe();
       if (this.#expired()) return false;
       const program = keep(best.program, kept);
-      const result = search(this.#world.load(program), { ...this.#bounds(STATES_MAX), order: 'dfs' });
+      const result = search(this.#world(configuration).load(program), { ...this.#bounds(STATES_MAX), order: 'dfs' });
       this.#states += result.states;
       this.#smallerPrograms++;
       if (result.failure !== undefined && result.schedule !== undefined)
-        return { program, failure: result.failure, schedule: result.schedule };
+        return { configuration, program, failure: result.failure, schedule: result.schedule };
       if (result.verdict !== 'exhausted') complete = false;
     }
     return complete;
@@ -196,8 +220,8 @@ class Minimiser {
   }
 
   /** Context switches of a schedule: moves to another agent while the current one could continue. */
-  #switches({ program, schedule }: Pick<Candidate, 'program' | 'schedule'>): number {
-    const runner = new Runner(this.#world.load(program), schedule.length + 1);
+  #switches({ configuration, program, schedule }: Pick<Candidate, 'configuration' | 'program' | 'schedule'>): number {
+    const runner = new Runner(this.#world(configuration).load(program), schedule.length + 1);
     const strategy = replay(schedule);
     let switches = 0;
     runner.run(
@@ -225,7 +249,10 @@ export function countOperations(program: Program): number {
 function* smallerByOne(program: Program, simplify: (operation: Operation) => readonly Operation[]): Generator<Program> {
   const total = countOperations(program);
   for (let without = total - 1; without >= 0; without--)
-    yield keep(program, Array.from({ length: total }, (_, index) => index !== without));
+    yield keep(
+      program,
+      Array.from({ length: total }, (_, index) => index !== without),
+    );
   for (const [at, agent] of program.agents.entries())
     for (const [index, operation] of agent.operations.entries())
       for (const simpler of simplify(operation)) {
@@ -237,13 +264,18 @@ function* smallerByOne(program: Program, simplify: (operation: Operation) => rea
 /** The program with only the operations whose flag is set; agents without any are left out. */
 function keep(program: Program, kept: readonly boolean[]): Program {
   let index = 0;
-  const agents = program.agents.map((agent) => ({ ...agent, operations: agent.operations.filter(() => kept[index++]) }));
+  const agents = program.agents.map((agent) => ({
+    ...agent,
+    operations: agent.operations.filter(() => kept[index++]),
+  }));
   return { agents: agents.filter(({ operations }) => operations.length > 0) };
 }
 
 /** All proper subsets of n operations, larger ones first. */
 function subsets(n: number): boolean[][] {
-  const all = Array.from({ length: 2 ** n - 1 }, (_, bits) => Array.from({ length: n }, (_unused, at) => ((bits >> at) & 1) === 1));
+  const all = Array.from({ length: 2 ** n - 1 }, (_, bits) =>
+    Array.from({ length: n }, (_unused, at) => ((bits >> at) & 1) === 1),
+  );
   const size = (kept: boolean[]): number => kept.filter(Boolean).length;
   return all.sort((a, b) => size(b) - size(a));
 }

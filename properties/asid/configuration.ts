@@ -52,6 +52,16 @@ export const configurations: fc.Arbitrary<AsidConfiguration> = fc
     bound: drawn.bound && drawn.masters > 0,
   }));
 
+/** The configurations that have one more field as in `PLAIN`. */
+export function plainer(configuration: Configuration): readonly Configuration[] {
+  return Object.entries(PLAIN)
+    .filter(([field, value]) => configuration[field] !== value)
+    .map(([field, value]) => ({ ...configuration, [field]: value }))
+    .filter(
+      ({ block, mapped, bound, masters }) => !(block === true && mapped !== 0) && !(bound === true && masters === 0),
+    );
+}
+
 /** IOVA of each page that programs may name by index. All are in the first 2 MiB. */
 export const PAGES = [0x1000, 0x2000] as const;
 /** Addresses of the DMA API. */
@@ -107,7 +117,8 @@ export function asidConfiguration(configuration: Configuration): AsidConfigurati
   for (const field of Object.keys(configuration))
     if (!(field in PLAIN)) throw new RangeError(`configuration of family asid: there is no "${field}"`);
   const known = { ...PLAIN, ...configuration };
-  const within = (value: number, least: number, most: number): boolean => Number.isInteger(value) && value >= least && value <= most;
+  const within = (value: number, least: number, most: number): boolean =>
+    Number.isInteger(value) && value >= least && value <= most;
   if (!within(known.masters, 0, 2) || !within(known.mapped, 0, PAGES.length) || !within(known.processes, 1, 2))
     throw new RangeError('configuration of family asid: masters and mapped are 0 to 2, processes 1 or 2');
   return known;

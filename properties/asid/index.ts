@@ -1,6 +1,7 @@
 import type { Family } from '../family.ts';
-import { configurations, asidConfiguration } from './configuration.ts';
+import { configurations, asidConfiguration, plainer } from './configuration.ts';
 import { ASID_HAZARDS, type AsidHazard } from './hazards/index.ts';
+import { ASID_LITMUS } from './litmus.ts';
 import { simplify } from './operations.ts';
 import { programs } from './programs.ts';
 import { WITNESSES } from './witnesses.ts';
@@ -12,7 +13,9 @@ import { AsidWorld } from './world.ts';
 function hazardNamed(id: string): AsidHazard {
   const found = ASID_HAZARDS.find((hazard) => hazard.id === id);
   if (found === undefined)
-    throw new RangeError(`family asid has no hazard "${id}"; it has ${ASID_HAZARDS.map((hazard) => hazard.id).join(', ')}`);
+    throw new RangeError(
+      `family asid has no hazard "${id}"; it has ${ASID_HAZARDS.map((hazard) => hazard.id).join(', ')}`,
+    );
   return found;
 }
 
@@ -21,10 +24,11 @@ export const asid: Family = {
   name: 'asid',
   summary: 'ASID sharing and reassignment, and the SMMUv3 driver’s invalidation order (stage 1)',
   hazards: ASID_HAZARDS,
-  litmus: [],
+  litmus: ASID_LITMUS,
   configurations,
   programs: (configuration) => programs(asidConfiguration(configuration)),
   world: (configuration, hazard) => new AsidWorld(configuration, hazard === undefined ? {} : hazardNamed(hazard).parts),
+  plainer,
   simplify,
   witnesses: Object.values(WITNESSES),
 };

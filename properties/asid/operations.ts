@@ -54,7 +54,11 @@ const BLOCK_BYTES = 0x20_0000;
 const PAGE_BYTES = 0x1000;
 
 /** The kernel's task for an operation; `dma` is the device's, given by the world. */
-export function taskOf(kernel: Operations, operation: AsidOperation, dma: (device: number, page: number, process: number) => Task<boolean>): Task<boolean> {
+export function taskOf(
+  kernel: Operations,
+  operation: AsidOperation,
+  dma: (device: number, page: number, process: number) => Task<boolean>,
+): Task<boolean> {
   return match(operation)
     .with({ op: 'attach' }, ({ domain, device }) => kernel.attach(domain, device))
     .with({ op: 'detach' }, ({ device }) => kernel.detach(device))
@@ -103,7 +107,10 @@ export function describe(operation: AsidOperation): string {
     .with({ op: 'dmaMap' }, (by) => `dma_map(buffer${by.buffer} → G${by.frame})`)
     .with({ op: 'dmaUnmap' }, (by) => `dma_unmap(buffer${by.buffer})`)
     .with({ op: 'dmaFlush' }, () => 'fq_flush_timeout()')
-    .with({ op: 'dma' }, (by) => `DMA(${by.process < 0 ? dev(by.device) : `${dev(by.device)} PASID ${by.process + 1}`}, ${page(by.page)})`)
+    .with(
+      { op: 'dma' },
+      (by) => `DMA(${by.process < 0 ? dev(by.device) : `${dev(by.device)} PASID ${by.process + 1}`}, ${page(by.page)})`,
+    )
     .exhaustive();
 }
 
@@ -113,7 +120,8 @@ export function simplify(operation: Operation): readonly Operation[] {
   const simpler: Operation[] = [];
   for (const [argument, [least]] of Object.entries(bounds)) {
     const value = operation[argument];
-    if (typeof value === 'number') for (let smaller = least; smaller < value; smaller++) simpler.push({ ...operation, [argument]: smaller });
+    if (typeof value === 'number')
+      for (let smaller = least; smaller < value; smaller++) simpler.push({ ...operation, [argument]: smaller });
   }
   return simpler;
 }

@@ -12,7 +12,9 @@ import type { AsidOperation } from './operations.ts';
 export function programs(configuration: AsidConfiguration): fc.Arbitrary<Program> {
   return fc
     .record({
-      on: configuration.lazy ? fc.oneof(fc.constant(ALL), fc.nat(ALL), fc.constant(DMA_API)) : fc.oneof(fc.constant(ALL), fc.nat(ALL)),
+      on: configuration.lazy
+        ? fc.oneof(fc.constant(ALL), fc.nat(ALL), fc.constant(DMA_API))
+        : fc.oneof(fc.constant(ALL), fc.nat(ALL)),
       draws: fc.array(fc.record({ agent: fc.nat(15), choice: fc.nat(0xffff), frame: fc.nat(FRAMES - 1) }), {
         minLength: 2,
         maxLength: 9,
@@ -50,7 +52,7 @@ interface Draw {
 }
 
 function deal(configuration: AsidConfiguration, on: number, draws: readonly Draw[]): Program {
-  const kinds = new Set(SWARM.flatMap((group, index) => ((on >> index) & 1) === 1 ? group : []));
+  const kinds = new Set(SWARM.flatMap((group, index) => (((on >> index) & 1) === 1 ? group : [])));
   const state = new SketchState(configuration);
   const operations = new Map<string, Operation[]>();
   for (const { agent, choice, frame } of draws) {
@@ -58,7 +60,8 @@ function deal(configuration: AsidConfiguration, on: number, draws: readonly Draw
     const choices = all.filter(([, { op }]) => kinds.has(op));
     const operation = pick(choices.length > 0 ? choices : all, choice);
     state.apply(operation);
-    const name = operation.op === 'dma' ? `dev${operation.device}` : CPUS[CPU_OF[agent % CPU_OF.length] ?? 0] ?? 'CPU0';
+    const name =
+      operation.op === 'dma' ? `dev${operation.device}` : (CPUS[CPU_OF[agent % CPU_OF.length] ?? 0] ?? 'CPU0');
     const list = operations.get(name) ?? [];
     list.push(operation);
     operations.set(name, list);
@@ -96,14 +99,21 @@ class SketchState {
     this.#blocks = [block, false];
     this.#domains = [true, true];
     this.#alive = Array.from({ length: processes }, () => true);
-    this.#mm = Array.from({ length: processes }, (_, process) => PAGES.map((_page, page) => process === 0 && page === 0));
+    this.#mm = Array.from({ length: processes }, (_, process) =>
+      PAGES.map((_page, page) => process === 0 && page === 0),
+    );
     this.#buffers = lazy ? [true, false] : [];
     if (bound) this.#bound.set('0/0', 1);
   }
 
   /** What could be done now, with weights. */
   choices(frame: number): Weighted[] {
-    return [...this.#deviceChoices(), ...this.#domainChoices(frame), ...this.#processChoices(frame), ...this.#dmaApiChoices(frame)];
+    return [
+      ...this.#deviceChoices(),
+      ...this.#domainChoices(frame),
+      ...this.#processChoices(frame),
+      ...this.#dmaApiChoices(frame),
+    ];
   }
 
   #deviceChoices(): Weighted[] {
@@ -122,13 +132,21 @@ class SketchState {
       const mapped = this.#mapped[domain] ?? [];
       const weight = domain === 0 ? 3 : 1;
       const pages = mapped.flatMap((is, page): Weighted[] =>
-        is ? [[4 * weight, { op: 'unmap', domain, page }]] : this.#blocks[domain] === true ? [] : [[2 * weight, { op: 'map', domain, page, frame }]],
+        is
+          ? [[4 * weight, { op: 'unmap', domain, page }]]
+          : this.#blocks[domain] === true
+            ? []
+            : [[2 * weight, { op: 'map', domain, page, frame }]],
       );
-      const block: Weighted[] = this.#blocks[domain] === true
-        ? [[4 * weight, { op: 'split', domain }], [2 * weight, { op: 'unmapTable', domain }]]
-        : mapped.some(Boolean)
-          ? [[2 * weight, { op: 'unmapTable', domain }]]
-          : [[2 * weight, { op: 'mapBlock', domain, frame }]];
+      const block: Weighted[] =
+        this.#blocks[domain] === true
+          ? [
+              [4 * weight, { op: 'split', domain }],
+              [2 * weight, { op: 'unmapTable', domain }],
+            ]
+          : mapped.some(Boolean)
+            ? [[2 * weight, { op: 'unmapTable', domain }]]
+            : [[2 * weight, { op: 'mapBlock', domain, frame }]];
       const free: Weighted[] = this.#attached.includes(domain) ? [] : [[4, { op: 'domainFree', domain }]];
       return [...pages, ...block, ...free];
     });
@@ -137,7 +155,11 @@ class SketchState {
   #processChoices(frame: number): Weighted[] {
     const processes = this.#alive.flatMap((alive, process): Weighted[] => {
       const bonds = this.#attached.flatMap((domain, device): Weighted[] => {
-        if ((this.#bound.get(`${process}/${device}`) ?? 0) > 0) return [[5, { op: 'unbind', process, device }], [1, { op: 'bind', process, device }]];
+        if ((this.#bound.get(`${process}/${device}`) ?? 0) > 0)
+          return [
+            [5, { op: 'unbind', process, device }],
+            [1, { op: 'bind', process, device }],
+          ];
         return alive && domain >= 0 ? [[8, { op: 'bind', process, device }]] : [];
       });
       const pages = (this.#mm[process] ?? []).flatMap((is, page): Weighted[] =>

@@ -56,7 +56,10 @@ export class Witnesses {
     return {
       witnesses: Object.fromEntries(NAMES.map((name, index) => [WITNESSES[name], of(index)])),
       operations: Object.fromEntries(
-        KINDS.map((op, index) => [op, { run: of(FIRST_OPERATION + 2 * index), rejected: of(FIRST_OPERATION + 2 * index + 1) }]),
+        KINDS.map((op, index) => [
+          op,
+          { run: of(FIRST_OPERATION + 2 * index), rejected: of(FIRST_OPERATION + 2 * index + 1) },
+        ]),
       ),
     };
   }

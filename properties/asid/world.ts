@@ -16,6 +16,7 @@ import { observe, type Vocabulary } from '../../model/contract/observe.ts';
 import type { Configuration, Operation, Program, World } from '../family.ts';
 import { asidConfiguration, frameName, kernelConfig, type AsidConfiguration } from './configuration.ts';
 import { explain, type FailureSources } from './explain.ts';
+import { named } from './naming.ts';
 import { asidOperation, describe, taskOf, type AsidOperation } from './operations.ts';
 import { Witnesses } from './witnesses.ts';
 
@@ -50,9 +51,19 @@ export class AsidWorld implements World {
     const { store } = machine;
     const memory = new PhysicalMemory(store, [{ ...config.memory, frames: MEMORY_FRAMES }]);
     const pages = [...config.pages, ...config.iovas];
-    const contexts = config.streams.flatMap((stream) => [0, ...config.processes.map((_, process) => process + 1)].map((substream) => ({ stream, substream })));
-    const slots = contexts.flatMap(({ stream, substream }) => pages.map((va) => ({ streamId: stream, substream: substream === 0 ? -1 : substream, va })));
-    this.architecture = new SmmuV3(store, memory, { ...FEATURES, ril: config.rangeInvalidation }, { slots }, { entries: 1 << 12, commands: 128 });
+    const contexts = config.streams.flatMap((stream) =>
+      [0, ...config.processes.map((_, process) => process + 1)].map((substream) => ({ stream, substream })),
+    );
+    const slots = contexts.flatMap(({ stream, substream }) =>
+      pages.map((va) => ({ streamId: stream, substream: substream === 0 ? -1 : substream, va })),
+    );
+    this.architecture = new SmmuV3(
+      store,
+      memory,
+      { ...FEATURES, ril: config.rangeInvalidation },
+      { slots },
+      { entries: 1 << 12, commands: 128 },
+    );
     memory.onWrite((pa) => this.architecture.memoryWritten(pa));
     const spaces = config.domains + config.processes.length + 1;
     this.contract = new Contract({
@@ -101,10 +112,12 @@ export class AsidWorld implements World {
   }
 
   snapshot(): readonly string[] {
-    return this.architecture.heldTranslations().filter(({ kind }) => kind === 'translation').map(({ text, doomed }) => {
-      const shown = text.replace(/→ (0x[0-9a-f]+)/, (_, pa: string) => `→ ${frameName(Number(pa))}`).replace(/, walked.*/, '');
-      return doomed ? `held until SYNC: ${shown}` : `held: ${shown}`;
-    });
+    return this.architecture
+      .heldTranslations()
+      .filter(({ kind }) => kind === 'translation')
+      .map(
+        ({ text, doomed }) => `${doomed ? 'held until SYNC' : 'held'}: ${this.#named(text).replace(/, walked.*/, '')}`,
+      );
   }
 
   explain(observation: Observation, failure: Failure) {
@@ -161,8 +174,14 @@ export class AsidWorld implements World {
 
   #report(violation: Failure): void {
     if (this.machine.failure !== undefined) return;
-    this.machine.fail(violation);
+    const { data = {} } = violation;
+    const words = typeof data['use'] === 'string' ? { ...data, use: this.#named(data['use']) } : data;
+    this.machine.fail({ ...violation, message: this.#named(violation.message), data: words });
     this.#failureSources = this.#sourcesOf(violation);
+  }
+
+  #named(text: string): string {
+    return named(this.kernel.config, text);
   }
 
   /** What in the hardware makes the violation possible: asked while the state is still there. */
@@ -172,15 +191,24 @@ export class AsidWorld implements World {
     const substream = Number(data['substream'] ?? 0);
     const slot = slots.findIndex(
       (candidate) =>
-        candidate.streamId === Number(data['stream']) && candidate.va === iova && candidate.substream === (substream === 0 ? -1 : substream),
+        candidate.streamId === Number(data['stream']) &&
+        candidate.va === iova &&
+        candidate.substream === (substream === 0 ? -1 : substream),
     );
-    if (slot < 0) return { sources: [], tags: [] };
+    const configured = this.architecture.heldTranslations().map(({ text }) => this.#named(text));
+    if (slot < 0) return { sources: [], configured: [] };
     const pa = data['pa'] === undefined ? undefined : Number(data['pa']);
     const outcomes = this.architecture.outcomes(slot);
-    const wanted = outcomes.filter((outcome) => pa === undefined || (outcome.kind === 'translation' && outcome.pa === pa));
+    const wanted = outcomes.filter(
+      (outcome) => pa === undefined || (outcome.kind === 'translation' && outcome.pa === pa),
+    );
     return {
-      sources: wanted.flatMap((outcome) => this.architecture.explain(slot, outcome)).map(({ text }) => text),
-      tags: this.architecture.heldTranslations().map(({ asid }) => asid),
+      sources: [
+        ...new Set(
+          wanted.flatMap((outcome) => this.architecture.explain(slot, outcome)).map(({ text }) => this.#named(text)),
+        ),
+      ],
+      configured,
     };
   }
 
@@ -226,7 +254,12 @@ export class AsidWorld implements World {
       });
     for (const handle of kernel.sharedCds.live())
       if (kernel.mms.live().every((mm) => kernel.mms.at(mm).cd.value !== handle))
-        this.machine.fail({ monitor: 'safety', rule: 'leak', message: `The shared context descriptor cd${handle - 1} belongs to no process.`, data: { kind: 'cd' } });
+        this.machine.fail({
+          monitor: 'safety',
+          rule: 'leak',
+          message: `The shared context descriptor cd${handle - 1} belongs to no process.`,
+          data: { kind: 'cd' },
+        });
   }
 
   #reachableTables(): number {
@@ -252,4 +285,3 @@ function nameOf(outcome: Outcome): string {
   if (outcome.kind !== 'fault') return outcome.kind;
   return Object.entries(EVENT).find(([, code]) => code === outcome.event)?.[0] ?? `event ${outcome.event}`;
 }
-

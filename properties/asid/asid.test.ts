@@ -1,0 +1,155 @@
+import { expect, test } from 'vitest';
+import { fingerprint } from '../../engine/failure.ts';
+import { deterministic } from '../../engine/determinism.ts';
+import { observe } from '../../engine/observe.ts';
+import { search } from '../../engine/search/search.ts';
+import { fuzz, type Found } from '../campaign.ts';
+import { minimise } from '../minimise.ts';
+import { PLAIN } from './configuration.ts';
+import { asid } from './index.ts';
+
+const pairs = asid.litmus.flatMap((litmus) => litmus.hazards.map((hazard) => [litmus.id, hazard, litmus] as const));
+
+test.each(asid.litmus.map((litmus) => [litmus.id, litmus] as const))('%s exhausts and holds', (_id, litmus) => {
+  const world = asid.world(litmus.configuration);
+  for (const order of ['dfs', 'bfs'] as const) {
+    const result = search(world.load(litmus.program), { order });
+    expect(result.failure).toBeUndefined();
+    expect(result.verdict).toBe('exhausted');
+    expect(result.ends).toBeGreaterThan(0);
+  }
+});
+
+test.each(pairs)('%s is violated under %s', (_id, hazard, litmus) => {
+  const world = asid.world(litmus.configuration, hazard);
+  const result = search(world.load(litmus.program), { order: 'bfs' });
+  const expected = asid.hazards.find(({ id }) => id === hazard)?.expected ?? [];
+  expect(expected).toContainEqual({ monitor: result.failure?.monitor, rule: result.failure?.rule });
+});
+
+test('every hazard has a litmus', () => {
+  const shown = new Set(asid.litmus.flatMap(({ hazards }) => hazards));
+  expect(asid.hazards.map(({ id }) => id).filter((id) => !shown.has(id))).toEqual([]);
+});
+
+test('a search that takes steps from the memo sees the same states as one that runs every step', () => {
+  for (const litmus of asid.litmus) {
+    const world = asid.world(litmus.configuration);
+    const fast = search(world.load(litmus.program), { order: 'dfs' });
+    const slow = search({ ...world.load(litmus.program), memoise: false }, { order: 'dfs' });
+    expect({ id: litmus.id, ...fast }).toEqual({ id: litmus.id, ...slow });
+  }
+});
+
+test('steps are functions of the store and of what their task has received', () => {
+  for (const litmus of asid.litmus.filter(({ program }) => program.agents.length > 1)) {
+    const world = asid.world(litmus.configuration);
+    const result = search(deterministic(world.load(litmus.program)), { order: 'dfs', statesMax: 400 });
+    expect(result.failure).toBeUndefined();
+  }
+});
+
+test('the correct implementation holds, and a run reaches every witness and uses every operation', async () => {
+  const summary = await fuzz(asid, { seed: 5, runs: 60_000, onFound: ({ failure }) => expect.fail(failure.message) });
+  expect(summary.found).toBe(0);
+  expect(Object.entries(summary.witnesses).filter(([, count]) => count === 0)).toEqual([]);
+  expect(Object.keys(summary.witnesses)).toHaveLength(asid.witnesses.length);
+  const used = Object.entries(summary.operations);
+  expect(used.filter(([, { run }]) => run === 0)).toEqual([]);
+  expect(used.filter(([, { run, rejected }]) => rejected >= run)).toEqual([]);
+  expect(summary.distinctOutcomes).toBeGreaterThan(500);
+});
+
+test('a campaign is a function of its seed', async () => {
+  const run = async (): Promise<Found[]> => {
+    const found: Found[] = [];
+    await fuzz(asid, {
+      seed: 3,
+      runs: 4_000,
+      hazard: 'pgtable-free-leaf-only',
+      onFound: (each) => {
+        found.push(each);
+        return 'continue';
+      },
+    });
+    return found.map((each) => ({ ...each, provenance: { ...each.provenance, seconds: 0 } }));
+  };
+  const first = await run();
+  expect(first.length).toBeGreaterThan(0);
+  expect(await run()).toEqual(first);
+});
+
+test.each(asid.hazards.map(({ id, expected }) => [id, expected] as const))(
+  '%s is found unguided',
+  async (hazard, expected) => {
+    let found: Found | undefined;
+    await fuzz(asid, {
+      seed: 2,
+      runs: 400_000,
+      hazard,
+      onFound: (each) => {
+        found = each;
+        return 'stop';
+      },
+    });
+    expect(found).toBeDefined();
+    expect(expected).toContainEqual({ monitor: found?.failure.monitor, rule: found?.failure.rule });
+  },
+);
+
+test('the race on ASID reassignment is minimised to one bind, one unmap and one switch, and the proof is complete', async () => {
+  let found: Found | undefined;
+  await fuzz(asid, {
+    seed: 3,
+    runs: 400_000,
+    hazard: 'share-asid-unmap-window',
+    onFound: (each) => {
+      found = each;
+      return 'stop';
+    },
+  });
+  if (found === undefined) expect.fail('not found');
+  const small = await minimise(asid, found, { seconds: 60 });
+  expect(small.configuration).toEqual({ ...PLAIN, ril: small.configuration['ril'] });
+  const operations = small.program.agents.flatMap((agent) => agent.operations.map(({ op }) => op)).sort();
+  expect([
+    ['bind', 'unmap'],
+    ['bind', 'unmapTable'],
+  ]).toContainEqual(operations);
+  expect(small.minimal).toMatchObject({ operations: 'proved', schedule: 'proved', switches: 1, smallerPrograms: 3 });
+  expect(fingerprint(small.failure)).toBe(fingerprint(found.failure));
+
+  const world = asid.world(small.configuration, small.hazard);
+  const observation = observe(world.load(small.program), small.schedule, () => world.snapshot());
+  expect(observation.failure && fingerprint(observation.failure)).toBe(fingerprint(small.failure));
+  const why = world.explain(observation, small.failure).map(({ head, text }) => `${head}: ${text}`);
+  expect(why.join('\n')).toMatch(
+    /Then: step \d+ \(CPU\d.*\n.*However: the SMMU may.*ASID 1.*[^]*Missing: an invalidation of ASID 1/,
+  );
+
+  const correct = asid.world(small.configuration);
+  expect(observe(correct.load(small.program), small.schedule).failure).toBeUndefined();
+});
+
+test.each([
+  [{ ...PLAIN, masters: 3 }, /masters/],
+  [{ ...PLAIN, masters: '1' }, /masters.*number/],
+  [{ ...PLAIN, more: 1 }, /no "more"/],
+])('a configuration that cannot be is refused: %j', (configuration, message) => {
+  expect(() => asid.world(configuration)).toThrow(message);
+});
+
+test.each([
+  [{ op: 'teleport' }, /no operation "teleport"/],
+  [{ op: 'unmap', domain: 0 }, /"page"/],
+  [{ op: 'unmap', domain: 0, page: 9 }, /"page" must be an integer from 0 to 1/],
+  [{ op: 'bind', process: 1, device: 0 }, /1 process/],
+  [{ op: 'dmaMap', buffer: 0, frame: 0 }, /no DMA API/],
+])('an operation that cannot be is refused: %j', (operation, message) => {
+  const world = asid.world(PLAIN);
+  expect(() => world.load({ agents: [{ name: 'CPU0', operations: [operation] }] })).toThrow(message);
+});
+
+test('an unknown hazard is refused, naming those there are', () => {
+  expect(() => asid.world(PLAIN, 'nope')).toThrow(/no hazard "nope"; it has share-asid-unmap-window/);
+});

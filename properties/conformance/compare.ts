@@ -57,13 +57,16 @@ const wrongFields = (
   });
 };
 
+/** Marks the name of a fault that CD.R keeps out of the event queue. */
+export const silently = ' (not recorded)';
+
 /** A permitted outcome in words. */
 export const renderPermitted = (permitted: Permitted): string =>
   permitted.kind === 'memory'
     ? `memory at ${hex(permitted.pa)}`
     : permitted.kind === 'abort'
       ? 'abort without event'
-      : `${eventName(permitted.event)}${permitted.recorded ? '' : ' (not recorded)'}`;
+      : `${eventName(permitted.event)}${permitted.recorded ? '' : silently}`;
 
 /** An answer in words. */
 export const renderAnswer = ({ part, events }: PartAnswer): string => {
@@ -102,9 +105,9 @@ const sortedUnique = (names: readonly string[]): string[] => [...new Set(names)]
 const kindOf = (permitted: Permitted): string =>
   permitted.kind === 'memory'
     ? 'access'
-    : permitted.kind === 'abort' || !permitted.recorded
+    : permitted.kind === 'abort'
       ? 'abort'
-      : eventName(permitted.event);
+      : `${eventName(permitted.event)}${permitted.recorded ? '' : silently}`;
 
 /** Names the difference between an answer and a set that it is not in. */
 const describe = (
@@ -161,6 +164,7 @@ export const compare = (
     difference,
     found,
     expected: sortedUnique(permitted.map(kindOf)),
+    observed: answer,
     answer: renderAnswer(answer) + (fields === '' ? '' : `; ${fields}`),
     permitted: permitted.map(renderPermitted),
   };

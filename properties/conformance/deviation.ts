@@ -50,8 +50,10 @@ export interface Deviation {
    * ended.
    */
   readonly found: string;
-  /** The kinds of what is permitted, sorted: `access`, `abort`, names of events. */
+  /** The kinds of what is permitted, sorted: `access`, `abort`, names of events (with `silently` if not recorded). */
   readonly expected: readonly string[];
+  /** What the device answered to a read or a write. */
+  readonly observed?: PartAnswer;
   /** What the device answered, in words. */
   readonly answer: string;
   /** What is permitted, in words. */

@@ -1,9 +1,11 @@
 /** What a minimal program contains: since nothing can be left out of it, what it contains is essential. */
 import { leafAllowed } from '../../model/architecture/arm/layout/index.ts';
-import type { ConformanceConfiguration, Context, Tree } from './configuration.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { ConformanceConfiguration, Tree } from './configuration.ts';
 import type { Deviation } from './deviation.ts';
 import type { CommandOperation, Operation } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
+import { outlivedInvalidation } from './stale.ts';
 
 type Kind<K extends Operation['kind']> = Extract<Operation, { kind: K }>;
 
@@ -19,7 +21,7 @@ export interface Facts {
   readonly formats: readonly Kind<'stream-format'>[];
   /** The access in question. */
   readonly access: Kind<'access'> | undefined;
-  /** The last completed invalidation that follows an earlier access: what it should have removed is what that one left. */
+  /** The invalidation that the answer outlived (see `outlivedInvalidation`). */
   readonly invalidation: CommandOperation | undefined;
   /** An access comes before the one in question. */
   readonly accessedBefore: boolean;
@@ -28,13 +30,12 @@ export interface Facts {
 }
 
 /** Takes a program apart. */
-export const factsOf = ({ configuration, operations }: ConformanceProgram, deviation: Deviation): Facts => {
+export const factsOf = (program: ConformanceProgram, deviation: Deviation, features: SmmuFeatures): Facts => {
+  const { configuration, operations } = program;
   const before = operations.slice(0, deviation.operation);
   const of = <K extends Operation['kind']>(kind: K): Kind<K>[] =>
     before.filter((operation): operation is Kind<K> => operation.kind === kind);
   const firstAccess = before.findIndex(({ kind }) => kind === 'access');
-  const after = firstAccess < 0 ? [] : before.slice(firstAccess);
-  const commands = after.flatMap((operation) => (operation.kind === 'command' ? [operation.command] : []));
   const at = operations[deviation.operation];
   const leaves = of('leaf');
   return {
@@ -47,7 +48,7 @@ export const factsOf = ({ configuration, operations }: ConformanceProgram, devia
     streamTables: of('stream-table'),
     formats: of('stream-format'),
     access: at?.kind === 'access' ? at : undefined,
-    invalidation: commands.at(-1),
+    invalidation: outlivedInvalidation(program, deviation, features),
     accessedBefore: firstAccess >= 0,
     reservedBlock: leaves.some(({ place }) => {
       const { granule } = configuration.trees[place.tree] as Tree;
@@ -55,7 +56,3 @@ export const factsOf = ({ configuration, operations }: ConformanceProgram, devia
     }),
   };
 };
-
-/** Whether two contexts differ in ASID. */
-export const differentAsid = ({ contexts }: ConformanceConfiguration, a: number, b: number): boolean =>
-  (contexts[a] as Context).asid !== (contexts[b] as Context).asid;

@@ -3,6 +3,8 @@
  * confirmed and handed over before the search goes on.
  */
 import { Random } from '../../engine/random.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import { conformanceFeatures } from './architecture-device.ts';
 import { classify, fingerprintOf } from './classify.ts';
 import type { ConformanceDevice } from './device.ts';
 import { sameDifference } from './deviation.ts';
@@ -76,6 +78,7 @@ class Search {
   readonly #start = performance.now();
   #device: (ConformanceDevice & { readonly version: string }) | undefined;
   #version = '';
+  #features: SmmuFeatures = conformanceFeatures;
   #progressAt = 0;
 
   constructor(source: DeviceSource, options: FuzzOptions) {
@@ -132,11 +135,12 @@ class Search {
   async #runOnce(program: ConformanceProgram, thorough: boolean): Promise<RunResult> {
     if (this.#device === undefined) {
       this.#device = await this.#source.start();
+      if (this.#version !== '') this.#statistics.restarts++;
       this.#version = this.#device.version;
+      this.#features = this.#device.features;
     }
     const result = await runProgram(program, this.#device, { thorough });
     if (result.lost) {
-      this.#statistics.restarts++;
       await this.stop();
     }
     return result;
@@ -164,7 +168,7 @@ class Search {
       return deviations.find((deviation) => sameDifference(deviation, original));
     };
     const { program: minimal, deviation, minimal: complete } = await minimise(program, original, probe);
-    const classification = classify(minimal, deviation);
+    const classification = classify(minimal, deviation, this.#features);
     const fingerprint = fingerprintOf(classification);
     if (this.#findings.has(fingerprint)) {
       const kind = kindOf(original);

@@ -1,0 +1,70 @@
+/** The search on a live QEMU. Skipped where there is none, except in CI, where that is a failure. */
+import { execFileSync } from 'node:child_process';
+import { describe, expect, test } from 'vitest';
+import { findQemuArm } from '../../impl/qemu/index.ts';
+import { fuzzConformance, replayConformance } from './index.ts';
+import type { ConformanceFinding } from './index.ts';
+import { programOfSeed } from './generate.ts';
+import { QemuDevice } from './qemu-device.ts';
+import { runProgram } from './runner.ts';
+
+const live = describe.skipIf(findQemuArm() === undefined && process.env['CI'] === undefined);
+
+/** Process ids of the QEMUs that this process has started. */
+const children = (): number[] =>
+  execFileSync('ps', ['-o', 'pid=,comm=', '--ppid', String(process.pid)], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes('qemu'))
+    .map((line) => Number(line.trim().split(/\s+/)[0]));
+
+live('QEMU', () => {
+  test('deviates in several ways; each finding is minimal, names its rule, and replays', async () => {
+    const summary = await fuzzConformance({ target: 'qemu-smmuv3', runs: 700, seed: 1 });
+    expect(summary.findings.length).toBeGreaterThanOrEqual(8);
+    expect(summary.statistics.vanished).toBe(0);
+    expect(new Set(summary.findings.map(({ fingerprint }) => fingerprint)).size).toBe(summary.findings.length);
+    for (const finding of summary.findings) {
+      expect(finding.rule, finding.fingerprint).toBeDefined();
+      expect(finding.minimal, finding.fingerprint).toBe(true);
+      expect(finding.program.operations.length, finding.fingerprint).toBeLessThanOrEqual(13);
+    }
+    const [first] = summary.findings;
+    const saved = JSON.parse(JSON.stringify(first)) as ConformanceFinding;
+    expect(await replayConformance(saved, 'qemu-smmuv3')).toMatchObject({ reproduced: true, version: summary.version });
+    expect(await replayConformance(saved, 'architecture')).toMatchObject({ reproduced: false, deviation: undefined });
+    expect(children()).toEqual([]);
+  });
+
+  test('gives the same answers to the same program, after a soft start and after a reset', async () => {
+    const device = await QemuDevice.start();
+    try {
+      for (let seed = 1; seed <= 40; seed++) {
+        const program = programOfSeed(seed);
+        const soft = await runProgram(program, device, { thorough: false });
+        if (soft.lost) break;
+        expect((await runProgram(program, device, { thorough: true })).deviations).toEqual(soft.deviations);
+      }
+    } finally {
+      await device.stop();
+    }
+  });
+
+  test('killed in mid-run is replaced; nothing is reported that does not come back', async () => {
+    let killed = 0;
+    const summary = await fuzzConformance({
+      target: 'qemu-smmuv3',
+      runs: 150,
+      seed: 2,
+      onFinding: () => {
+        if (killed > 0) return;
+        for (const pid of children()) process.kill(pid, 'SIGKILL');
+        killed++;
+      },
+    });
+    expect(killed).toBe(1);
+    expect(summary.statistics.programs).toBe(150);
+    expect(summary.statistics.restarts).toBeGreaterThan(0);
+    expect(summary.findings.filter(({ fingerprint }) => fingerprint.includes('SIGKILL'))).toEqual([]);
+    expect(children()).toEqual([]);
+  });
+});

@@ -1,0 +1,64 @@
+/** Tells a stale answer from other wrong ones, by asking the model. */
+import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import { buildCommand } from './commands.ts';
+import { compare } from './compare.ts';
+import type { Deviation, Permitted } from './deviation.ts';
+import { storesOf } from './effects.ts';
+import type { CommandOperation } from './operation.ts';
+import { Oracle } from './oracle.ts';
+import type { ConformanceProgram } from './program.ts';
+import { globalBypass, streamTableRegisters } from './set-up.ts';
+import { inputAddress, streamIdOf } from './world.ts';
+
+/** Takes a model through a program up to an operation, and asks what is permitted there. */
+const permittedAt = (
+  program: ConformanceProgram,
+  features: SmmuFeatures,
+  index: number,
+  part: 'read' | 'write',
+): readonly Permitted[] | undefined => {
+  const { configuration, operations } = program;
+  const oracle = new Oracle(program, features);
+  for (const operation of operations.slice(0, index)) {
+    if (operation.kind === 'command') {
+      const lanes = buildCommand(configuration, operation.command);
+      if (!oracle.isIllegal(lanes)) oracle.command([lanes], operation.sync);
+    } else if (operation.kind === 'enable') {
+      oracle.writeRegister(...globalBypass(operation.abort === true));
+      oracle.enable(operation.on);
+    } else if (operation.kind === 'stream-format') {
+      oracle.enable(false);
+      for (const write of streamTableRegisters(configuration, operation.twoLevel)) oracle.writeRegister(...write);
+      oracle.command([buildCommand(configuration, { opcode: 'CFGI_ALL' })], true);
+      oracle.enable(true);
+    } else for (const { pa, low, high } of storesOf(configuration, operation)) oracle.store(pa, low, high);
+  }
+  const access = operations[index];
+  if (access?.kind !== 'access') return undefined;
+  const streamId = streamIdOf(configuration.devices[access.stream] as number);
+  return oracle.permitted(streamId, inputAddress(configuration, access), part);
+};
+
+/**
+ * The invalidation that a deviating answer outlived: the last one without which the answer would be permitted. Undefined:
+ * the answer is not stale.
+ */
+export const outlivedInvalidation = (
+  program: ConformanceProgram,
+  deviation: Deviation,
+  features: SmmuFeatures,
+): CommandOperation | undefined => {
+  const { observed, part, operation: index } = deviation;
+  const access = program.operations[index];
+  if (observed === undefined || (part !== 'read' && part !== 'write') || access?.kind !== 'access') return undefined;
+  const streamId = streamIdOf(program.configuration.devices[access.stream] as number);
+  const request = { part, streamId, address: inputAddress(program.configuration, access) };
+  for (let at = index - 1; at >= 0; at--) {
+    const operation = program.operations[at];
+    if (operation?.kind !== 'command') continue;
+    const without = program.operations.filter((_, other) => other !== at);
+    const permitted = permittedAt({ ...program, operations: without }, features, index - 1, part);
+    if (compare(index - 1, request, observed, permitted) === undefined) return operation.command;
+  }
+  return undefined;
+};

@@ -128,6 +128,7 @@ describe('invalidation in two phases', () => {
   it('steps back exactly', () => {
     const { world, bottom } = attached();
     const mark = world.store.mark();
+    const set = world.smmu.outcomeSet(0);
     const before = world.store.cells.slice();
     world.map(bottom, X);
     world.issue(tlbi('TLBI_NH_ALL'), SYNC);
@@ -135,7 +136,9 @@ describe('invalidation in two phases', () => {
     world.cd(1, { ASID: 9, TTB0: bottom });
     world.enable(false);
     expect(world.see()).toEqual(['bypass']);
+    expect(world.smmu.outcomeSet(0)).not.toBe(set);
     world.store.rollback(mark);
+    expect(world.smmu.outcomeSet(0)).toBe(set);
     expect(world.store.cells.every((value, cell) => value === before[cell])).toBe(true);
     expect(world.see()).toEqual(['→400000']);
   });

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { Store } from '../../../engine/store.ts';
+import { both, HoldTable } from './holds.ts';
+import { PendingCommands } from './pending.ts';
+import type { Command } from './invalidation.ts';
+
+describe('HoldTable', () => {
+  const table = new HoldTable(new Store(), 4);
+  const cell = table.intern();
+
+  it('keeps the copy that lives longest', () => {
+    expect(table.raise(cell, 5)).toBe(true);
+    expect(table.raise(cell, 4)).toBe(false);
+    expect(table.raise(cell, 5)).toBe(false);
+    expect(table.raise(cell, 7)).toBe(true);
+    expect(table.state(cell)).toBe(7);
+    expect(table.raise(cell, 1)).toBe(true);
+    expect(table.raise(cell, 9)).toBe(false);
+    expect(table.state(cell)).toBe(1);
+  });
+
+  it('dooms what is fresh, by the first command', () => {
+    expect(table.doom(cell, 3)).toBe(true);
+    expect(table.doom(cell, 4)).toBe(false);
+    expect(table.complete(cell, 3)).toBe(false);
+    expect(table.complete(cell, 4)).toBe(true);
+    expect(table.state(cell)).toBe(0);
+    expect(table.doom(cell, 5)).toBe(false);
+    expect(table.complete(cell, 9)).toBe(false);
+  });
+
+  it('makes what needs two things go with the first of them', () => {
+    expect([both(1, 1), both(1, 5), both(5, 1), both(5, 7), both(7, 5)]).toEqual([1, 5, 5, 5, 5]);
+  });
+});
+
+describe('PendingCommands', () => {
+  const first: Command = { kind: 'sync' };
+  const second: Command = { kind: 'none' };
+
+  it('doom what is read through something doomed by the first command that covers both', () => {
+    const pending = new PendingCommands(new Store(), 4);
+    pending.push(first);
+    pending.push(second);
+    pending.push(first);
+    expect(pending.inherit(1, () => true)).toBe(1);
+    expect(pending.inherit(0, () => true)).toBe(0);
+    expect(pending.inherit(2, (command) => command === second)).toBe(3);
+    expect(pending.inherit(3, (command) => command === first)).toBe(4);
+    expect(pending.inherit(2, () => false)).toBe(1);
+  });
+
+  it('are forgotten once they have completed', () => {
+    const store = new Store();
+    const pending = new PendingCommands(store, 4);
+    const mark = store.mark();
+    pending.push(first);
+    pending.completeBefore(1);
+    expect([pending.first, pending.next]).toEqual([1, 1]);
+    store.rollback(mark);
+    expect([pending.first, pending.next]).toEqual([0, 0]);
+  });
+});

@@ -8,9 +8,11 @@ import { WITNESSES } from './witnesses.ts';
 import { AsidWorld } from './world.ts';
 
 /**
- * @throws RangeError for an unknown hazard, naming those there are.
+ * A hazard of the family.
+ *
+ * @throws RangeError for an unknown one, naming those there are.
  */
-function hazardNamed(id: string): AsidHazard {
+export function hazardNamed(id: string): AsidHazard {
   const found = ASID_HAZARDS.find((hazard) => hazard.id === id);
   if (found === undefined)
     throw new RangeError(

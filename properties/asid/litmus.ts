@@ -57,6 +57,24 @@ export const ASID_LITMUS: readonly Litmus[] = [
     { processes: 2 },
   ),
   litmus(
+    'bind-twice',
+    'a process is bound to two devices at once, and its ASID is in use',
+    { CPU0: [bind], CPU1: [{ op: 'bind', process: 0, device: 1 }] },
+    ['share-asid-toctou-insert'],
+    { masters: 2 },
+  ),
+  litmus(
+    'detach-then-free',
+    'a domain is left by its last device and freed',
+    {
+      CPU0: [
+        { op: 'detach', device: 0 },
+        { op: 'domainFree', domain: 0 },
+      ],
+    },
+    ['asid-free-before-flush', 'asid-flush-before-detach', 'asid-free-before-sync'],
+  ),
+  litmus(
     'detach-then-unmap-table',
     'a domain without devices, whose ASID must have nothing cached, frees a page table',
     { CPU0: [{ op: 'detach', device: 0 }, unmapTable] },

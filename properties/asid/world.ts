@@ -12,9 +12,10 @@ import { PERMISSION, type Outcome } from '../../model/architecture/arm/outcome.t
 import { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import { Contract } from '../../model/contract/contract.ts';
 import type { ContractEvent } from '../../model/contract/events.ts';
-import { observe, type Vocabulary } from '../../model/contract/observe.ts';
+import { observe, type ArchitectureOutcome, type Vocabulary } from '../../model/contract/observe.ts';
 import type { Configuration, Operation, Program, World } from '../family.ts';
 import { asidConfiguration, frameName, kernelConfig, type AsidConfiguration } from './configuration.ts';
+import type { HardwareTap } from './end-to-end/effects.ts';
 import { explain, type FailureSources } from './explain.ts';
 import { named } from './naming.ts';
 import { asidOperation, describe, taskOf, type AsidOperation } from './operations.ts';
@@ -29,6 +30,18 @@ const WORDS: Vocabulary = {
 const FEATURES: SmmuFeatures = { ...FULL_FEATURES, sidSize: 6, ssidSize: 2, bbml: 0 };
 const MEMORY_FRAMES = 32;
 
+/** What an end-to-end run needs otherwise than the software check. */
+export interface AsidWorldOptions {
+  /** What the SMMU offers; default: everything that the family needs. */
+  readonly features?: SmmuFeatures;
+  /** log2 of the number of context descriptors of a device, 0 for none but the first; default: that of the kernel. */
+  readonly substreamBits?: number;
+  /** Told of everything that the software does to its hardware, from the boot on. */
+  readonly tap?: HardwareTap;
+  /** Called for each promise that the architecture may break; default: it ends the run. */
+  readonly onViolation?: (violation: Failure) => void;
+}
+
 /** Kernel software over the architecture, with the contract looking on: the software check of the `asid` family. */
 export class AsidWorld implements World {
   readonly configuration: AsidConfiguration;
@@ -38,15 +51,19 @@ export class AsidWorld implements World {
   readonly contract: Contract<Outcome>;
   readonly #operations: Operations;
   readonly #witnesses: Witnesses;
+  readonly #onViolation: ((violation: Failure) => void) | undefined;
   readonly #initial: number;
   /** Pages given out before any program: structures and queues. */
   readonly #pagesFixed: number;
   #failureSources: FailureSources | undefined;
 
   /** @param parts replaced routines of the kernel: a hazard. */
-  constructor(configuration: Configuration, parts: Partial<KernelParts> = {}) {
+  constructor(configuration: Configuration, parts: Partial<KernelParts> = {}, options: AsidWorldOptions = {}) {
     this.configuration = asidConfiguration(configuration);
-    const config = kernelConfig(this.configuration);
+    this.#onViolation = options.onViolation;
+    const { substreamBits } = options;
+    const config = { ...kernelConfig(this.configuration), ...(substreamBits === undefined ? {} : { substreamBits }) };
+    const features = options.features ?? { ...FEATURES, ril: config.rangeInvalidation };
     const { machine } = this;
     const { store } = machine;
     const memory = new PhysicalMemory(store, [{ ...config.memory, frames: MEMORY_FRAMES }]);
@@ -60,11 +77,12 @@ export class AsidWorld implements World {
     this.architecture = new SmmuV3(
       store,
       memory,
-      { ...FEATURES, ril: config.rangeInvalidation },
+      features,
       { slots },
       { entries: 1 << 12, commands: 128 },
     );
     memory.onWrite((pa) => this.architecture.memoryWritten(pa));
+    options.tap?.watch(memory);
     const spaces = config.domains + config.processes.length + 1;
     this.contract = new Contract({
       store,
@@ -74,7 +92,7 @@ export class AsidWorld implements World {
       report: (violation) => this.#report(violation),
     });
     this.#witnesses = new Witnesses(machine, this.architecture);
-    const port = this.#witnesses.port();
+    const port = options.tap?.port(this.#witnesses.port()) ?? this.#witnesses.port();
     const sink = { emit: (event: ContractEvent) => this.#emit(event) };
     this.kernel = new Kernel({ machine, memory, port, sink }, config, parts);
     this.#operations = new Operations(this.kernel);
@@ -118,6 +136,14 @@ export class AsidWorld implements World {
       .map(
         ({ text, doomed }) => `${doomed ? 'held until SYNC' : 'held'}: ${this.#named(text).replace(/, walked.*/, '')}`,
       );
+  }
+
+  /** What the contract says if an access of a slot comes to `outcome` now; undefined: it is permitted. */
+  judge(slot: number, outcome: ArchitectureOutcome): Failure | undefined {
+    const { pages, iovas } = this.kernel.config;
+    const page = slot % (pages.length + iovas.length);
+    const stream = (slot - page) / (pages.length + iovas.length);
+    return this.contract.translation.allows(stream, page, observe(outcome, WORDS));
   }
 
   explain(observation: Observation, failure: Failure) {
@@ -173,6 +199,7 @@ export class AsidWorld implements World {
   }
 
   #report(violation: Failure): void {
+    if (this.#onViolation !== undefined) return this.#onViolation(violation);
     if (this.machine.failure !== undefined) return;
     const { data = {} } = violation;
     const words = typeof data['use'] === 'string' ? { ...data, use: this.#named(data['use']) } : data;

@@ -1,0 +1,272 @@
+/**
+ * The end-to-end check: a program of kernel software, under a given schedule, on a real device.
+ *
+ * The software runs step by step over the architecture, which also tells what it promises (the contract) and what
+ * hardware may do. What each step does to memory and registers is done to QEMU's machine as well, and between steps real
+ * PCI devices make a DMA to every page that the program may name. Where such a DMA arrives must be permitted by the
+ * contract: if it is not, the software fails on this device too. It must also be permitted by the architecture: if it is
+ * not, it is the device that is wrong.
+ *
+ * A device that is always busy caches a lot, but one that was idle fetches what is in memory at an unlucky moment. So if
+ * the busy one shows nothing, the schedule is repeated with devices that stay idle up to each step in turn.
+ */
+import type { Failure } from '../../engine/failure.ts';
+import { AGENTS_MAX } from '../../engine/machine.ts';
+import { Runner } from '../../engine/run.ts';
+import type { System } from '../../engine/system.ts';
+import type { Configuration, Program } from '../family.ts';
+import { asidConfiguration, kernelConfig } from './configuration.ts';
+import { EffectRecorder, type Effect } from './end-to-end/effects.ts';
+import { whyNot } from './end-to-end/feasibility.ts';
+import { agrees, asOutcome, reachedText, type Reached } from './end-to-end/outcome.ts';
+import { QemuHardware, type CommandTrouble } from './end-to-end/qemu-hardware.ts';
+import { hazardNamed } from './index.ts';
+import { AsidWorld } from './world.ts';
+
+export { reachedText, type Reached } from './end-to-end/outcome.ts';
+
+/** What to run: the agent index of each step, or what gives it for the system that runs on the device. */
+export interface EndToEndRun {
+  readonly configuration: Configuration;
+  readonly hazard?: string | undefined;
+  readonly program: Program;
+  readonly schedule: readonly number[] | ((system: System) => readonly number[]);
+}
+
+/** Where a device's access to a page went after a step. */
+export interface DmaObservation {
+  readonly streamId: number;
+  readonly iova: number;
+  readonly reached: Reached;
+}
+
+/** One step of the software, and what devices saw after it. The first one stands for the initial state: no agent. */
+export interface EndToEndStep {
+  readonly agent: string;
+  readonly operation: string;
+  readonly label: string;
+  /** Empty while the devices are idle. */
+  readonly dma: readonly DmaObservation[];
+}
+
+/** What was not as it must be. */
+export interface EndToEndFinding extends DmaObservation {
+  /** Index in `steps`. */
+  readonly step: number;
+  /** The promise that is broken. */
+  readonly failure: Failure;
+}
+
+/** What a device did that the architecture does not permit. */
+export interface DeviceDeviation {
+  readonly step: number;
+  /** One sentence. */
+  readonly message: string;
+}
+
+/** The result of an end-to-end run. */
+export type EndToEndResult =
+  | { readonly verdict: 'not-possible'; /** The end of a sentence that begins with "it". */ readonly reason: string }
+  | EndToEndObserved;
+
+/** A run that took place. */
+export interface EndToEndObserved {
+  /**
+   * `violation`: a DMA did what software had promised that it cannot. `deviation`: no such thing, but the device did
+   * what the architecture does not permit. `holds`: neither; this device did not hold what would have been needed.
+   */
+  readonly verdict: 'violation' | 'deviation' | 'holds';
+  /** Version line of the device. */
+  readonly version: string;
+  /** The first broken promise. The run ends there. */
+  readonly violation: EndToEndFinding | undefined;
+  /** Steps after which the devices began to make accesses; 0: from the initial state on. */
+  readonly idleUntil: number;
+  readonly steps: readonly EndToEndStep[];
+  readonly deviations: readonly DeviceDeviation[];
+  /** What else ended the software: use after free, deadlock, a command error of the architecture. */
+  readonly failure: Failure | undefined;
+  /** Set if the schedule did not fit at this step; the program went on by itself from there. */
+  readonly misfit: number | undefined;
+  /** Accesses made by devices, over all repetitions. */
+  readonly accesses: number;
+  /** Times that the schedule was run. */
+  readonly repetitions: number;
+}
+
+/** Steps after which a program that does not end is left. */
+const stepsMax = 4_000;
+
+/**
+ * Replays a schedule on a live QEMU. After the schedule's end the program runs on to its own, agent by agent: a mistake that
+ * the architecture notices early may be seen by a device only later.
+ *
+ * @throws QemuMissing if there is no QEMU, QemuGone if it ends meanwhile, RangeError for a hazard, a configuration or an
+ *   operation that there is not.
+ */
+export async function replayOnQemu(run: EndToEndRun): Promise<EndToEndResult> {
+  const configuration = asidConfiguration(run.configuration);
+  const hardware = await QemuHardware.start(kernelConfig(configuration).memory);
+  try {
+    const reason = whyNot(configuration, run.program, hardware.features);
+    if (reason !== undefined) return { verdict: 'not-possible', reason };
+    return await new EndToEnd(run, hardware).run();
+  } finally {
+    await hardware.stop();
+  }
+}
+
+interface Attempt {
+  readonly steps: EndToEndStep[];
+  readonly deviations: DeviceDeviation[];
+  readonly idleUntil: number;
+  violation: EndToEndFinding | undefined;
+  failure: Failure | undefined;
+  misfit: number | undefined;
+}
+
+class EndToEnd {
+  readonly #hardware: QemuHardware;
+  readonly #world: AsidWorld;
+  readonly #system: System;
+  readonly #schedule: readonly number[];
+  readonly #recorder = new EffectRecorder();
+  readonly #boot: readonly Effect[];
+  readonly #enabled = new Int32Array(AGENTS_MAX);
+  #accesses = 0;
+
+  constructor({ configuration, hazard, program, schedule }: EndToEndRun, hardware: QemuHardware) {
+    this.#hardware = hardware;
+    const { features } = hardware;
+    const parts = hazard === undefined ? {} : hazardNamed(hazard).parts;
+    // What the architecture merely may break does not end the run: this is about what the device does break.
+    const onViolation = (): void => {};
+    const options = { features, substreamBits: features.ssidSize, tap: this.#recorder, onViolation };
+    this.#world = new AsidWorld(configuration, parts, options);
+    this.#boot = this.#recorder.take();
+    this.#system = this.#world.load(program);
+    this.#schedule = typeof schedule === 'function' ? schedule(this.#system) : schedule;
+  }
+
+  async run(): Promise<EndToEndObserved> {
+    const first = await this.#attempt(0);
+    let shown = first;
+    let repetitions = 1;
+    for (let idle = 1; idle < first.steps.length && shown.violation === undefined; idle++, repetitions++) {
+      const attempt = await this.#attempt(idle);
+      if (attempt.violation !== undefined) shown = attempt;
+      else
+        first.deviations.push(
+          ...attempt.deviations.filter(({ message }) => first.deviations.every((known) => known.message !== message)),
+        );
+    }
+    const { violation, idleUntil, steps, deviations, failure, misfit } = shown;
+    const verdict = violation !== undefined ? 'violation' : deviations.length > 0 ? 'deviation' : 'holds';
+    const { version } = this.#hardware;
+    return {
+      verdict,
+      version,
+      violation,
+      idleUntil,
+      steps,
+      deviations,
+      failure,
+      misfit,
+      accesses: this.#accesses,
+      repetitions,
+    };
+  }
+
+  /** One run of the schedule with devices that are idle for the first `idleUntil` steps. */
+  async #attempt(idleUntil: number): Promise<Attempt> {
+    const attempt: Attempt = {
+      steps: [],
+      deviations: [],
+      idleUntil,
+      violation: undefined,
+      failure: undefined,
+      misfit: undefined,
+    };
+    const runner = new Runner(this.#system, stepsMax);
+    runner.reset();
+    this.#recorder.take();
+    this.#noteTrouble(await this.#hardware.boot(this.#boot), attempt);
+    await this.#observe({ agent: '', operation: '', label: 'initial state' }, attempt);
+    let previous = -1;
+    while (attempt.violation === undefined && this.#system.machine.failure === undefined && runner.steps < stepsMax) {
+      const agent = this.#pick(runner, previous, attempt);
+      if (agent < 0) break;
+      await this.#step(runner, agent, attempt);
+      previous = agent;
+    }
+    attempt.failure = this.#system.machine.failure;
+    runner.close();
+    return attempt;
+  }
+
+  async #step(runner: Runner, agent: number, attempt: Attempt): Promise<void> {
+    const node = runner.nodes[agent];
+    const spec = this.#system.agents[agent];
+    const operation = spec?.operations[node?.operation ?? 0]?.label ?? '';
+    runner.stepOnce(agent);
+    this.#noteTrouble(await this.#hardware.apply(this.#recorder.take()), attempt);
+    await this.#observe({ agent: spec?.name ?? '', operation, label: node?.step?.label ?? '' }, attempt);
+  }
+
+  /** The agent of the next step: as scheduled, then the same one as long as it can; -1 when nobody can. */
+  #pick(runner: Runner, previous: number, attempt: Attempt): number {
+    const count = runner.enabledAgents(this.#enabled);
+    const enabled = this.#enabled.subarray(0, count);
+    const wanted = attempt.misfit === undefined ? this.#schedule[runner.steps] : undefined;
+    if (wanted !== undefined) {
+      if (enabled.includes(wanted)) return wanted;
+      attempt.misfit = runner.steps;
+    }
+    return enabled.includes(previous) ? previous : (enabled[0] ?? -1);
+  }
+
+  /** Every access of every device, judged. */
+  async #observe(step: Omit<EndToEndStep, 'dma'>, attempt: Attempt): Promise<void> {
+    const dma: DmaObservation[] = [];
+    const at = attempt.steps.length;
+    attempt.steps.push({ ...step, dma });
+    if (at < attempt.idleUntil) return;
+    for (const [slot, { streamId, substream, va }] of this.#world.architecture.universe.slots.entries()) {
+      if (substream >= 0) continue;
+      const reached = await this.#hardware.dma(streamId, va);
+      this.#accesses++;
+      const observation = { streamId, iova: va, reached };
+      dma.push(observation);
+      if (this.#deviates(slot, observation, attempt)) continue;
+      const failure = this.#world.judge(slot, asOutcome(reached));
+      if (failure === undefined) continue;
+      attempt.violation ??= { ...observation, step: at, failure };
+    }
+  }
+
+  /** Whether the device did what the architecture does not permit: then software is not to blame for it. */
+  #deviates(slot: number, { streamId, iova, reached }: DmaObservation, attempt: Attempt): boolean {
+    // QEMU takes every access for a privileged one.
+    const access = { write: true, privileged: true, instruction: false };
+    const permitted = this.#world.architecture.outcomesFor(slot, access);
+    if (permitted.some((result) => agrees(reached, result))) return false;
+    const expected = permitted.map((result) =>
+      result.kind === 'translation'
+        ? reachedText({ kind: 'page', pa: result.pa })
+        : result.kind === 'fault'
+          ? reachedText(result)
+          : result.kind,
+    );
+    const message = `A write by stream 0x${streamId.toString(16)} to 0x${iova.toString(16)} came to ${reachedText(reached)}; permitted: ${expected.join(', ')}.`;
+    attempt.deviations.push({ step: attempt.steps.length - 1, message });
+    return true;
+  }
+
+  #noteTrouble(trouble: CommandTrouble | undefined, attempt: Attempt): void {
+    // Where the architecture stops at a command too, that is what the software is told of.
+    if (trouble === undefined || this.#system.machine.failure !== undefined) return;
+    const { error, consumed, expected } = trouble;
+    const message = `The command queue stopped at index ${consumed} in front of ${expected} (CMDQ_CONS.ERR ${error}).`;
+    attempt.deviations.push({ step: attempt.steps.length, message });
+  }
+}

@@ -1,0 +1,183 @@
+/** QEMU's SMMUv3 and two of its PCI devices as the hardware under the kernel of this family. */
+import { QemuMachine, rockerControl, rockerFill } from '../../../impl/qemu/index.ts';
+import type { MemoryRegion } from '../../../impl/platform/index.ts';
+import { featuresFromRegisters, type SmmuFeatures } from '../../../model/architecture/arm/features.ts';
+import {
+  CMDQ_CONS,
+  EVENT_RECORD,
+  extract,
+  QUEUE_BASE,
+  REGISTER,
+} from '../../../model/architecture/arm/layout/index.ts';
+import { blockFramePa, framePa, FRAMES, PAGES } from '../configuration.ts';
+import type { Effect } from './effects.ts';
+import type { Reached } from './outcome.ts';
+
+const ramBytes = 2 ** 29;
+const pageBytes = 4096;
+const recordBytes = 32;
+/** Byte of a page that DMA writes to. */
+const accessOffset = 0x40;
+/** What a DMA of four bytes leaves there. */
+const written = Math.imul(rockerFill, 0x0101_0101);
+/** An address in memory that no page table of this family covers (their input addresses end at 32 MiB). */
+const beyond = 0x5800_0000;
+/** Queues for `QemuMachine`, which has some of its own; the kernel sets up others. */
+const unused = {
+  commandQueue: { base: 0x4010_0000, log2Entries: 5 },
+  eventQueue: { base: 0x4011_0000, log2Entries: 5 },
+};
+
+/** How a device's command queue stopped: CMDQ_CONS.ERR, or the index that it should have reached and did not. */
+export interface CommandTrouble {
+  readonly error: number;
+  readonly consumed: number;
+  readonly expected: number;
+}
+
+/** One QEMU process. Every method rejects with `QemuGone` when the process has ended. */
+export class QemuHardware {
+  /** Version line of the binary. */
+  readonly version: string;
+  readonly features: SmmuFeatures;
+  readonly #machine: QemuMachine;
+  /** Physical pages where DMA may land: data, and the kernel's own. */
+  readonly #pages: readonly number[];
+  readonly #kernel: MemoryRegion;
+  readonly #events = { base: 0, log2Entries: 0, cons: 0 };
+
+  /**
+   * Starts a process.
+   *
+   * @param kernel the memory of the kernel's structures.
+   * @throws QemuMissing if there is no QEMU.
+   */
+  static async start(kernel: MemoryRegion): Promise<QemuHardware> {
+    const machine = await QemuMachine.start({ ramBytes, ...unused });
+    const { IDR0, IDR1, IDR3, IDR5 } = REGISTER;
+    const [idr0, idr1, idr3, idr5] = await Promise.all([
+      machine.smmu.readRegister(IDR0),
+      machine.smmu.readRegister(IDR1),
+      machine.smmu.readRegister(IDR3),
+      machine.smmu.readRegister(IDR5),
+    ]);
+    return new QemuHardware(machine, kernel, featuresFromRegisters(idr0, idr1, idr3, idr5));
+  }
+
+  private constructor(machine: QemuMachine, kernel: MemoryRegion, features: SmmuFeatures) {
+    this.#machine = machine;
+    this.#kernel = kernel;
+    this.features = features;
+    this.version = machine.version.text;
+    const frames = Array.from({ length: FRAMES }, (_, index) => index);
+    const own = Array.from({ length: kernel.frames }, (_, index) => kernel.base + index * pageBytes);
+    this.#pages = [
+      ...frames.map(framePa),
+      ...frames.flatMap((index) => PAGES.map((page) => blockFramePa(index) + page)),
+      ...own,
+    ];
+  }
+
+  /** Resets the machine and does what the kernel did to its hardware from the boot on. */
+  async boot(effects: readonly Effect[]): Promise<CommandTrouble | undefined> {
+    await this.#machine.reset();
+    this.#machine.ram.clear(this.#kernel.base, this.#kernel.frames * pageBytes);
+    return this.apply(effects);
+  }
+
+  /** Does what software did, in its order. Returns how the command queue stopped, if it did. */
+  async apply(effects: readonly Effect[]): Promise<CommandTrouble | undefined> {
+    const { ram, smmu } = this.#machine;
+    let trouble: CommandTrouble | undefined;
+    let queued = false;
+    for (const effect of effects) {
+      if (effect.kind === 'register') {
+        smmu.writeRegister(effect.offset, effect.low, effect.high);
+        this.#noteEventQueue(effect);
+        queued = true;
+      } else if (effect.kind === 'memory') {
+        // Memory is a shared file and written at once, registers are written by messages: those must arrive first.
+        if (queued) await this.#machine.settle();
+        queued = false;
+        ram.writeWord(effect.pa, effect.low, effect.high);
+      } else {
+        queued = false;
+        trouble ??= await this.#commandTrouble(effect.prod);
+      }
+    }
+    if (queued) await this.#machine.settle();
+    return trouble;
+  }
+
+  /** Lets a device write to a page, and says where that went. Memory is afterwards as it was before. */
+  async dma(streamId: number, iova: number): Promise<Reached> {
+    const before = this.#pages.map((page) => this.#read(page));
+    await this.#write(streamId, iova + accessOffset);
+    const event = this.#takeEvent();
+    const landed = this.#pages.findIndex((page, at) => this.#read(page) !== before[at]);
+    const page = this.#pages[landed];
+    if (page !== undefined) {
+      this.#machine.ram.write32(page + accessOffset, before[landed] as number);
+      return { kind: 'page', pa: page };
+    }
+    if (event !== undefined) return { kind: 'fault', event };
+    return { kind: (await this.#bypasses(streamId)) ? 'bypass' : 'abort' };
+  }
+
+  /** Ends the process. */
+  async stop(): Promise<void> {
+    await this.#machine.stop();
+  }
+
+  /** Whether accesses go untranslated: then one to an address that no table covers is seen in memory. */
+  async #bypasses(streamId: number): Promise<boolean> {
+    await this.#write(streamId, beyond + accessOffset);
+    this.#takeEvent();
+    const seen = this.#read(beyond) === written;
+    if (seen) this.#machine.ram.write32(beyond + accessOffset, 0);
+    return seen;
+  }
+
+  async #write(streamId: number, address: number): Promise<void> {
+    const device = this.#machine.devices.find((candidate) => candidate.streamId === streamId);
+    if (device?.kind !== 'rocker') throw new RangeError(`no device with StreamID ${streamId} can write on demand`);
+    device.rocker.run(rockerControl.fill, address, 0);
+    await this.#machine.settle();
+  }
+
+  #read(page: number): number {
+    return this.#machine.ram.read32(page + accessOffset);
+  }
+
+  /** Removes what is in the event queue, and returns the number of the first event. */
+  #takeEvent(): number | undefined {
+    const { base, log2Entries } = this.#events;
+    if (base === 0) return undefined;
+    const { ram, smmu } = this.#machine;
+    const size = 1 << log2Entries;
+    let first: number | undefined;
+    for (;;) {
+      const record = base + (this.#events.cons & (size - 1)) * recordBytes;
+      const event = extract(EVENT_RECORD.fields.Event, ram.read32(record), 0);
+      if (event === 0) return first;
+      first ??= event;
+      ram.clear(record, recordBytes);
+      this.#events.cons = (this.#events.cons + 1) & (2 * size - 1);
+      smmu.writeRegister(REGISTER.EVENTQ_CONS, this.#events.cons);
+    }
+  }
+
+  #noteEventQueue({ offset, low, high }: Extract<Effect, { kind: 'register' }>): void {
+    if (offset === REGISTER.EVENTQ_BASE) {
+      this.#events.base = extract(QUEUE_BASE.fields.ADDR, low, high ?? 0);
+      this.#events.log2Entries = extract(QUEUE_BASE.fields.LOG2SIZE, low, high ?? 0);
+    } else if (offset === REGISTER.EVENTQ_CONS) this.#events.cons = low;
+  }
+
+  async #commandTrouble(expected: number): Promise<CommandTrouble | undefined> {
+    const register = await this.#machine.smmu.readRegister(REGISTER.CMDQ_CONS);
+    const consumed = extract(CMDQ_CONS.fields.RD, register, 0);
+    if (consumed === expected) return undefined;
+    return { error: extract(CMDQ_CONS.fields.ERR, register, 0), consumed, expected };
+  }
+}

@@ -65,10 +65,11 @@ async function stalemate(line: string, families: readonly Family[] = [ledger]): 
     return true;
   });
   try {
+    const makeTerminal = (json: boolean) => (terminal = new Recorder(json));
     const code = await run(
       line.split(' ').filter((word) => word !== ''),
       families,
-      (json) => (terminal = new Recorder(json)),
+      { makeTerminal },
     );
     return { code, terminal, stderr };
   } finally {
@@ -124,6 +125,22 @@ describe('fuzz', () => {
     await stalemate(`fuzz ledger --hazard deposit-without-lock --runs 5000 --seed 1 --out ${out}`, [slow]);
     expect(saved.length).toBeGreaterThan(0);
     expect(readdirSync(out)).toEqual([...new Set(saved)]);
+  });
+
+  test('keeps the trace as it was found if the minimiser breaks', async () => {
+    const broken: Family = {
+      ...ledger,
+      simplify: () => {
+        throw new Error('out of ideas');
+      },
+    };
+    const { code, terminal } = await stalemate(
+      `fuzz ledger --hazard deposit-without-lock --runs 5000 --seed 1 --out ${out}`,
+      [broken],
+    );
+    expect(code).toBe(exitCode.violation);
+    expect(terminal.warnings.at(-1)).toMatch(/minimising broke \(out of ideas\)/);
+    expect(terminal.text).toContain('not proved minimal');
   });
 
   test('goes on if it is told to, and reports each kind of failure once', async () => {

@@ -1,4 +1,5 @@
 import type { Family } from '../properties/family.ts';
+import type { Minimise } from './background.ts';
 import { UsageError } from './exit.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -6,6 +7,7 @@ import type { Terminal } from './terminal.ts';
 export interface Context {
   readonly terminal: Terminal;
   readonly families: readonly Family[];
+  readonly minimise: Minimise;
 }
 
 /** A family by name. @throws UsageError naming the families that there are. */

@@ -1,12 +1,13 @@
 import type { Found } from '../properties/campaign.ts';
 import type { Family } from '../properties/family.ts';
-import { minimise } from '../properties/minimise.ts';
 import type { SoftwareTrace, Trace } from '../traces/format.ts';
+import { reason } from '../traces/load.ts';
 import { toTrace } from '../traces/record.ts';
 import { replaySoftware } from '../traces/replay.ts';
 import { softwareReport } from '../traces/report/software.ts';
 import { saveTrace, traceName } from '../traces/save.ts';
 import { serialise } from '../traces/serialise.ts';
+import type { Context } from './context.ts';
 import type { Interrupt } from './interrupt.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -30,13 +31,16 @@ export class Finding {
   readonly #family: Family;
   readonly #found: Found;
   readonly #raw: SoftwareTrace;
+  readonly #context: Context;
   readonly #terminal: Terminal;
   readonly #options: FindingOptions;
   /** Where the trace is; the minimised one replaces the raw one under the same name. */
   readonly file: string | undefined;
 
   /** Saves the failure at once. */
-  constructor(family: Family, found: Found, terminal: Terminal, options: FindingOptions) {
+  constructor(family: Family, found: Found, context: Context, options: FindingOptions) {
+    const { terminal } = context;
+    this.#context = context;
     this.#family = family;
     this.#found = found;
     this.#terminal = terminal;
@@ -83,10 +87,15 @@ export class Finding {
     const { minimiseSeconds, out } = this.#options;
     if (minimiseSeconds <= 0) return this.#raw;
     this.#terminal.warn(`Minimising (at most ${minimiseSeconds} s) …`);
-    const minimised = await minimise(this.#family, this.#found, {
-      seconds: minimiseSeconds,
-      stop: interrupt.requested,
-    });
+    const { signal } = interrupt;
+    let minimised;
+    try {
+      minimised = await this.#context.minimise(this.#family, this.#found, { seconds: minimiseSeconds, signal });
+    } catch (error) {
+      // The failure is real whatever becomes of the minimiser.
+      this.#terminal.warn(`Warning: minimising broke (${reason(error)}); the trace stays as it was found.`);
+    }
+    if (minimised === undefined) return this.#raw;
     const trace = toTrace(this.#family, minimised);
     keepTrace(trace, out, this.#terminal, traceName(this.#raw));
     return trace;

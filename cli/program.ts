@@ -10,6 +10,7 @@ import { hazardsCommand } from './commands/hazards.ts';
 import { minimiseCommand } from './commands/minimise.ts';
 import { replayCommand } from './commands/replay.ts';
 import { summariseCommand } from './commands/summarise.ts';
+import { minimiseHere, type Minimise } from './background.ts';
 import type { Context } from './context.ts';
 import type { ExitCode } from './exit.ts';
 import { ProcessTerminal, type Terminal } from './terminal.ts';
@@ -19,14 +20,19 @@ const exitCodes = `
 Exit codes: 0 holds · 1 violation found or reproduced · 2 usage · 3 the check itself is broken or shows too little ·
 130 interrupted before anything was found`;
 
-/** Makes a terminal for a command; tests give one that records. */
-export type MakeTerminal = (json: boolean) => Terminal;
+/** What differs between the command and its tests. */
+export interface Surroundings {
+  /** Makes the terminal; default: that of the process. */
+  readonly makeTerminal?: (json: boolean) => Terminal;
+  /** Default: in this thread. */
+  readonly minimise?: Minimise;
+}
 
 /** The command-line parser. `done` receives the exit code of the command that ran. */
 export function makeProgram(
   families: readonly Family[],
   done: (code: ExitCode) => void,
-  makeTerminal: MakeTerminal = (json) => new ProcessTerminal(json),
+  { makeTerminal = (json) => new ProcessTerminal(json), minimise = minimiseHere }: Surroundings = {},
 ): Command {
   const program = new Command('stalemate')
     .description(
@@ -38,6 +44,7 @@ export function makeProgram(
     .showHelpAfterError('(stalemate --help lists commands and options)');
   const context = (): Context => ({
     families,
+    minimise,
     terminal: makeTerminal(program.opts<{ json?: boolean }>().json === true),
   });
   addFuzz(program, context, done, families);

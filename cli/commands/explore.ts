@@ -142,7 +142,7 @@ async function report(
       failure: result.failure,
       provenance: { seed: 0, strategy: `explore ${litmus.id}`, executions: result.ends + 1, seconds: 0 },
     },
-    context.terminal,
+    context,
     { out: command.out, minimiseSeconds: 0 },
   );
   await interruptible(context.terminal, (interrupt) => finding.conclude(interrupt));

@@ -79,7 +79,7 @@ class FuzzJob {
       onFound: (found) => {
         const key = fingerprint(found.failure);
         if (!this.#findings.has(key))
-          this.#findings.set(key, new Finding(this.#family, found, terminal, this.#command));
+          this.#findings.set(key, new Finding(this.#family, found, this.#context, this.#command));
         return this.#command.keepGoing ? 'continue' : 'stop';
       },
     });

@@ -1,5 +1,4 @@
 import { basename, dirname } from 'node:path';
-import { minimise } from '../../properties/minimise.ts';
 import { loadTrace } from '../../traces/load.ts';
 import { toFound, toTrace } from '../../traces/record.ts';
 import { familyOf, replaySoftware } from '../../traces/replay.ts';
@@ -31,9 +30,11 @@ export async function minimiseCommand(command: MinimiseCommand, context: Context
     throw new UsageError(
       `${command.file} does not show its failure any more (replay says: ${verdict}), so it cannot be minimised.`,
     );
-  const minimised = await interruptible(terminal, (interrupt) =>
-    minimise(family, toFound(trace, alignment.schedule), { seconds: command.seconds, stop: interrupt.requested }),
+  const { seconds } = command;
+  const minimised = await interruptible(terminal, ({ signal }) =>
+    context.minimise(family, toFound(trace, alignment.schedule), { seconds, signal }),
   );
+  if (minimised === undefined) return exitCode.interrupted;
   const smaller = toTrace(family, minimised);
   const name = `${basename(command.file, '.json').replace(/\.min$/, '')}.min.json`;
   const file = keepTrace(smaller, command.out ?? dirname(command.file), terminal, name);

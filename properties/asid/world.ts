@@ -74,13 +74,7 @@ export class AsidWorld implements World {
     const slots = contexts.flatMap(({ stream, substream }) =>
       pages.map((va) => ({ streamId: stream, substream: substream === 0 ? -1 : substream, va })),
     );
-    this.architecture = new SmmuV3(
-      store,
-      memory,
-      features,
-      { slots },
-      { entries: 1 << 12, commands: 128 },
-    );
+    this.architecture = new SmmuV3(store, memory, features, { slots }, { entries: 1 << 12, commands: 128 });
     memory.onWrite((pa) => this.architecture.memoryWritten(pa));
     options.tap?.watch(memory);
     const spaces = config.domains + config.processes.length + 1;
@@ -140,10 +134,10 @@ export class AsidWorld implements World {
 
   /** What the contract says if an access of a slot comes to `outcome` now; undefined: it is permitted. */
   judge(slot: number, outcome: ArchitectureOutcome): Failure | undefined {
-    const { pages, iovas } = this.kernel.config;
-    const page = slot % (pages.length + iovas.length);
-    const stream = (slot - page) / (pages.length + iovas.length);
-    return this.contract.translation.allows(stream, page, observe(outcome, WORDS));
+    const pages = this.kernel.config.pages.length + this.kernel.config.iovas.length;
+    const page = slot % pages;
+    const violation = this.contract.translation.allows((slot - page) / pages, page, observe(outcome, WORDS));
+    return violation === undefined ? undefined : { ...violation, message: this.#named(violation.message) };
   }
 
   explain(observation: Observation, failure: Failure) {

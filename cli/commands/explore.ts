@@ -36,7 +36,7 @@ export async function exploreCommand(command: ExploreCommand, context: Context):
   const implementations = ['correct', ...family.hazards.map(({ id }) => id)];
   const hazardWidth = Math.max(...implementations.map(widthOf)) + 2;
   terminal.print(
-    `${pad('litmus', width)}${pad('implementation', hazardWidth)}${pad('result', 30)}    states transitions      ends     time`,
+    `${pad('litmus', width)}${pad('implementation', hazardWidth)}${pad('result', 34)}    states transitions      ends     time`,
   );
   const codes: ExitCode[] = [];
   for (const one of litmus) {
@@ -113,7 +113,7 @@ function rowText(
   const good = words.startsWith('✓');
   const numbers = [result.states, result.transitions, result.ends].map((value) => grouped(value).padStart(10)).join('');
   const head = `${pad(litmus.id, width)}${pad(hazard ?? 'correct', hazardWidth)}`;
-  return `${head}${(good ? inks.good : inks.bad)(pad(words, 30))}${numbers}${`${seconds.toFixed(2)} s`.padStart(9)}`;
+  return `${head}${(good ? inks.good : inks.bad)(pad(words, 34))}${numbers}${`${seconds.toFixed(2)} s`.padStart(9)}`;
 }
 
 function codeOf({ hazard, verdict }: Row, asked: boolean): ExitCode {

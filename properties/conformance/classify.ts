@@ -74,8 +74,14 @@ const byStructure: Classifier = ({ deviation, configuration, formats, streamTabl
   if (silent && found === 'C_BAD_STREAMID') return broken('stream-id-silent');
   const [format] = formats.slice(-1);
   const [l1] = streamTables.slice(-1);
-  if ((silent || expected.includes('C_BAD_STREAMID')) && l1 !== undefined && l1.form !== 'valid')
+  if (
+    (silent || expected.includes('C_BAD_STREAMID')) &&
+    l1 !== undefined &&
+    l1.form !== 'valid' &&
+    l1.form !== 'unaligned'
+  )
     return broken('stream-id-span', l1.form);
+  if (l1?.form === 'unaligned') return broken('stream-table-alignment');
   if (format !== undefined) return broken('stream-table-format', format.twoLevel ? 'to two-level' : 'to linear');
   const [ste] = stes.slice(-1);
   if (ste?.form === 'bypass' && expected.includes('F_ADDR_SIZE')) return broken('ste-bypass-address-size');

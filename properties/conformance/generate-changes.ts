@@ -4,7 +4,7 @@ import { percent, pick, weighted } from './choices.ts';
 import type { Choices } from './choices.ts';
 import type { ConformanceConfiguration, Tree } from './configuration.ts';
 import type { Feature, Features } from './features.ts';
-import type { CdForm, EntryPlace, Operation, SteForm } from './operation.ts';
+import type { CdForm, EntryPlace, Operation, SteForm, StreamTableForm } from './operation.ts';
 import { rootLevel } from './world.ts';
 
 /** What the generator of one program works with. */
@@ -102,6 +102,16 @@ const illegalCd: CdForm[] = [
   'abort-not-set',
 ];
 
+const streamTableForms: StreamTableForm[] = [
+  'valid',
+  'valid',
+  'unaligned',
+  'not-valid',
+  'short',
+  'span-too-large',
+  'reserved-span',
+];
+
 /** Legal, but rare. */
 const unusualSte: SteForm[] = ['substreams-ignored', 'stream-world-ignored', 'ats-ignored'];
 const unusualCd: CdForm[] = ['no-privileged-access', 'no-write-execute', 'private-asid'];
@@ -133,7 +143,7 @@ export const chooseStructureChange = (generation: Generation): Operation => {
       configuration.twoLevelStreams ? 2 : 0,
       () => ({
         kind: 'stream-table',
-        form: pick(choices, ['valid', 'valid', 'not-valid', 'short', 'reserved-span'] as const),
+        form: pick(choices, streamTableForms),
       }),
     ],
   ])();

@@ -40,7 +40,7 @@ const chooseTree = (choices: Choices, features: Features, half: 0 | 1): Tree => 
 
 const chooseContexts = (choices: Choices, features: Features, trees: Tree[]): Context[] => {
   const count = 1 + (features.has('asids') || features.has('vmids') ? 1 + choices.below(2) : 0);
-  const vmids = features.has('vmids') ? [1, 2] : [features.has('asids') ? choices.below(2) : 0];
+  const vmids = features.has('vmids') ? [1, 2, 0x101] : [features.has('asids') ? choices.below(2) : 0];
   const tree = (half: 0 | 1): number => trees.push(chooseTree(choices, features, half)) - 1;
   const shared = { low: tree(0), high: features.has('high-half') ? tree(1) : undefined };
   const taken = new Set<string>();
@@ -50,7 +50,7 @@ const chooseContexts = (choices: Choices, features: Features, trees: Tree[]): Co
     // A global entry serves every ASID of its VMID (IHI 0070 §3.17.1), so where there are globals all address spaces
     // must agree on them: they share their tables.
     const own = index > 0 && !features.has('globals') && trees.length < 4 && percent(choices, 60);
-    let asid = pick(choices, features.has('asids') || features.has('vmids') ? [1, 2, 3] : [1]);
+    let asid = pick(choices, features.has('asids') || features.has('vmids') ? [1, 2, 3, 0x101] : [1]);
     while (taken.has(`${vmid}:${asid}`)) asid++;
     taken.add(`${vmid}:${asid}`);
     const high = own ? undefined : shared.high;

@@ -40,6 +40,12 @@ export type CdForm =
   | 'granule-reserved'
   | 'abort-not-set';
 
+/**
+ * How the level 1 stream table descriptor is written (§5.1): `unaligned` has low address bits set that the SMMU treats as 0;
+ * the last four give C_BAD_STREAMID.
+ */
+export type StreamTableForm = 'valid' | 'unaligned' | 'not-valid' | 'short' | 'span-too-large' | 'reserved-span';
+
 /** An entry of a table: the walk of `page` through `tree`, at `level`, in copy `copy` of the table of that level. */
 export interface EntryPlace {
   readonly tree: number;
@@ -104,7 +110,7 @@ export type AccessKind = 'read' | 'write' | 'swap';
 export type Operation =
   | { readonly kind: 'ste'; readonly stream: number; readonly context: number; readonly form: SteForm }
   | { readonly kind: 'cd'; readonly context: number; readonly form: CdForm; readonly copy: number }
-  | { readonly kind: 'stream-table'; readonly form: 'valid' | 'not-valid' | 'short' | 'reserved-span' }
+  | { readonly kind: 'stream-table'; readonly form: StreamTableForm }
   | {
       readonly kind: 'table';
       readonly place: EntryPlace;

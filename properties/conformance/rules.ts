@@ -71,6 +71,11 @@ export const rules = [
     'An L1STD has 2^(Span-1) entries; a StreamID beyond them, or a Span that is 0, reserved or larger than SPLIT+1, gives C_BAD_STREAMID.',
   ),
   rule(
+    'stream-table-alignment',
+    '§5.1',
+    'The second level of the stream table is aligned to its size by the SMMU: bits L2Ptr[4+Span:0] are treated as 0.',
+  ),
+  rule(
     'stream-id-silent',
     '§7.3.3, §6.3.12',
     'While CR2.RECINVSID is 0, transactions with a bad StreamID are aborted without event.',

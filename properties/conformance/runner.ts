@@ -123,7 +123,7 @@ class Run {
       part: 'device',
       difference: 'device-lost',
       // Line numbers and addresses differ between builds and runs; the words of the message do not.
-      found: `${ending.kind} ${ending.message.replace(/0x[0-9a-f]+|\d+/g, '#')}`,
+      found: `${ending.kind} ${ending.message.replace(/\b(0x[0-9a-f]+|\d+)\b/g, '#')}`,
       expected: [],
       answer: `the device ${how}: ${ending.message}`,
       permitted: ['any answer'],

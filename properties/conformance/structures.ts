@@ -16,7 +16,7 @@ import {
 import type { FieldValues, GranuleBits } from '../../model/architecture/arm/layout/index.ts';
 import { match } from 'ts-pattern';
 import type { ConformanceConfiguration, Context, Tree } from './configuration.ts';
-import type { CdForm, EntryPlace, Operation, SteForm } from './operation.ts';
+import type { CdForm, EntryPlace, Operation, SteForm, StreamTableForm } from './operation.ts';
 import {
   absentAddress,
   cdAddress,
@@ -130,10 +130,13 @@ export const buildCd = (
 };
 
 /** Lanes of the level 1 stream table descriptor that covers every StreamID in use (0 … 63). */
-export const buildStreamTableL1 = (form: Extract<Operation, { kind: 'stream-table' }>['form']): number[] =>
+export const buildStreamTableL1 = (form: StreamTableForm): number[] =>
   match(form)
     .with('valid', () => encode(STREAM_TABLE_L1, { Span: 7, L2Ptr: streamTable }))
+    .with('unaligned', () => encode(STREAM_TABLE_L1, { Span: 7, L2Ptr: streamTable + 0x40 }))
     .with('not-valid', () => encode(STREAM_TABLE_L1, { Span: 0, L2Ptr: streamTable }))
+    // One more than the split at bit 6 allows.
+    .with('span-too-large', () => encode(STREAM_TABLE_L1, { Span: 8, L2Ptr: streamTable }))
     // 16 entries: StreamIDs 0 to 15, so none of the devices'.
     .with('short', () => encode(STREAM_TABLE_L1, { Span: 5, L2Ptr: streamTable }))
     .with('reserved-span', () => encode(STREAM_TABLE_L1, { Span: 12, L2Ptr: streamTable }))

@@ -50,6 +50,17 @@ const nearPages = ({ configuration, operations }: ConformanceProgram): Conforman
   };
 };
 
+/**
+ * Translation switched on only just before the first access, and no command before that: nothing can be cached by then, so
+ * what still deviates is not stale.
+ */
+const enabledLate = ({ configuration, operations }: ConformanceProgram): ConformanceProgram | undefined => {
+  const first = operations.findIndex(({ kind }) => kind === 'access');
+  if (first < 0) return undefined;
+  const before = operations.slice(0, first).filter(({ kind }) => kind !== 'enable' && kind !== 'command');
+  return { configuration, operations: [...before, { kind: 'enable', on: true }, ...operations.slice(first)] };
+};
+
 const distinctDevices = ({ devices }: ConformanceConfiguration): boolean => new Set(devices).size === devices.length;
 
 /** Simpler programs, the boldest first. */
@@ -58,6 +69,8 @@ export const simplerPrograms = (program: ConformanceProgram): ConformanceProgram
   const candidates: ConformanceProgram[] = [];
   const compacted = compact(program);
   if (JSON.stringify(compacted) !== JSON.stringify(program)) candidates.push(compacted);
+  const late = enabledLate(program);
+  if (late !== undefined && late.operations.length <= program.operations.length) candidates.push(late);
   const zero = (): number => 0;
   if (configuration.devices.length > 1) candidates.push(merge(program, { stream: zero }));
   if (configuration.contexts.length > 1) candidates.push(merge(program, { context: zero }));

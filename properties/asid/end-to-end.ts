@@ -35,7 +35,8 @@ export interface EndToEndRun {
 
 /** Where a device's access to a page went after a step. */
 export interface DmaObservation {
-  readonly streamId: number;
+  /** "dev0". */
+  readonly device: string;
   readonly iova: number;
   readonly reached: Reached;
 }
@@ -119,10 +120,20 @@ export async function replayOnQemu(run: EndToEndRun): Promise<EndToEndResult> {
 interface Attempt {
   readonly steps: EndToEndStep[];
   readonly deviations: DeviceDeviation[];
+  /** Steps that did something to the hardware. */
+  readonly changes: number[];
   readonly idleUntil: number;
   violation: EndToEndFinding | undefined;
   failure: Failure | undefined;
   misfit: number | undefined;
+}
+
+/** A page that a device can access, and its slot in the architecture's universe. */
+interface Place {
+  readonly slot: number;
+  readonly device: string;
+  readonly streamId: number;
+  readonly iova: number;
 }
 
 class EndToEnd {
@@ -133,6 +144,7 @@ class EndToEnd {
   readonly #recorder = new EffectRecorder();
   readonly #boot: readonly Effect[];
   readonly #enabled = new Int32Array(AGENTS_MAX);
+  readonly #places: readonly Place[];
   #accesses = 0;
 
   constructor({ configuration, hazard, program, schedule }: EndToEndRun, hardware: QemuHardware) {
@@ -146,60 +158,51 @@ class EndToEnd {
     this.#boot = this.#recorder.take();
     this.#system = this.#world.load(program);
     this.#schedule = typeof schedule === 'function' ? schedule(this.#system) : schedule;
+    const { kernel, architecture } = this.#world;
+    this.#places = architecture.universe.slots.flatMap(({ streamId, substream, va }, slot) => {
+      const device = kernel.masters.find((master) => master.streamId === streamId)?.name ?? '';
+      return substream >= 0 ? [] : [{ slot, device, streamId, iova: va }];
+    });
   }
 
   async run(): Promise<EndToEndObserved> {
     const first = await this.#attempt(0);
+    const { deviations } = first;
     let shown = first;
     let repetitions = 1;
-    for (let idle = 1; idle < first.steps.length && shown.violation === undefined; idle++, repetitions++) {
+    for (const idle of first.changes) {
+      if (shown.violation !== undefined) break;
       const attempt = await this.#attempt(idle);
+      repetitions++;
       if (attempt.violation !== undefined) shown = attempt;
-      else
-        first.deviations.push(
-          ...attempt.deviations.filter(({ message }) => first.deviations.every((known) => known.message !== message)),
-        );
+      for (const deviation of attempt.deviations)
+        if (deviations.every(({ message }) => message !== deviation.message)) deviations.push(deviation);
     }
-    const { violation, idleUntil, steps, deviations, failure, misfit } = shown;
+    const { violation, idleUntil, steps, failure, misfit } = shown;
     const verdict = violation !== undefined ? 'violation' : deviations.length > 0 ? 'deviation' : 'holds';
     const { version } = this.#hardware;
-    return {
-      verdict,
-      version,
-      violation,
-      idleUntil,
-      steps,
-      deviations,
-      failure,
-      misfit,
-      accesses: this.#accesses,
-      repetitions,
-    };
+    const counts = { accesses: this.#accesses, repetitions };
+    return { verdict, version, violation, idleUntil, steps, deviations, failure, misfit, ...counts };
   }
 
   /** One run of the schedule with devices that are idle for the first `idleUntil` steps. */
   async #attempt(idleUntil: number): Promise<Attempt> {
-    const attempt: Attempt = {
-      steps: [],
-      deviations: [],
-      idleUntil,
-      violation: undefined,
-      failure: undefined,
-      misfit: undefined,
-    };
+    const none = { violation: undefined, failure: undefined, misfit: undefined };
+    const attempt: Attempt = { steps: [], deviations: [], changes: [], idleUntil, ...none };
+    const { machine } = this.#system;
     const runner = new Runner(this.#system, stepsMax);
     runner.reset();
     this.#recorder.take();
     this.#noteTrouble(await this.#hardware.boot(this.#boot), attempt);
-    await this.#observe({ agent: '', operation: '', label: 'initial state' }, attempt);
+    await this.#observe({ agent: '', operation: '', label: 'initial state' }, idleUntil === 0, attempt);
     let previous = -1;
-    while (attempt.violation === undefined && this.#system.machine.failure === undefined && runner.steps < stepsMax) {
+    while (attempt.violation === undefined && machine.failure === undefined && runner.steps < stepsMax) {
       const agent = this.#pick(runner, previous, attempt);
       if (agent < 0) break;
       await this.#step(runner, agent, attempt);
       previous = agent;
     }
-    attempt.failure = this.#system.machine.failure;
+    attempt.failure = machine.failure;
     runner.close();
     return attempt;
   }
@@ -209,8 +212,14 @@ class EndToEnd {
     const spec = this.#system.agents[agent];
     const operation = spec?.operations[node?.operation ?? 0]?.label ?? '';
     runner.stepOnce(agent);
-    this.#noteTrouble(await this.#hardware.apply(this.#recorder.take()), attempt);
-    await this.#observe({ agent: spec?.name ?? '', operation, label: node?.step?.label ?? '' }, attempt);
+    const effects = this.#recorder.take();
+    const at = attempt.steps.length;
+    if (effects.length > 0) {
+      attempt.changes.push(at);
+      this.#noteTrouble(await this.#hardware.apply(effects), attempt);
+    }
+    const fresh = at === attempt.idleUntil || effects.length > 0;
+    await this.#observe({ agent: spec?.name ?? '', operation, label: node?.step?.label ?? '' }, fresh, attempt);
   }
 
   /** The agent of the next step: as scheduled, then the same one as long as it can; -1 when nobody can. */
@@ -225,27 +234,34 @@ class EndToEnd {
     return enabled.includes(previous) ? previous : (enabled[0] ?? -1);
   }
 
-  /** Every access of every device, judged. */
-  async #observe(step: Omit<EndToEndStep, 'dma'>, attempt: Attempt): Promise<void> {
+  /**
+   * Every access of every device, judged. Where the step did nothing to the hardware (not `fresh`), what was seen last
+   * stands for what would be seen now, but a broken promise is confirmed by an access.
+   */
+  async #observe(step: Omit<EndToEndStep, 'dma'>, fresh: boolean, attempt: Attempt): Promise<void> {
     const dma: DmaObservation[] = [];
     const at = attempt.steps.length;
+    const known = attempt.steps.at(-1)?.dma ?? [];
     attempt.steps.push({ ...step, dma });
     if (at < attempt.idleUntil) return;
-    for (const [slot, { streamId, substream, va }] of this.#world.architecture.universe.slots.entries()) {
-      if (substream >= 0) continue;
-      const reached = await this.#hardware.dma(streamId, va);
-      this.#accesses++;
-      const observation = { streamId, iova: va, reached };
+    for (const { slot, device, streamId, iova } of this.#places) {
+      const last = fresh ? undefined : known[dma.length]?.reached;
+      const permitted = last !== undefined && this.#world.judge(slot, asOutcome(last)) === undefined;
+      const observation = { device, iova, reached: permitted ? last : await this.#access(streamId, iova) };
       dma.push(observation);
       if (this.#deviates(slot, observation, attempt)) continue;
-      const failure = this.#world.judge(slot, asOutcome(reached));
-      if (failure === undefined) continue;
-      attempt.violation ??= { ...observation, step: at, failure };
+      const failure = this.#world.judge(slot, asOutcome(observation.reached));
+      if (failure !== undefined) attempt.violation ??= { ...observation, step: at, failure };
     }
   }
 
+  #access(streamId: number, iova: number): Promise<Reached> {
+    this.#accesses++;
+    return this.#hardware.dma(streamId, iova);
+  }
+
   /** Whether the device did what the architecture does not permit: then software is not to blame for it. */
-  #deviates(slot: number, { streamId, iova, reached }: DmaObservation, attempt: Attempt): boolean {
+  #deviates(slot: number, { device, iova, reached }: DmaObservation, attempt: Attempt): boolean {
     // QEMU takes every access for a privileged one.
     const access = { write: true, privileged: true, instruction: false };
     const permitted = this.#world.architecture.outcomesFor(slot, access);
@@ -257,7 +273,7 @@ class EndToEnd {
           ? reachedText(result)
           : result.kind,
     );
-    const message = `A write by stream 0x${streamId.toString(16)} to 0x${iova.toString(16)} came to ${reachedText(reached)}; permitted: ${expected.join(', ')}.`;
+    const message = `A write by ${device} to 0x${iova.toString(16)} came to ${reachedText(reached)}; permitted: ${expected.join(', ')}.`;
     attempt.deviations.push({ step: attempt.steps.length - 1, message });
     return true;
   }

@@ -44,6 +44,8 @@ export class QemuHardware {
   /** Physical pages where DMA may land: data, and the kernel's own. */
   readonly #pages: readonly number[];
   readonly #kernel: MemoryRegion;
+  /** What the word of each of these pages that DMA writes to holds otherwise. */
+  #before: readonly number[] = [];
   readonly #events = { base: 0, log2Entries: 0, cons: 0 };
 
   /**
@@ -71,11 +73,8 @@ export class QemuHardware {
     this.version = machine.version.text;
     const frames = Array.from({ length: FRAMES }, (_, index) => index);
     const own = Array.from({ length: kernel.frames }, (_, index) => kernel.base + index * pageBytes);
-    this.#pages = [
-      ...frames.map(framePa),
-      ...frames.flatMap((index) => PAGES.map((page) => blockFramePa(index) + page)),
-      ...own,
-    ];
+    const blocks = frames.flatMap((index) => PAGES.map((page) => blockFramePa(index) + page));
+    this.#pages = [...frames.map(framePa), ...blocks, ...own];
   }
 
   /** Resets the machine and does what the kernel did to its hardware from the boot on. */
@@ -106,18 +105,19 @@ export class QemuHardware {
       }
     }
     if (queued) await this.#machine.settle();
+    this.#before = this.#pages.map((page) => this.#read(page));
     return trouble;
   }
 
   /** Lets a device write to a page, and says where that went. Memory is afterwards as it was before. */
   async dma(streamId: number, iova: number): Promise<Reached> {
-    const before = this.#pages.map((page) => this.#read(page));
     await this.#write(streamId, iova + accessOffset);
     const event = this.#takeEvent();
-    const landed = this.#pages.findIndex((page, at) => this.#read(page) !== before[at]);
+    const landed =
+      event === undefined ? this.#pages.findIndex((page, at) => this.#read(page) !== this.#before[at]) : -1;
     const page = this.#pages[landed];
     if (page !== undefined) {
-      this.#machine.ram.write32(page + accessOffset, before[landed] as number);
+      this.#machine.ram.write32(page + accessOffset, this.#before[landed] as number);
       return { kind: 'page', pa: page };
     }
     if (event !== undefined) return { kind: 'fault', event };

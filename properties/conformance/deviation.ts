@@ -52,7 +52,7 @@ export interface Deviation {
   readonly found: string;
   /** The kinds of what is permitted, sorted: `access`, `abort`, names of events (with `silently` if not recorded). */
   readonly expected: readonly string[];
-  /** What the device answered to a read or a write. */
+  /** What the device answered to a read or a write, as data; not part of a finding. */
   readonly observed?: PartAnswer;
   /** What the device answered, in words. */
   readonly answer: string;

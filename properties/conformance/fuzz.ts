@@ -181,6 +181,8 @@ class Search {
       this.#statistics.vanished++;
       return;
     }
+    // What was observed is in the answer, in words; the data of it served to classify.
+    const { observed: _, ...reported } = deviation;
     const finding: ConformanceFinding = {
       fingerprint,
       target: this.#source.target,
@@ -189,7 +191,7 @@ class Search {
       programSeed,
       rule: classification.rule === undefined ? undefined : ruleOf(classification.rule),
       program: minimal,
-      deviation,
+      deviation: reported,
       operationsFrom: program.operations.length,
       minimal: complete,
       configurationText: renderConfiguration(minimal),

@@ -132,7 +132,7 @@ class DeviceJob {
       ...block('device', version),
       ...block(
         'accesses',
-        `${grouped(statistics.accesses)} checked, ${grouped(statistics.open)} of them with more than one permitted outcome`,
+        `${grouped(statistics.accesses)} checked, ${grouped(statistics.open)} of them unpredictable by the architecture (anything is permitted)`,
       ),
       ...block('operations', counts(statistics.operationMix)),
       ...block('features', counts(statistics.features)),

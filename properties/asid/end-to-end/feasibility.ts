@@ -26,7 +26,8 @@ export function whyNot(configuration: AsidConfiguration, program: Program, featu
   return undefined;
 }
 
-function needsSubstream(operation: AsidOperation): boolean {
+/** Whether an operation makes or prepares requests with a SubstreamID. */
+export function needsSubstream(operation: AsidOperation): boolean {
   switch (operation.op) {
     case 'bind':
     case 'unbind':

@@ -15,7 +15,7 @@ import { featuresFromRegisters } from '../../model/architecture/arm/features.ts'
 import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
 import { syncCommand } from './commands.ts';
 import type { AccessAnswer, CommandAnswer, ConformanceDevice, Part } from './device.ts';
-import { controlValue, setUpRegisters } from './set-up.ts';
+import { controlValue, globalBypass, setUpRegisters } from './set-up.ts';
 import type { AccessKind } from './operation.ts';
 import { eduWord, filledWord, Patterns } from './patterns.ts';
 import type { ConformanceProgram } from './program.ts';
@@ -147,6 +147,7 @@ export class QemuDevice implements ConformanceDevice {
   async finish(): Promise<void> {
     if (this.#pending.size === 0) return;
     // With the SMMU off DMA is not translated; QEMU keeps its caches, and the program is over anyway.
+    this.writeRegister(...globalBypass(false));
     await this.enable(false);
     for (const [index, reads] of this.#pending) {
       const device = this.#machine.devices[index];

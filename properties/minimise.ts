@@ -4,6 +4,7 @@ import { fewestSwitches, search } from '../engine/search/search.ts';
 import { pct } from '../engine/strategies/pct.ts';
 import { randomWalk } from '../engine/strategies/random-walk.ts';
 import { replay } from '../engine/strategies/replay.ts';
+import type { System } from '../engine/system.ts';
 import type { Found } from './campaign.ts';
 import type { Configuration, Family, Operation, Program, World } from './family.ts';
 
@@ -146,9 +147,20 @@ class Minimiser {
     for (const smaller of smallerByOne(program, simplify)) yield { configuration, program: smaller };
   }
 
+  /** The program in its world, or undefined if a plainer world has not what the program uses. */
+  #loaded(configuration: Configuration, program: Program): System | undefined {
+    try {
+      return this.#world(configuration).load(program);
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
+  }
+
   /** A failing schedule of a program, by a few random runs and then by a bounded search. */
   #reproduce({ configuration, program }: Pick<Candidate, 'configuration' | 'program'>): Candidate | undefined {
-    const system = this.#world(configuration).load(program);
+    const system = this.#loaded(configuration, program);
+    if (system === undefined) return undefined;
     const runner = new Runner(system, STEPS_MAX);
     try {
       for (let at = 0; at < QUICK_RUNS; at++) {

@@ -162,7 +162,7 @@ export class ConfigLookup {
     const { features, tags, walks, configs, outcomes } = this.#parts;
     const descriptor = decodeContextDescriptor(features, entry, lanes);
     if (descriptor === undefined) return configs.refusal(outcomes.fault(EVENT.C_BAD_CD));
-    const { asid, aset, faultMode, tables, tbi } = descriptor;
+    const { asid, aset, faultMode, tables } = descriptor;
     const tag = tags.tag(entry.vmid, asid);
     const [table0, table1] = tables;
     return configs.translate({
@@ -171,7 +171,6 @@ export class ConfigLookup {
       faultMode,
       override: entry.override,
       starts: [table0 && walks.start(tag, descriptor, table0), table1 && walks.start(tag, descriptor, table1)],
-      tbi,
     });
   }
 

@@ -100,7 +100,8 @@ describe('what a CD says', () => {
   });
 
   it('has TBI for each half', () => {
-    expect(decode({ TBI0: 1, EPD1: 0 })?.tbi).toEqual([true, false]);
+    const tables = decode({ TBI0: 1, EPD1: 0 })?.tables;
+    expect(tables?.map((table) => table?.interpretation.tbi)).toEqual([true, false]);
     expect(decode({ TBI1: 1, EPD1: 0 })?.tables[1]?.interpretation.tbi).toBe(true);
   });
 });

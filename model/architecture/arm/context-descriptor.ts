@@ -16,8 +16,6 @@ export interface ContextDescriptor {
   readonly faultMode: FaultMode;
   /** TTB0 and TTB1; undefined where walks are disabled (EPDx). */
   readonly tables: readonly [TranslationTable | undefined, TranslationTable | undefined];
-  /** TBI0 and TBI1. */
-  readonly tbi: readonly [boolean, boolean];
 }
 
 /** Where and how the walks of one half of the address space start. */
@@ -63,7 +61,6 @@ export function decodeContextDescriptor(
     aset: extract(f.ASET, low, high),
     faultMode: faultModeOf(extract(f.A, low, high), extract(f.R, low, high), stalls),
     tables: [table0, table1],
-    tbi: [extract(f.TBI0, low, high) === 1, extract(f.TBI1, low, high) === 1],
   };
 }
 

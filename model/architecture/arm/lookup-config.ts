@@ -32,7 +32,6 @@ export interface TranslateConfig {
   readonly override: number;
   /** Starts of walks through TTB0 and TTB1; undefined where walks are disabled (EPDx). */
   readonly starts: readonly [WalkNode | undefined, WalkNode | undefined];
-  readonly tbi: readonly [boolean, boolean];
 }
 
 /** Interns configurations and sets of them. Set 0 is the empty set. */
@@ -51,10 +50,9 @@ export class LookupConfigs {
   }
 
   translate(config: Omit<TranslateConfig, 'kind' | 'index'>): LookupConfig {
-    const { tag, global, faultMode, override, starts, tbi } = config;
-    const flags = (tbi[0] ? 1 : 0) | (tbi[1] ? 2 : 0);
+    const { tag, global, faultMode, override, starts } = config;
     const [start0, start1] = starts;
-    const key = `t${tag.index}/${global.aset}/${faultMode}/${override}/${start0?.cell ?? 0}/${start1?.cell ?? 0}/${flags}`;
+    const key = `t${tag.index}/${global.aset}/${faultMode}/${override}/${start0?.cell ?? 0}/${start1?.cell ?? 0}`;
     return this.#intern(key, (index) => ({ kind: 'translate', index, ...config }));
   }
 

@@ -147,12 +147,9 @@ export class SlotOutcomes {
   }
 }
 
-/** The first descriptor that a walk by a CD reads; undefined where the input range or EPDx refuses the address. */
-function startOf({ starts, tbi }: TranslateConfig, address: InputAddress): WalkReader | undefined {
-  const start = starts[address.region];
-  if (start === undefined) return undefined;
-  if (!tbi[address.region] && address.page !== address.canonicalPage) return undefined;
-  return start.readerOf[address.index];
+/** The first descriptor that a walk by a CD reads; undefined where the input range, TBI or EPDx refuses the address. */
+function startOf({ starts }: TranslateConfig, address: InputAddress): WalkReader | undefined {
+  return starts[address.region]?.readerOf[address.index];
 }
 
 /** Pages of 4 KiB in an address space of some bits. */

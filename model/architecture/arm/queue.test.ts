@@ -33,6 +33,16 @@ describe('the command queue', () => {
     expect(cons(world)).toEqual({ index: 2, error: 0 });
   });
 
+  it('takes an index that it has passed for old news', () => {
+    const { world, bottom } = attached();
+    world.map(bottom, X);
+    world.sync(SYNC, SYNC);
+    world.issue(tlbi('TLBI_NH_ALL'), SYNC);
+    world.smmu.completeCommands(1);
+    expect(cons(world)).toEqual({ index: 3, error: 0 });
+    expect(world.see()).toEqual(['f10', '→400000']);
+  });
+
   it('does not complete an invalidation that no CMD_SYNC follows', () => {
     const { world, bottom } = attached();
     world.map(bottom, X);

@@ -114,6 +114,30 @@ describe('invalidation in two phases', () => {
     expect(world.smmu.tableHeld(bottom, 4096)).toBeUndefined();
   });
 
+  it('does not cover what a walk leaves for an address that it does not mean', () => {
+    const { world, bottom, middle } = attached();
+    world.map(bottom, X);
+    world.sync(tlbi('TLBI_NH_ALL'));
+    world.link(middle, X, 2);
+    // The first command means another address of the same table; the second means the leaf, but not the table.
+    world.issue(tlbi('TLBI_NH_VA', { ASID: 5, Address: 0x2000 }));
+    world.issue(tlbi('TLBI_NH_VA', { ASID: 5, Address: X, Leaf: 1 }));
+    world.map(bottom, X, G);
+    world.sync();
+    expect(world.smmu.tableHeld(bottom, 4096)).toBeUndefined();
+    expect(world.see()).toEqual(['f10', '→400000']);
+  });
+
+  it('revives tables from the top, in whatever order they were found', () => {
+    const { world, middle } = attached();
+    const top = world.table();
+    world.link(top, X, 1, middle);
+    world.replaceCd(1, { ASID: 5, TTB0: top });
+    world.sync(tlbi('TLBI_NH_ALL'));
+    expect(world.see()).toEqual(['→400000']);
+    expect(world.smmu.heldTranslations()).toHaveLength(3);
+  });
+
   it('does not keep a table that was never linked, nor a fault', () => {
     const { world, bottom } = attached();
     const unlinked = world.table();

@@ -51,6 +51,16 @@ describe('two-level stream tables', () => {
     expect([made.see(0), made.see(1)]).toEqual([['abort', 'bypass', 'f2'], ['f2']]);
   });
 
+  it('lead nowhere while the SMMU is disabled', () => {
+    const made = twoLevel([1]);
+    made.enable(false);
+    made.write(L2 + 64, encode(STE, { V: 1, Config: 0 }));
+    made.smmu.writeRegister(REGISTER.STRTAB_BASE, L1 + 0x4000, 0);
+    made.write(L2 + 64, encode(STE, { V: 1, Config: 4 }));
+    made.enable();
+    expect(made.see()).toEqual(['bypass', 'f2']);
+  });
+
   it('abort where the L1STD cannot be fetched', () => {
     const made = twoLevel();
     made.smmu.writeRegister(REGISTER.STRTAB_BASE, 0x100_0000, 0);

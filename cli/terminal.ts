@@ -22,13 +22,14 @@ const plainMs = 10_000;
 export class ProcessTerminal implements Terminal {
   readonly json: boolean;
   readonly colour: boolean;
-  readonly #redraws = process.stderr.isTTY;
+  readonly #redraws = process.stderr.isTTY === true;
   #drawn = false;
   #last = performance.now();
 
   constructor(json: boolean) {
     this.json = json;
-    this.colour = !json && process.stdout.isTTY && pico.isColorSupported;
+    // `isTTY` is undefined, not false, where there is no terminal.
+    this.colour = !json && process.stdout.isTTY === true && pico.isColorSupported;
     // A reader that went away (`| head`) is no error.
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;

@@ -18,6 +18,8 @@ export interface Replayed {
   readonly failure: Failure | undefined;
   readonly observation: Observation;
   readonly alignment: Alignment;
+  /** The world's notable state before the first step. */
+  readonly initial: readonly string[];
   readonly system: System;
   readonly world: World;
 }
@@ -29,9 +31,9 @@ export function replaySoftware(
   onStep: (step: ObservedStep, world: World) => void = () => undefined,
 ): Replayed {
   const world = buildWorld(trace, family, trace.hazard);
-  const { system, alignment } = orTraceError("the trace's program cannot be run", () => {
+  const { system, initial, alignment } = orTraceError("the trace's program cannot be run", () => {
     const loaded = world.load(trace.program);
-    return { system: loaded, alignment: align(loaded, trace.schedule) };
+    return { system: loaded, initial: [...world.snapshot()], alignment: align(loaded, trace.schedule) };
   });
   const observation = observe(
     system,
@@ -40,7 +42,7 @@ export function replaySoftware(
     (step) => onStep(step, world),
   );
   const { failure } = observation;
-  return { verdict: verdictOf(trace, alignment, failure), failure, observation, alignment, system, world };
+  return { verdict: verdictOf(trace, alignment, failure), failure, observation, alignment, initial, system, world };
 }
 
 /**
@@ -72,7 +74,7 @@ function buildWorld(trace: SoftwareTrace, family: Family, hazard: string | undef
 }
 
 /** A world refuses what it cannot build or run by a RangeError; for a trace that is bad input, not a broken harness. */
-function orTraceError<T>(what: string, action: () => T): T {
+export function orTraceError<T>(what: string, action: () => T): T {
   try {
     return action();
   } catch (error) {

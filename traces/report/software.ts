@@ -7,6 +7,9 @@ import { paint, type Paint } from './paint.ts';
 import { ends, grouped, pad, plural, reportWidth, widthOf, wrap } from './text.ts';
 import { whyLines } from './why.ts';
 
+/** Facts of the initial state that are listed. */
+const initialMax = 6;
+
 /** What a report is written from. */
 export interface ReportInput {
   readonly trace: SoftwareTrace;
@@ -57,7 +60,7 @@ function headLines({ trace, seconds }: ReportInput, failure: Failure, inks: Pain
   ];
 }
 
-function programLines(trace: SoftwareTrace, { system, world }: Replayed, inks: Paint): string[] {
+function programLines(trace: SoftwareTrace, { system, world, initial }: Replayed, inks: Paint): string[] {
   const { minimal, program, configuration } = trace;
   const operations = program.agents.flatMap((agent) =>
     agent.operations.map((operation, index) => ({
@@ -79,7 +82,15 @@ function programLines(trace: SoftwareTrace, { system, world }: Replayed, inks: P
       return `    ${pad(name, nameWidth)}${pad(label, labelWidth)}${inks.dim(told)}`.trimEnd();
     }),
     ...wrap(`with ${settings.join(', ')}`, reportWidth - 4).map((line) => `    ${inks.dim(line)}`),
+    ...initialText(initial).map((line) => `    ${inks.dim(line)}`),
   ];
+}
+
+/** What there is before the first step; the interleaving shows only what changes. */
+function initialText(initial: readonly string[]): string[] {
+  if (initial.length === 0) return [];
+  const more = initial.length > initialMax ? `; and ${initial.length - initialMax} more` : '';
+  return wrap(`at first: ${initial.slice(0, initialMax).join('; ')}${more}`, reportWidth - 4);
 }
 
 function interleavingSummary({ minimal }: SoftwareTrace, { observation, alignment }: Replayed): string {

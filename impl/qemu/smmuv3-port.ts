@@ -65,9 +65,7 @@ export class SmmuPort {
   /** Points the SMMU at both queues and empties them; only while the queues are disabled. Queued. */
   resetQueues(): void {
     this.#prod = 0;
-    this.#cons = 0;
-    this.#consWritten = 0;
-    this.#ram.clear(this.#events.base, eventBytes << this.#events.log2Entries);
+    this.resetEvents();
     for (const [place, base, prod, cons] of [
       [this.#commands, REGISTER.CMDQ_BASE, REGISTER.CMDQ_PROD, REGISTER.CMDQ_CONS],
       [this.#events, REGISTER.EVENTQ_BASE, REGISTER.EVENTQ_PROD, REGISTER.EVENTQ_CONS],
@@ -77,6 +75,13 @@ export class SmmuPort {
       this.writeRegister(prod, 0);
       this.writeRegister(cons, 0);
     }
+  }
+
+  /** Forgets the event records in memory and goes on at the first entry; the registers are the caller's. */
+  resetEvents(): void {
+    this.#cons = 0;
+    this.#consWritten = 0;
+    this.#ram.clear(this.#events.base, eventBytes << this.#events.log2Entries);
   }
 
   /** Puts a command (four lanes) into the queue; the SMMU sees it at the next `ring`. */

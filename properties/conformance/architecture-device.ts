@@ -10,7 +10,7 @@ import type { EventRecord } from '../../impl/qemu/index.ts';
 import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
 import { decode, encode, EVENT, EVENT_CLASS, EVENT_RECORD, OPCODE } from '../../model/architecture/arm/layout/index.ts';
 import { pick } from './choices.ts';
-import type { AccessAnswer, CommandAnswer, ConformanceDevice, Part } from './device.ts';
+import type { AccessAnswer, CommandAnswer, ConformanceDevice, OverflowAnswer, Part } from './device.ts';
 import type { Permitted } from './deviation.ts';
 import type { AccessKind } from './operation.ts';
 import { Oracle } from './oracle.ts';
@@ -89,6 +89,12 @@ export class ArchitectureDevice implements ConformanceDevice {
     if (kind === 'swap' && answer.write?.kind !== 'memory') answer.read = { kind: 'unobserved' };
     return Promise.resolve(answer);
   }
+
+  overflow(_device: number, count: number): Promise<OverflowAnswer> {
+    return Promise.resolve({ records: count - 1, overflow: true, abort: false });
+  }
+
+  resetEvents(): void {}
 
   finish(): Promise<void> {
     return Promise.resolve();

@@ -21,6 +21,7 @@ type Classifier = (facts: Facts) => Classification | undefined;
 const broken = (rule: RuleId, ...aspects: string[]): Classification => ({ rule, aspects });
 
 const byCommand: Classifier = ({ deviation }) => {
+  if (deviation.difference === 'event-queue') return broken('event-queue-overflow');
   if (deviation.difference === 'device-lost') return broken('device-survives', deviation.found);
   if (deviation.difference === 'command-rejected') return broken('command-legal', deviation.found);
   if (deviation.difference !== 'command-accepted') return undefined;

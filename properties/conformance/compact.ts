@@ -30,6 +30,7 @@ export const renumber = (operation: Operation, by: Renumbering): Operation =>
       place: { ...entry.place, tree: by.tree(entry.place.tree), page: by.page(entry.place.page) },
     }))
     .with({ kind: 'command' }, (command) => ({ ...command, command: renumberCommand(command.command, by) }))
+    .with({ kind: 'overflow' }, (overflow) => ({ ...overflow, stream: by.stream(overflow.stream) }))
     .with({ kind: 'access' }, (access) => ({ ...access, stream: by.stream(access.stream), page: by.page(access.page) }))
     .with({ kind: 'stream-table' }, { kind: 'stream-format' }, { kind: 'enable' }, (as) => as)
     .exhaustive();

@@ -32,6 +32,8 @@ export type Difference =
   | 'unexpected-event'
   /** The right event, with a wrong field. */
   | 'event-field'
+  /** The event queue does not say that records were lost, or says something else besides. */
+  | 'event-queue'
   /** A command was carried out that must stop the queue. */
   | 'command-accepted'
   /** A command stopped the queue that must be carried out. */

@@ -35,6 +35,13 @@ export interface CommandAnswer {
   readonly error: number;
 }
 
+/** What the event queue says after more events than it holds (IHI 0070 §7.4). */
+export interface OverflowAnswer {
+  readonly records: number;
+  readonly overflow: boolean;
+  readonly abort: boolean;
+}
+
 /** Values of the identification registers IDR0, IDR1, IDR3, IDR5. */
 export type Identification = readonly [idr0: number, idr1: number, idr3: number, idr5: number];
 
@@ -67,6 +74,14 @@ export interface ConformanceDevice {
     address: { low: number; high: number },
     likely: readonly number[],
   ): Promise<AccessAnswer>;
+  /**
+   * Writes `count` times by a device whose transactions all fault, without taking events from the queue.
+   *
+   * @returns what the event queue says then: records in it, overflow flag, and whether an abort was reported in GERROR.
+   */
+  overflow(device: number, count: number): Promise<OverflowAnswer>;
+  /** Empties the event queue and starts it again from its first entry. */
+  resetEvents(): void;
   /** Completes every answer given so far. */
   finish(): Promise<void>;
   /** Ends the device. */

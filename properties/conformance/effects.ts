@@ -69,5 +69,12 @@ export const storesOf = (configuration: ConformanceConfiguration, operation: Ope
       const lanes = buildClear(configuration, place, garbage);
       return contiguous ? groupOf(configuration, place, () => lanes) : words(entryAddress(configuration, place), lanes);
     })
-    .with({ kind: 'command' }, { kind: 'enable' }, { kind: 'stream-format' }, { kind: 'access' }, () => [])
+    .with(
+      { kind: 'command' },
+      { kind: 'enable' },
+      { kind: 'stream-format' },
+      { kind: 'overflow' },
+      { kind: 'access' },
+      () => [],
+    )
     .exhaustive();

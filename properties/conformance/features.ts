@@ -29,6 +29,7 @@ export const featureNames = [
   'level-hint',
   'no-sync',
   'out-of-range-input',
+  'overflow',
   'permissions',
   'privileged',
   'ranges',

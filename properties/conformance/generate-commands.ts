@@ -93,7 +93,14 @@ export const coverChange = (generation: Generation, operation: Operation): Comma
       if (percent(choices, 70)) return byAddress(generation, place.tree, place.page, place.level);
       return wide(generation, pick(choices, users));
     })
-    .with({ kind: 'command' }, { kind: 'enable' }, { kind: 'stream-format' }, { kind: 'access' }, () => undefined)
+    .with(
+      { kind: 'command' },
+      { kind: 'enable' },
+      { kind: 'stream-format' },
+      { kind: 'overflow' },
+      { kind: 'access' },
+      () => undefined,
+    )
     .exhaustive();
 };
 

@@ -20,7 +20,19 @@ describe('generated programs', () => {
     expect(new Set(programs.flatMap(({ features }) => features))).toEqual(new Set(featureNames));
     const kinds = new Set(programs.flatMap(({ operations }) => operations.map(({ kind }) => kind)));
     expect([...kinds].sort()).toEqual(
-      ['access', 'cd', 'clear', 'command', 'enable', 'leaf', 'ste', 'stream-format', 'stream-table', 'table'].sort(),
+      [
+        'access',
+        'cd',
+        'clear',
+        'command',
+        'enable',
+        'leaf',
+        'overflow',
+        'ste',
+        'stream-format',
+        'stream-table',
+        'table',
+      ].sort(),
     );
   });
 

@@ -114,6 +114,10 @@ const extend = (generation: Generation, state: State, operations: Operation[]): 
       features.has('enable-toggle') ? 2 : 0,
       () => toggle(add, access, features.has('global-abort') && percent(choices, 50)),
     ],
+    [
+      features.has('overflow') ? 1 : 0,
+      () => add({ kind: 'overflow', stream: choices.below(generation.configuration.devices.length) }),
+    ],
     [features.has('stream-format') ? 2 : 0, () => add({ kind: 'stream-format', twoLevel: percent(choices, 50) })],
   ])();
 };

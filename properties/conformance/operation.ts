@@ -139,6 +139,11 @@ export type Operation =
    * written, every cached structure invalidated, translation on (IHI 0070 §6.3.24).
    */
   | { readonly kind: 'stream-format'; readonly twoLevel: boolean }
+  /**
+   * Fills a short event queue by writes with a bad StreamID until one record is lost, looks at the registers, and goes back
+   * to the queue and the stream table of before (with every cached structure invalidated).
+   */
+  | { readonly kind: 'overflow'; readonly stream: number }
   | {
       readonly kind: 'access';
       readonly stream: number;

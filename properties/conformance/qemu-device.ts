@@ -6,7 +6,9 @@ import {
   COMMAND,
   COMMAND_CFGI_STE_RANGE,
   encode,
+  EVENTQ_INDEX,
   extract,
+  GERROR,
   OPCODE,
   REGISTER,
   STRTAB_BASE_CFG,
@@ -14,7 +16,7 @@ import {
 import { featuresFromRegisters } from '../../model/architecture/arm/features.ts';
 import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
 import { syncCommand } from './commands.ts';
-import type { AccessAnswer, CommandAnswer, ConformanceDevice, Part } from './device.ts';
+import type { AccessAnswer, CommandAnswer, ConformanceDevice, OverflowAnswer, Part } from './device.ts';
 import { controlValue, globalBypass, setUpRegisters } from './set-up.ts';
 import type { AccessKind } from './operation.ts';
 import { eduWord, filledWord, Patterns } from './patterns.ts';
@@ -142,6 +144,28 @@ export class QemuDevice implements ConformanceDevice {
     const answer: AccessAnswer = { events: this.#machine.smmu.takeEvents() };
     this.#pending.set(index, [...pending, { answer, offset }]);
     return answer;
+  }
+
+  async overflow(index: number, count: number): Promise<OverflowAnswer> {
+    const { smmu } = this.#machine;
+    const before = await smmu.readRegister(REGISTER.GERROR);
+    for (let write = 0; write < count; write++) {
+      const device = this.#machine.devices[index] as DmaDevice;
+      if (device.kind === 'rocker') device.rocker.run(rockerControl.fill, 0x5000_0000, 0);
+      else await device.edu.write(0x5000_0000, 0, eduWordOffset, 4);
+    }
+    const prod = await smmu.readRegister(REGISTER.EVENTQ_PROD);
+    const gerror = await smmu.readRegister(REGISTER.GERROR);
+    smmu.writeRegister(REGISTER.GERRORN, gerror);
+    return {
+      records: extract(EVENTQ_INDEX.fields.INDEX, prod, 0),
+      overflow: extract(EVENTQ_INDEX.fields.OVERFLOW, prod, 0) === 1,
+      abort: extract(GERROR.fields.EVENTQ_ABT_ERR, before ^ gerror, 0) === 1,
+    };
+  }
+
+  resetEvents(): void {
+    this.#machine.smmu.resetEvents();
   }
 
   async finish(): Promise<void> {

@@ -19,7 +19,7 @@ const children = (): number[] =>
 
 live('QEMU', () => {
   test('deviates in several ways; each finding is minimal, names its rule, and replays', async () => {
-    const summary = await fuzzConformance({ target: 'qemu-smmuv3', runs: 700, seed: 1 });
+    const summary = await fuzzConformance({ target: 'qemu-smmuv3', runs: 300, seed: 1 });
     expect(summary.findings.length).toBeGreaterThanOrEqual(8);
     expect(summary.statistics.vanished).toBe(0);
     expect(new Set(summary.findings.map(({ fingerprint }) => fingerprint)).size).toBe(summary.findings.length);
@@ -53,7 +53,7 @@ live('QEMU', () => {
     let killed = 0;
     const summary = await fuzzConformance({
       target: 'qemu-smmuv3',
-      runs: 150,
+      runs: 60,
       seed: 2,
       onFinding: () => {
         if (killed > 0) return;
@@ -62,7 +62,7 @@ live('QEMU', () => {
       },
     });
     expect(killed).toBe(1);
-    expect(summary.statistics.programs).toBe(150);
+    expect(summary.statistics.programs).toBe(60);
     expect(summary.statistics.restarts).toBeGreaterThan(0);
     expect(summary.findings.filter(({ fingerprint }) => fingerprint.includes('SIGKILL'))).toEqual([]);
     expect(children()).toEqual([]);

@@ -5,6 +5,7 @@ import { illegalOpcodes } from './operation.ts';
 import type { CommandOperation, EntryPlace, Operation } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
 import { invalidationAddress } from './commands.ts';
+import { overflowLog2, overflowWrites } from './set-up.ts';
 import { entryAddress, inputAddress, outOfRangeAddress, streamIdOf, targetAddress } from './world.ts';
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
@@ -102,6 +103,11 @@ export const renderOperation = (configuration: ConformanceConfiguration, operati
     .with(
       { kind: 'enable' },
       ({ on, abort }) => `translation ${on ? 'on' : 'off'} (CR0.SMMUEN)${abort === true ? ', GBPA.ABORT set' : ''}`,
+    )
+    .with(
+      { kind: 'overflow' },
+      ({ stream }) =>
+        `event queue of ${2 ** overflowLog2} entries, ${overflowWrites} writes with a bad StreamID by ${streamText(configuration, stream)}`,
     )
     .with({ kind: 'access' }, (access) => {
       const what = { read: 'reads', write: 'writes', swap: 'reads, then writes' }[access.access];

@@ -151,6 +151,11 @@ export const rules = [
     '§5.5, §7.2',
     'A fault is recorded once, unless CD.R suppresses it (Translation-related faults only).',
   ),
+  rule(
+    'event-queue-overflow',
+    '§7.4',
+    'A record that a full event queue cannot take is discarded, and EVENTQ_PROD.OVFLG is toggled; GERROR reports no abort.',
+  ),
   // Commands.
   rule(
     'command-illegal-range',

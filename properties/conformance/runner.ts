@@ -8,7 +8,13 @@ import { storesOf } from './effects.ts';
 import type { AccessKind, Operation } from './operation.ts';
 import { Oracle } from './oracle.ts';
 import type { ConformanceProgram } from './program.ts';
-import { globalBypass, streamTableRegisters } from './set-up.ts';
+import {
+  afterOverflowRegisters,
+  globalBypass,
+  overflowRegisters,
+  overflowWrites,
+  streamTableRegisters,
+} from './set-up.ts';
 import { witnessesOf } from './witnesses.ts';
 import type { Answered, Witness } from './witnesses.ts';
 import { inputAddress, streamIdOf } from './world.ts';
@@ -78,11 +84,14 @@ class Run {
   readonly #made: Made[] = [];
   #commandDeviation: Deviation | undefined;
   #operation = 0;
+  #twoLevel: boolean;
+  readonly #queueDeviations: Deviation[] = [];
 
   constructor(program: ConformanceProgram, device: ConformanceDevice) {
     this.#program = program;
     this.#device = device;
     this.#oracle = new Oracle(program, device.features);
+    this.#twoLevel = program.configuration.twoLevelStreams;
   }
 
   async execute(): Promise<void> {
@@ -95,7 +104,7 @@ class Run {
   }
 
   result(): RunResult {
-    const deviations: Deviation[] = [];
+    const deviations: Deviation[] = [...this.#queueDeviations];
     const answers: Answered[] = [];
     let open = 0;
     for (const made of this.#made)
@@ -134,6 +143,7 @@ class Run {
   async #perform(operation: Operation): Promise<void> {
     if (operation.kind === 'access') await this.#access(operation);
     else if (operation.kind === 'command') await this.#command(operation);
+    else if (operation.kind === 'overflow') await this.#overflow(operation.stream);
     else if (operation.kind === 'enable') {
       const [offset, value] = globalBypass(operation.abort === true);
       this.#device.writeRegister(offset, value);
@@ -149,6 +159,7 @@ class Run {
   }
 
   async #streamFormat(twoLevel: boolean): Promise<void> {
+    this.#twoLevel = twoLevel;
     await this.#device.enable(false);
     this.#oracle.enable(false);
     for (const [offset, low, high] of streamTableRegisters(this.#program.configuration, twoLevel)) {
@@ -158,6 +169,33 @@ class Run {
     await this.#command({ kind: 'command', command: { opcode: 'CFGI_ALL' }, sync: true });
     await this.#device.enable(true);
     this.#oracle.enable(true);
+  }
+
+  /** The model is told of the steps that it knows: translation off and on, and the invalidation at the end. */
+  async #overflow(stream: number): Promise<void> {
+    const { configuration } = this.#program;
+    const all = { kind: 'command', command: { opcode: 'CFGI_ALL' }, sync: true } as const;
+    await this.#device.enable(false);
+    for (const write of overflowRegisters()) this.#device.writeRegister(...write);
+    await this.#device.command([buildCommand(configuration, all.command), syncCommand()]);
+    const answer = await this.#device.overflow(configuration.devices[stream] as number, overflowWrites);
+    for (const write of afterOverflowRegisters(configuration, this.#twoLevel)) this.#device.writeRegister(...write);
+    this.#device.resetEvents();
+    this.#oracle.enable(false);
+    await this.#command(all);
+    await this.#device.enable(true);
+    this.#oracle.enable(true);
+    const { records, overflow, abort } = answer;
+    if (records === overflowWrites - 1 && overflow && !abort) return;
+    this.#queueDeviations.push({
+      operation: this.#operation,
+      part: 'device',
+      difference: 'event-queue',
+      found: `${overflow ? 'overflow' : 'no overflow'}, ${abort ? 'abort' : 'no abort'}`,
+      expected: [],
+      answer: `${records} records, OVFLG ${overflow ? 'toggled' : 'unchanged'}, GERROR.EVENTQ_ABT_ERR ${abort ? 'toggled' : 'unchanged'}`,
+      permitted: [`${overflowWrites - 1} records, OVFLG toggled, GERROR.EVENTQ_ABT_ERR unchanged`],
+    });
   }
 
   async #access(operation: Extract<Operation, { kind: 'access' }>): Promise<void> {

@@ -4,6 +4,7 @@ import { QemuGone } from '../../impl/qemu/index.ts';
 import type { EventRecord } from '../../impl/qemu/index.ts';
 import { COMMAND_TLBI, decode, encode, EVENT, OPCODE } from '../../model/architecture/arm/layout/index.ts';
 import { ArchitectureDevice } from './architecture-device.ts';
+import type { OverflowAnswer } from './device.ts';
 import type { Permitted } from './deviation.ts';
 import { fuzzConformance, fuzzDevice, replayConformance, witnessNames } from './index.ts';
 import type { ConformanceFinding, ConformanceSummary } from './index.ts';
@@ -217,6 +218,16 @@ describe('a device with one mistake is found out, and the rule is named:', () =>
       expect(found).toContain(rule);
   });
 
+  test('the event queue overflows without a sign', async () => {
+    class Quiet extends Sticky {
+      override overflow(_device: number, count: number): Promise<OverflowAnswer> {
+        return Promise.resolve({ records: count - 1, overflow: false, abort: true });
+      }
+    }
+    const finding = await searchFor(Quiet, 'event-queue-overflow');
+    expect(finding?.program.operations).toEqual([{ kind: 'overflow', stream: 0 }]);
+  });
+
   test('a legal command is refused', async () => {
     class Strict extends Sticky {
       protected override isIllegal(command: Command): boolean {
@@ -274,7 +285,7 @@ describe('a search', () => {
     let pending = false;
     const options = {
       target: 'architecture',
-      runs: 400,
+      runs: 150,
       seed: 5,
       onFinding: async (finding: ConformanceFinding) => {
         expect(pending).toBe(false);

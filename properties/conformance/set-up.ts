@@ -21,6 +21,38 @@ export const controlValue = (on: boolean): number =>
 /** A register to write: offset, low lane, high lane of a 64-bit register. */
 export type RegisterWrite = readonly [offset: number, low: number, high?: number];
 
+/** log2 of the entries of the event queue of an overflow, and the number of faulting writes: one more than it holds. */
+export const overflowLog2 = 1;
+export const overflowWrites = 2 ** overflowLog2 + 1;
+
+/** Registers for an overflow, while everything is disabled: a short event queue, and a stream table of one entry. */
+export const overflowRegisters = (): RegisterWrite[] => {
+  const queue = encode(QUEUE_BASE, { ADDR: eventQueue.base, LOG2SIZE: overflowLog2 });
+  return [
+    [REGISTER.CR0, lane(encode(CR0, { CMDQEN: 1 }), 0)],
+    [REGISTER.CR2, lane(encode(CR2, { RECINVSID: 1 }), 0)],
+    [REGISTER.STRTAB_BASE_CFG, lane(encode(STRTAB_BASE_CFG, { LOG2SIZE: 0 }), 0)],
+    [REGISTER.EVENTQ_BASE, lane(queue, 0), lane(queue, 1)],
+    [REGISTER.EVENTQ_PROD, 0],
+    [REGISTER.EVENTQ_CONS, 0],
+    [REGISTER.CR0, controlValue(true)],
+  ];
+};
+
+/** Registers to go back to what they were before an overflow; ends with translation off. */
+export const afterOverflowRegisters = (configuration: ConformanceConfiguration, twoLevel: boolean): RegisterWrite[] => {
+  const queue = encode(QUEUE_BASE, { ADDR: eventQueue.base, LOG2SIZE: eventQueue.log2Entries });
+  return [
+    [REGISTER.CR0, lane(encode(CR0, { CMDQEN: 1 }), 0)],
+    [REGISTER.CR2, lane(encode(CR2, { RECINVSID: configuration.recordBadStreamId ? 1 : 0 }), 0)],
+    ...streamTableRegisters(configuration, twoLevel),
+    [REGISTER.EVENTQ_BASE, lane(queue, 0), lane(queue, 1)],
+    [REGISTER.EVENTQ_PROD, 0],
+    [REGISTER.EVENTQ_CONS, 0],
+    [REGISTER.CR0, controlValue(false)],
+  ];
+};
+
 /** GBPA: bypass without change, or abort; UPDATE asks for the change (§6.3.14). */
 export const globalBypass = (abort: boolean): RegisterWrite => [
   REGISTER.GBPA,

@@ -122,6 +122,7 @@ export const simplerOperations = (operation: Operation, device: number): Operati
     ])
     .with({ kind: 'stream-table' }, ({ form, kind }) => (form === 'valid' ? [] : [{ kind, form: 'valid' as const }]))
     .with({ kind: 'enable' }, (enable) => (enable.abort === true ? [without(enable, 'abort')] : []))
+    .with({ kind: 'overflow' }, (overflow) => (overflow.stream > 0 ? [{ ...overflow, stream: 0 }] : []))
     .with({ kind: 'stream-format' }, ({ twoLevel }) => [
       { kind: 'enable', on: true },
       ...(twoLevel ? [{ kind: 'stream-format', twoLevel: false } as const] : []),
@@ -227,6 +228,7 @@ export const isWellFormed = ({ configuration, operations }: ConformanceProgram):
         const asid = 'asidOf' in command ? context(command.asidOf) : true;
         return streams && vmid && asid && ('page' in command ? command.page < pages.length : true);
       })
+      .with({ kind: 'overflow' }, ({ stream }) => stream < devices.length)
       .with({ kind: 'access' }, (access) => {
         const device = devices[access.stream];
         if (device === undefined || access.page >= pages.length) return false;

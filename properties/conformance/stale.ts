@@ -26,6 +26,10 @@ const permittedAt = (
     } else if (operation.kind === 'enable') {
       oracle.writeRegister(...globalBypass(operation.abort === true));
       oracle.enable(operation.on);
+    } else if (operation.kind === 'overflow') {
+      oracle.enable(false);
+      oracle.command([buildCommand(configuration, { opcode: 'CFGI_ALL' })], true);
+      oracle.enable(true);
     } else if (operation.kind === 'stream-format') {
       oracle.enable(false);
       for (const write of streamTableRegisters(configuration, operation.twoLevel)) oracle.writeRegister(...write);

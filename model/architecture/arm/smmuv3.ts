@@ -39,6 +39,12 @@ interface Watchers {
  * Everything that an SMMUv3 is permitted to do to the accesses of a universe, given memory, registers and commands: the
  * saturated model of the Non-secure EL1 world, stage 1 (IHI 0070, VMSAv8-64). It is deterministic. All that it remembers
  * of the past is in the store; the objects outside are functions of their content.
+ *
+ *     const smmu = new SmmuV3(store, memory, features, { slots: [{ streamId: 1, substream: -1, va: 0x1000 }] });
+ *     smmu.writeRegister(REGISTER.CR0, …);        // what software does: registers,
+ *     smmu.memoryWritten(pa);                     // memory,
+ *     smmu.completeCommands(prod);                // and what it has seen of the command queue
+ *     smmu.outcomes(0);                           // what may happen to an access of slot 0 now
  */
 export class SmmuV3 {
   readonly universe: IndexedUniverse;

@@ -3,44 +3,24 @@ import { Frame } from './frame.ts';
 import type { SearchOptions, SearchResult } from './search.ts';
 import type { System } from '../system.ts';
 
-/** Steps of the current path: who ran, from where, what is left to try. Typed arrays, grown as the path grows. */
-class Path {
-  agent = new Int32Array(256);
-  /** Next agent to try at this depth. */
-  next = new Int32Array(256);
-  mark = new Int32Array(256);
-  low = new Int32Array(256);
-  high = new Int32Array(256);
-  previous = new Int32Array(256);
-  switches = new Int32Array(256);
-  /** 1 if some agent could run here. */
-  alive = new Uint8Array(256);
-  readonly node: Node[] = [];
-
-  grow(): void {
-    const wider = (from: Int32Array): Int32Array<ArrayBuffer> => {
-      const to = new Int32Array(from.length * 2);
-      to.set(from);
-      return to;
-    };
-    this.agent = wider(this.agent);
-    this.next = wider(this.next);
-    this.mark = wider(this.mark);
-    this.low = wider(this.low);
-    this.high = wider(this.high);
-    this.previous = wider(this.previous);
-    this.switches = wider(this.switches);
-    const alive = new Uint8Array(this.alive.length * 2);
-    alive.set(this.alive);
-    this.alive = alive;
-  }
-}
+/** Words of an entry of the path. */
+const ENTRY = 8;
+/** The agent whose step led to this state (-1 at the root), and context switches so far. */
+const PREVIOUS = 0;
+const SWITCHES = 1;
+/** The next agent to try, and 1 if some agent could run. */
+const NEXT = 2;
+const ALIVE = 3;
+/** The state itself: undo mark and fingerprint. */
+const MARK = 4;
+const LOW = 5;
+const HIGH = 6;
 
 /** Depth first with undo: a step back costs what the step wrote. */
 export function depthFirst(system: System, options: SearchOptions): SearchResult {
   const frame = new Frame(system, options);
   try {
-    return new DepthFirst(frame, new Path(), options).explore();
+    return new DepthFirst(frame, options).explore();
   } finally {
     frame.restore();
   }
@@ -48,109 +28,124 @@ export function depthFirst(system: System, options: SearchOptions): SearchResult
 
 class DepthFirst {
   readonly #frame: Frame;
-  readonly #path: Path;
   readonly #options: SearchOptions;
-  #depth = 0;
+  /** The states of the current path, root first. */
+  #path = new Int32Array(256 * ENTRY);
+  /** For each of them, the node that its agent `PREVIOUS` came from. */
+  readonly #left: Node[] = [];
+  /** Context switches up to the step at hand. */
+  #switches = 0;
+  #budget = 0;
 
-  constructor(frame: Frame, path: Path, options: SearchOptions) {
+  constructor(frame: Frame, options: SearchOptions) {
     this.#frame = frame;
-    this.#path = path;
     this.#options = options;
   }
 
   explore(): SearchResult {
     const frame = this.#frame;
-    const path = this.#path;
+    const { nodes } = frame;
     const { machine } = frame.system;
-    const agents = frame.nodes.length;
-    path.next[0] = 0;
-    path.previous[0] = -1;
-    path.switches[0] = 0;
-    path.alive[0] = 0;
-    let budget = 0;
+    let depth = 0;
+    this.#enter(0, -1, nodes[0] as Node);
     for (;;) {
-      const depth = this.#depth;
-      const agent = this.#nextAgent(depth, agents);
-      if (agent < 0) {
-        if (path.alive[depth] === 0) {
+      const agent = this.#nextAgent(depth * ENTRY);
+      if (agent >= 0) {
+        const node = nodes[agent] as Node;
+        frame.advance(agent);
+        let explored = true;
+        if (machine.failure !== undefined) {
+          if (frame.endsSearch(this.#options)) return this.#violation(depth, agent);
+          explored = this.#options.countFailures === true;
+        }
+        if (explored && frame.visit(agent, this.#switches)) {
+          this.#enter(++depth, agent, node);
+          const bound = this.#boundAt(depth);
+          if (bound !== undefined) return this.#result('bound', bound);
+        } else this.#backTo(depth * ENTRY, agent, node);
+      } else {
+        const at = depth * ENTRY;
+        if (this.#path[at + ALIVE] === 0) {
           frame.atEnd();
-          if (machine.failure !== undefined && frame.endsSearch(this.#options)) return this.#violation(depth);
+          if (machine.failure !== undefined && frame.endsSearch(this.#options)) return this.#violation(depth, -1);
         }
         if (depth === 0) return this.#result('exhausted');
-        this.#stepBack();
-        continue;
+        this.#backTo(--depth * ENTRY, this.#path[at + PREVIOUS] as number, this.#left[depth + 1] as Node);
       }
-      path.alive[depth] = 1;
-      this.#stepForward(depth, agent);
-      if (machine.failure !== undefined) {
-        if (frame.endsSearch(this.#options)) return this.#violation(depth + 1);
-        if (this.#options.countFailures !== true) {
-          this.#stepBack();
-          continue;
-        }
-      }
-      if (!frame.visit(agent, path.switches[depth + 1] as number)) {
-        this.#stepBack();
-        continue;
-      }
-      if (frame.visited.size >= frame.statesMax) return this.#result('bound', 'states');
-      if (depth + 1 >= frame.stepsMax) return this.#result('bound', 'steps');
-      if ((++budget & 0xfff) === 0 && this.#options.stop?.() === true) return this.#result('bound', 'stopped');
     }
   }
 
-  /** The next agent to try at this depth: enabled, and within the bound on switches; -1 if there is none. */
-  #nextAgent(depth: number, agents: number): number {
+  /** The bound that is hit on entering a state at this depth, if any. */
+  #boundAt(depth: number): SearchResult['bound'] {
+    const frame = this.#frame;
+    if (frame.visited.size >= frame.statesMax) return 'states';
+    if (depth >= frame.stepsMax) return 'steps';
+    return (++this.#budget & 0xfff) === 0 && this.#options.stop?.() === true ? 'stopped' : undefined;
+  }
+
+  /** The next agent to try: enabled, and within the bound on switches; -1 if there is none. */
+  #nextAgent(at: number): number {
     const frame = this.#frame;
     const path = this.#path;
-    const { switchesMax } = frame;
-    const previous = path.previous[depth] as number;
-    for (let agent = path.next[depth] as number; agent < agents; agent++) {
+    const agents = frame.nodes.length;
+    for (let agent = path[at + NEXT] as number; agent < agents; agent++) {
       if (!frame.isEnabled(agent)) continue;
-      let switches = path.switches[depth] as number;
-      if (switchesMax >= 0 && previous >= 0 && agent !== previous && frame.isEnabled(previous)) {
-        path.alive[depth] = 1;
-        if (++switches > switchesMax) continue;
-      }
-      path.next[depth] = agent + 1;
-      if (depth + 1 >= path.agent.length) path.grow();
-      path.switches[depth + 1] = switches;
+      path[at + ALIVE] = 1;
+      if (frame.switchesMax >= 0 && !this.#mayRun(at, agent)) continue;
+      path[at + NEXT] = agent + 1;
       return agent;
     }
-    path.next[depth] = agents;
     return -1;
   }
 
-  #stepForward(depth: number, agent: number): void {
+  /** True if the step of an agent stays within the bound on switches; `#switches` is then their number. */
+  #mayRun(at: number, agent: number): boolean {
     const frame = this.#frame;
-    const path = this.#path;
-    path.agent[depth] = agent;
-    path.mark[depth] = frame.system.machine.store.logLength;
-    path.node[depth] = frame.nodes[agent] as Node;
-    path.low[depth] = frame.print.low;
-    path.high[depth] = frame.print.high;
-    frame.advance(agent);
-    const below = depth + 1;
-    path.next[below] = 0;
-    path.previous[below] = agent;
-    path.alive[below] = 0;
-    this.#depth = below;
-    if (below > frame.depth) frame.depth = below;
+    const previous = this.#path[at + PREVIOUS] as number;
+    const isSwitch = previous >= 0 && agent !== previous && frame.isEnabled(previous);
+    this.#switches = (this.#path[at + SWITCHES] as number) + (isSwitch ? 1 : 0);
+    return this.#switches <= frame.switchesMax;
   }
 
-  #stepBack(): void {
-    const frame = this.#frame;
+  /** Puts the current state at the end of the path. */
+  #enter(depth: number, previous: number, left: Node): void {
+    const { print, system } = this.#frame;
+    const at = depth * ENTRY;
+    if (at === this.#path.length) {
+      const longer = new Int32Array(at * 2);
+      longer.set(this.#path);
+      this.#path = longer;
+    }
     const path = this.#path;
-    const depth = --this.#depth;
-    frame.system.machine.store.rollback(path.mark[depth] as number);
-    frame.nodes[path.agent[depth] as number] = path.node[depth] as Node;
-    frame.print.low = path.low[depth] as number;
-    frame.print.high = path.high[depth] as number;
+    path[at + PREVIOUS] = previous;
+    path[at + SWITCHES] = this.#switches;
+    path[at + NEXT] = 0;
+    path[at + ALIVE] = 0;
+    path[at + MARK] = system.machine.store.logLength;
+    path[at + LOW] = print.low;
+    path[at + HIGH] = print.high;
+    this.#left[depth] = left;
+    if (depth > this.#frame.depth) this.#frame.depth = depth;
   }
 
-  #violation(length: number): SearchResult {
-    const failure = this.#frame.system.machine.failure;
-    const schedule = [...this.#path.agent.subarray(0, length)];
+  /** Takes back a step of `agent`, which stood at `node`, to the state at `at`. */
+  #backTo(at: number, agent: number, node: Node): void {
+    const { print, system, nodes } = this.#frame;
+    const path = this.#path;
+    system.machine.store.rollback(path[at + MARK] as number);
+    nodes[agent] = node;
+    print.low = path[at + LOW] as number;
+    print.high = path[at + HIGH] as number;
+  }
+
+  /** The path to the state at `depth`, and the step that failed there (-1: the state itself is wrong). */
+  #violation(depth: number, last: number): SearchResult {
+    const schedule: number[] = [];
+    for (let at = 1; at <= depth; at++) schedule.push(this.#path[at * ENTRY + PREVIOUS] as number);
+    if (last >= 0) schedule.push(last);
+    const frame = this.#frame;
+    frame.depth = Math.max(frame.depth, schedule.length);
+    const failure = frame.system.machine.failure;
     const result = this.#result('violation');
     return failure === undefined ? result : { ...result, failure, schedule };
   }

@@ -22,8 +22,9 @@ export const invalidationAddress = (
 ): number => {
   const unit = 2 ** command.alignBits;
   const offset = configuration.pages[command.page] as number;
-  const aligned = Math.floor(offset / unit) * unit;
-  return command.half === 0 ? aligned : 2 ** 64 - 2 ** configuration.vaBits + aligned;
+  // A multiple of 4 KiB is exact as a number over all 64 bits.
+  const address = command.half === 0 ? offset : 2 ** 64 - 2 ** configuration.vaBits + offset;
+  return Math.floor(address / unit) * unit;
 };
 
 /** CMD_SYNC without a completion signal: the consumer index says when it is complete. */

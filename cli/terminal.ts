@@ -54,7 +54,8 @@ export class ProcessTerminal implements Terminal {
     this.#last = now;
     if (this.#redraws) {
       this.#clear();
-      process.stderr.write(text.slice(0, (process.stderr.columns ?? 80) - 1));
+      // Some terminals say that they have 0 columns.
+      process.stderr.write(text.slice(0, Math.max(process.stderr.columns ?? 80, 40) - 1));
       this.#drawn = true;
     } else process.stderr.write(`${text}\n`);
   }

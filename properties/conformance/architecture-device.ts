@@ -7,9 +7,9 @@
  */
 import { Random } from '../../engine/random.ts';
 import type { EventRecord } from '../../impl/qemu/index.ts';
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
 import { decode, encode, EVENT, EVENT_CLASS, EVENT_RECORD, OPCODE } from '../../model/architecture/arm/layout/index.ts';
 import { pick } from './choices.ts';
+import { conformanceFeatures } from './conformance-features.ts';
 import type { AccessAnswer, CommandAnswer, ConformanceDevice, OverflowAnswer, Part } from './device.ts';
 import type { Permitted } from './deviation.ts';
 import type { AccessKind } from './operation.ts';
@@ -17,26 +17,6 @@ import { Oracle } from './oracle.ts';
 import type { ConformanceProgram } from './program.ts';
 
 import { streamIdOf } from './world.ts';
-
-/** Features like those of QEMU's SMMUv3, which the programs are made for. */
-export const conformanceFeatures: SmmuFeatures = {
-  oas: 44,
-  granules: [12, 14, 16],
-  asid16: true,
-  vmid16: true,
-  stage2: true,
-  ril: true,
-  bbml: 2,
-  stLevel: true,
-  cd2l: false,
-  sidSize: 16,
-  ssidSize: 0,
-  had: true,
-  stt: false,
-  permissionOverride: false,
-  stallModel: 1,
-  termModel: true,
-};
 
 /** A device that does what the architecture permits. */
 export class ArchitectureDevice implements ConformanceDevice {

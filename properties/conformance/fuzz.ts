@@ -4,7 +4,7 @@
  */
 import { Random } from '../../engine/random.ts';
 import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
-import { conformanceFeatures } from './architecture-device.ts';
+import { conformanceFeatures } from './conformance-features.ts';
 import { classify, fingerprintOf } from './classify.ts';
 import type { ConformanceDevice } from './device.ts';
 import { sameDifference } from './deviation.ts';
@@ -92,7 +92,7 @@ class Search {
     const seeds = new Random(seed);
     for (let index = 0; index < runsMax && !this.#over(); index++) {
       const programSeed = seeds.next();
-      const program = programOfSeed(programSeed);
+      const program = programOfSeed(programSeed, (await this.#live()).features);
       const result = await this.#runOnce(program, false);
       count(this.#statistics, program, result);
       const chosen = this.#choose(result.deviations, programSeed);
@@ -131,18 +131,20 @@ class Search {
     this.#options.onProgress(this.summary());
   }
 
-  /** Runs a program, on a new device if the last one was lost. */
-  async #runOnce(program: ConformanceProgram, thorough: boolean): Promise<RunResult> {
+  /** The device in use; a new one if there is none, or the last one was lost. */
+  async #live(): Promise<ConformanceDevice> {
     if (this.#device === undefined) {
       this.#device = await this.#source.start();
       if (this.#version !== '') this.#statistics.restarts++;
       this.#version = this.#device.version;
       this.#features = this.#device.features;
     }
-    const result = await runProgram(program, this.#device, { thorough });
-    if (result.lost) {
-      await this.stop();
-    }
+    return this.#device;
+  }
+
+  async #runOnce(program: ConformanceProgram, thorough: boolean): Promise<RunResult> {
+    const result = await runProgram(program, await this.#live(), { thorough });
+    if (result.lost) await this.stop();
     return result;
   }
 

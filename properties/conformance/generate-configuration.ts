@@ -1,4 +1,5 @@
 /** Chooses the configuration of a conformance program from its features. */
+import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
 import type { GranuleBits } from '../../model/architecture/arm/layout/index.ts';
 import type { ConformanceConfiguration, Context, Tree } from './configuration.ts';
 import type { Features } from './features.ts';
@@ -38,9 +39,9 @@ const chooseTree = (choices: Choices, features: Features, half: 0 | 1): Tree => 
   half,
 });
 
-const chooseContexts = (choices: Choices, features: Features, trees: Tree[]): Context[] => {
+const chooseContexts = (choices: Choices, features: Features, trees: Tree[], device: SmmuFeatures): Context[] => {
   const count = 1 + (features.has('asids') || features.has('vmids') ? 1 + choices.below(2) : 0);
-  const vmids = features.has('vmids') ? [1, 2, 0x101] : [features.has('asids') ? choices.below(2) : 0];
+  const vmids = features.has('vmids') ? [1, 2, 0x101] : [features.has('asids') && device.stage2 ? choices.below(2) : 0];
   const tree = (half: 0 | 1): number => trees.push(chooseTree(choices, features, half)) - 1;
   const shared = { low: tree(0), high: features.has('high-half') ? tree(1) : undefined };
   const taken = new Set<string>();
@@ -69,9 +70,13 @@ const chooseContexts = (choices: Choices, features: Features, trees: Tree[]): Co
 };
 
 /** A configuration; its pages are aligned for the largest granule and inside the input range of every tree. */
-export const chooseConfiguration = (choices: Choices, features: Features): ConformanceConfiguration => {
+export const chooseConfiguration = (
+  choices: Choices,
+  features: Features,
+  device: SmmuFeatures,
+): ConformanceConfiguration => {
   const trees: Tree[] = [];
-  const contexts = chooseContexts(choices, features, trees);
+  const contexts = chooseContexts(choices, features, trees, device);
   const vaBits = Math.min(...trees.map((tree) => tree.inputBits));
   const pages = choosePages(choices, trees, vaBits);
   const candidates = features.has('edu') ? [[2], [0, 2], [2, 3]] : [[0], [0, 1]];

@@ -5,6 +5,7 @@ import { levelShift } from '../../model/architecture/arm/layout/index.ts';
 import type { GranuleBits } from '../../model/architecture/arm/layout/index.ts';
 import { programArbitrary } from './arbitrary.ts';
 import { invalidationAddress } from './commands.ts';
+import { conformanceFeatures } from './conformance-features.ts';
 import { featureNames } from './features.ts';
 import { programOfSeed } from './generate.ts';
 import { isWellFormed } from './simplify.ts';
@@ -34,6 +35,28 @@ describe('generated programs', () => {
         'table',
       ].sort(),
     );
+  });
+
+  test('use nothing that the device does not offer', () => {
+    const poor = {
+      ...conformanceFeatures,
+      stage2: false,
+      granules: [12],
+      ril: false,
+      had: false,
+      stLevel: false,
+    } as const;
+    for (let seed = 0; seed < 200; seed++) {
+      const { configuration, operations } = programOfSeed(seed, poor);
+      expect(configuration.contexts.every(({ vmid, hierarchyDisabled }) => vmid === 0 && !hierarchyDisabled)).toBe(
+        true,
+      );
+      expect(configuration.trees.every(({ granule }) => granule === 12)).toBe(true);
+      expect(configuration.twoLevelStreams).toBe(false);
+      for (const operation of operations)
+        if (operation.kind === 'command' && 'alignBits' in operation.command && operation.command.range !== undefined)
+          expect(operation.command.range).toMatchObject({ num: 0, scale: 0, level: 0 });
+    }
   });
 
   property.prop([programArbitrary()])('are plain data, and stay well formed without any one operation', (program) => {

@@ -3,9 +3,11 @@
  * (what was accessed is changed; what was changed is invalidated; what was invalidated is accessed again).
  */
 import { Random } from '../../engine/random.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
 import { percent, pick, weighted } from './choices.ts';
 import type { Choices } from './choices.ts';
 import type { Context } from './configuration.ts';
+import { conformanceFeatures } from './conformance-features.ts';
 import { chooseFeatures } from './features.ts';
 import { chooseLeaf, chooseStructureChange, chooseTable, chooseTableChange } from './generate-changes.ts';
 import type { Generation } from './generate-changes.ts';
@@ -22,13 +24,14 @@ export interface GeneratedProgram extends ConformanceProgram {
 
 type Access = Extract<Operation, { kind: 'access' }>;
 
-/** The program of a seed. */
-export const programOfSeed = (seed: number): GeneratedProgram => generateProgram(new Random(seed));
+/** The program of a seed for a device. */
+export const programOfSeed = (seed: number, device: SmmuFeatures = conformanceFeatures): GeneratedProgram =>
+  generateProgram(new Random(seed), device);
 
 /** Generates a program from a source of choices. */
-export const generateProgram = (choices: Choices): GeneratedProgram => {
-  const features = chooseFeatures(choices);
-  const configuration = chooseConfiguration(choices, features);
+export const generateProgram = (choices: Choices, device: SmmuFeatures = conformanceFeatures): GeneratedProgram => {
+  const features = chooseFeatures(choices, device);
+  const configuration = chooseConfiguration(choices, features, device);
   const generation: Generation = { choices, features, configuration };
   const operations = [...prologue(generation)];
   const state: State = { attached: attachedBy(operations), recent: [], uncovered: undefined };

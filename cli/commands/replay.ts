@@ -1,13 +1,16 @@
+import type { Family } from '../../properties/family.ts';
+import { endToEndTargets } from '../../traces/end-to-end.ts';
 import type { SoftwareTrace } from '../../traces/format.ts';
 import { loadTrace } from '../../traces/load.ts';
 import { architectureTarget } from '../../traces/record.ts';
 import { familyOf, replaySoftware, searchWithoutHazard, type Replayed } from '../../traces/replay.ts';
 import { softwareReport } from '../../traces/report/software.ts';
 import { plural } from '../../traces/report/text.ts';
-import { checkHazard, type Context } from '../context.ts';
+import { checkHazard, unknown, type Context } from '../context.ts';
 import { exitCode, UsageError, type ExitCode } from '../exit.ts';
 import { stepThrough } from '../stepping.ts';
 import { replayDevice } from './replay-device.ts';
+import { replayOnDevice } from './replay-end-to-end.ts';
 
 /** Options of `stalemate replay`. */
 export interface ReplayCommand {
@@ -25,14 +28,16 @@ const statesMax = 5_000_000;
 export async function replayCommand(command: ReplayCommand, context: Context): Promise<ExitCode> {
   const trace = loadTrace(command.file);
   if (trace.kind === 'conformance') return replayDevice(trace, command, context);
-  if (command.target !== undefined && command.target !== architectureTarget)
-    throw new UsageError(
-      `A trace of software replays on the target ${architectureTarget}; ${command.target} replays traces of the kind "conformance".`,
-    );
+  const { target = architectureTarget } = command;
+  const targets = [architectureTarget, ...endToEndTargets];
+  if (!targets.includes(target)) throw unknown('target for software', target, targets);
   const family = familyOf(trace, context.families);
+  if (target !== architectureTarget && command.step)
+    throw new UsageError(`--step walks through a trace on the ${architectureTarget}; leave out --target.`);
+  if (target !== architectureTarget)
+    return replayOnDevice(withHazard(trace, command, family), { ...command, target }, context);
   if (command.hazard === 'none') return withoutHazard(trace, context);
-  checkHazard(family, command.hazard);
-  const changed: SoftwareTrace = command.hazard === undefined ? trace : { ...trace, hazard: command.hazard };
+  const changed = withHazard(trace, command, family);
   if (command.step) await stepThrough(changed, family, context.terminal);
   const replayed = replaySoftware(changed, family);
   const { terminal } = context;
@@ -42,6 +47,17 @@ export async function replayCommand(command: ReplayCommand, context: Context): P
   terminal.print(text);
   terminal.event({ event: 'replayed', file: command.file, verdict: replayed.verdict, failure: replayed.failure, text });
   return code;
+}
+
+/** The trace with the hazard that the command line asks for. */
+function withHazard(trace: SoftwareTrace, { hazard }: ReplayCommand, family: Family): SoftwareTrace {
+  if (hazard === undefined) return trace;
+  if (hazard === 'none') {
+    const { hazard: _, ...correct } = trace;
+    return correct;
+  }
+  checkHazard(family, hazard);
+  return { ...trace, hazard };
 }
 
 function verdict(

@@ -85,6 +85,11 @@ export interface EndToEndObserved {
   readonly idleUntil: number;
   readonly steps: readonly EndToEndStep[];
   readonly deviations: readonly DeviceDeviation[];
+  /**
+   * The first promise that an SMMU with this one's features may break, and after which step. Undefined: no such SMMU can
+   * show the failure (one of BBML 2, say, reports no conflict).
+   */
+  readonly permitted: { readonly step: number; readonly failure: Failure } | undefined;
   /** What else ended the software: use after free, deadlock, a command error of the architecture. */
   readonly failure: Failure | undefined;
   /** Set if the schedule did not fit at this step; the program went on by itself from there. */
@@ -124,6 +129,7 @@ interface Attempt {
   readonly changes: number[];
   readonly idleUntil: number;
   violation: EndToEndFinding | undefined;
+  permitted: EndToEndObserved['permitted'];
   failure: Failure | undefined;
   misfit: number | undefined;
 }
@@ -145,6 +151,7 @@ class EndToEnd {
   readonly #boot: readonly Effect[];
   readonly #enabled = new Int32Array(AGENTS_MAX);
   readonly #places: readonly Place[];
+  #current: Attempt | undefined;
   #accesses = 0;
 
   constructor({ configuration, hazard, program, schedule }: EndToEndRun, hardware: QemuHardware) {
@@ -152,7 +159,10 @@ class EndToEnd {
     const { features } = hardware;
     const parts = hazard === undefined ? {} : hazardNamed(hazard).parts;
     // What the architecture merely may break does not end the run: this is about what the device does break.
-    const onViolation = (): void => {};
+    const onViolation = (failure: Failure): void => {
+      const attempt = this.#current;
+      if (attempt !== undefined) attempt.permitted ??= { step: attempt.steps.length, failure };
+    };
     const options = { features, substreamBits: features.ssidSize, tap: this.#recorder, onViolation };
     this.#world = new AsidWorld(configuration, parts, options);
     this.#boot = this.#recorder.take();
@@ -178,17 +188,18 @@ class EndToEnd {
       for (const deviation of attempt.deviations)
         if (deviations.every(({ message }) => message !== deviation.message)) deviations.push(deviation);
     }
-    const { violation, idleUntil, steps, failure, misfit } = shown;
+    const { violation, idleUntil, steps, permitted, failure, misfit } = shown;
     const verdict = violation !== undefined ? 'violation' : deviations.length > 0 ? 'deviation' : 'holds';
     const { version } = this.#hardware;
     const counts = { accesses: this.#accesses, repetitions };
-    return { verdict, version, violation, idleUntil, steps, deviations, failure, misfit, ...counts };
+    return { verdict, version, violation, idleUntil, steps, deviations, permitted, failure, misfit, ...counts };
   }
 
   /** One run of the schedule with devices that are idle for the first `idleUntil` steps. */
   async #attempt(idleUntil: number): Promise<Attempt> {
-    const none = { violation: undefined, failure: undefined, misfit: undefined };
+    const none = { violation: undefined, permitted: undefined, failure: undefined, misfit: undefined };
     const attempt: Attempt = { steps: [], deviations: [], changes: [], idleUntil, ...none };
+    this.#current = attempt;
     const { machine } = this.#system;
     const runner = new Runner(this.#system, stepsMax);
     runner.reset();
@@ -281,8 +292,8 @@ class EndToEnd {
   #noteTrouble(trouble: CommandTrouble | undefined, attempt: Attempt): void {
     // Where the architecture stops at a command too, that is what the software is told of.
     if (trouble === undefined || this.#system.machine.failure !== undefined) return;
-    const { error, consumed, expected } = trouble;
-    const message = `The command queue stopped at index ${consumed} in front of ${expected} (CMDQ_CONS.ERR ${error}).`;
+    const { error, consumed, prod } = trouble;
+    const message = `The command queue stopped at index ${consumed} of ${prod} (CMDQ_CONS.ERR ${error}).`;
     attempt.deviations.push({ step: attempt.steps.length, message });
   }
 }

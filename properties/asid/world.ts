@@ -193,11 +193,12 @@ export class AsidWorld implements World {
   }
 
   #report(violation: Failure): void {
-    if (this.#onViolation !== undefined) return this.#onViolation(violation);
+    const message = this.#named(violation.message);
+    if (this.#onViolation !== undefined) return this.#onViolation({ ...violation, message });
     if (this.machine.failure !== undefined) return;
     const { data = {} } = violation;
     const words = typeof data['use'] === 'string' ? { ...data, use: this.#named(data['use']) } : data;
-    this.machine.fail({ ...violation, message: this.#named(violation.message), data: words });
+    this.machine.fail({ ...violation, message, data: words });
     this.#failureSources = this.#sourcesOf(violation);
   }
 

@@ -28,11 +28,11 @@ const unused = {
   eventQueue: { base: 0x4011_0000, log2Entries: 5 },
 };
 
-/** How a device's command queue stopped: CMDQ_CONS.ERR, or the index that it should have reached and did not. */
+/** How a command queue stopped: CMDQ_CONS.ERR, and where it stands when it should have reached CMDQ_PROD. */
 export interface CommandTrouble {
   readonly error: number;
   readonly consumed: number;
-  readonly expected: number;
+  readonly prod: number;
 }
 
 /** One QEMU process. Every method rejects with `QemuGone` when the process has ended. */
@@ -46,6 +46,8 @@ export class QemuHardware {
   readonly #kernel: MemoryRegion;
   /** What the word of each of these pages that DMA writes to holds otherwise. */
   #before: readonly number[] = [];
+  /** CMDQ_PROD as last written. */
+  #prod = 0;
   readonly #events = { base: 0, log2Entries: 0, cons: 0 };
 
   /**
@@ -92,7 +94,7 @@ export class QemuHardware {
     for (const effect of effects) {
       if (effect.kind === 'register') {
         smmu.writeRegister(effect.offset, effect.low, effect.high);
-        this.#noteEventQueue(effect);
+        this.#noteQueues(effect);
         queued = true;
       } else if (effect.kind === 'memory') {
         // Memory is a shared file and written at once, registers are written by messages: those must arrive first.
@@ -101,7 +103,7 @@ export class QemuHardware {
         ram.writeWord(effect.pa, effect.low, effect.high);
       } else {
         queued = false;
-        trouble ??= await this.#commandTrouble(effect.prod);
+        trouble ??= await this.#commandTrouble();
       }
     }
     if (queued) await this.#machine.settle();
@@ -167,17 +169,19 @@ export class QemuHardware {
     }
   }
 
-  #noteEventQueue({ offset, low, high }: Extract<Effect, { kind: 'register' }>): void {
+  #noteQueues({ offset, low, high }: Extract<Effect, { kind: 'register' }>): void {
     if (offset === REGISTER.EVENTQ_BASE) {
       this.#events.base = extract(QUEUE_BASE.fields.ADDR, low, high ?? 0);
       this.#events.log2Entries = extract(QUEUE_BASE.fields.LOG2SIZE, low, high ?? 0);
     } else if (offset === REGISTER.EVENTQ_CONS) this.#events.cons = low;
+    else if (offset === REGISTER.CMDQ_PROD) this.#prod = low;
   }
 
-  async #commandTrouble(expected: number): Promise<CommandTrouble | undefined> {
+  /** QEMU consumes commands within the write of CMDQ_PROD, also those that somebody has added behind the ones waited for. */
+  async #commandTrouble(): Promise<CommandTrouble | undefined> {
     const register = await this.#machine.smmu.readRegister(REGISTER.CMDQ_CONS);
     const consumed = extract(CMDQ_CONS.fields.RD, register, 0);
-    if (consumed === expected) return undefined;
-    return { error: extract(CMDQ_CONS.fields.ERR, register, 0), consumed, expected };
+    if (consumed === this.#prod) return undefined;
+    return { error: extract(CMDQ_CONS.fields.ERR, register, 0), consumed, prod: this.#prod };
   }
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { Runner } from '../../engine/run.ts';
@@ -28,6 +29,14 @@ async function observed(run: EndToEndRun): Promise<EndToEndObserved> {
   const result = await replayOnQemu(run);
   if (result.verdict === 'not-possible') throw new Error(`not possible: it ${result.reason}`);
   return result;
+}
+
+/** Process ids of the QEMUs that this process has started. */
+function qemuChildren(): number[] {
+  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ');
+  return children
+    .filter((pid) => pid !== '' && readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('qemu'))
+    .map(Number);
 }
 
 /** The shortest schedule under which the architecture notices a hazard in its litmus, and that litmus. */
@@ -171,6 +180,21 @@ live('on a live QEMU', () => {
         failure: undefined,
       });
     }
+  });
+
+  test('a QEMU that ends meanwhile is told of, as what it is', async () => {
+    const schedule = (): number[] => {
+      for (const pid of qemuChildren()) process.kill(pid, 'SIGKILL');
+      return [];
+    };
+    const ended = replayOnQemu({ configuration: PLAIN, program: programOf(unmap), schedule });
+    await expect(ended).rejects.toMatchObject({ name: 'QemuGone', ending: { kind: 'crash', signal: 'SIGKILL' } });
+  });
+
+  test('the same run gives the same result', async () => {
+    const { litmus, schedule } = failing('smmu-attach-publish-late');
+    const run = { ...litmus, schedule, hazard: 'smmu-attach-publish-late' };
+    expect(await observed(run)).toEqual(await observed(run));
   });
 
   test('SVA is refused with the reason', async () => {

@@ -10,10 +10,11 @@ import { fuzz, type Found } from '../campaign.ts';
 import type { Configuration, Litmus, Program } from '../family.ts';
 import { minimise } from '../minimise.ts';
 import { PLAIN } from './configuration.ts';
-import { replayOnQemu, type EndToEndObserved, type EndToEndRun } from './end-to-end.ts';
+import { replayOn, replayOnQemu, type EndToEndObserved, type EndToEndRun } from './end-to-end.ts';
 import { asidWithoutSubstreams } from './end-to-end/family.ts';
 import { whyNot } from './end-to-end/feasibility.ts';
-import { agrees } from './end-to-end/outcome.ts';
+import type { Hardware } from './end-to-end/hardware.ts';
+import { agrees, type Reached } from './end-to-end/outcome.ts';
 import { asid } from './index.ts';
 
 /** Live tests are skipped where there is no QEMU, except in CI, where that is a failure. */
@@ -99,6 +100,38 @@ test('a device agrees with the architecture if it does one of the things permitt
   expect(agrees({ kind: 'bypass' }, { kind: 'bypass', pa: 0 })).toBe(true);
   expect(agrees({ kind: 'bypass' }, { kind: 'abort' })).toBe(false);
   expect(agrees({ kind: 'bypass' }, { kind: 'unpredictable' })).toBe(true);
+});
+
+describe('on hardware that is wrong', () => {
+  const hardware = (reached: Reached, consumed: number): Hardware => ({
+    version: 'made of wood',
+    features,
+    boot: () => Promise.resolve(undefined),
+    apply: () => Promise.resolve(consumed === 2 ? undefined : { error: 1, consumed, prod: 2 }),
+    dma: () => Promise.resolve(reached),
+  });
+  const run = { configuration: PLAIN, program: programOf(unmap), schedule: [] };
+
+  test('what the architecture does not permit is held against the device, not the software', async () => {
+    const result = await replayOn(run, hardware({ kind: 'page', pa: 0x5000_3000 }, 2));
+    expect(result).toMatchObject({ verdict: 'deviation', version: 'made of wood', violation: undefined });
+    if (result.verdict === 'not-possible') return;
+    expect(result.deviations[0]).toEqual({
+      step: 0,
+      message: 'A write by dev0 to 0x1000 came to G3; permitted: G0.',
+    });
+    expect(result.deviations.map(({ message }) => message)).toContain(
+      'A write by dev1 to 0x2000 came to G3; permitted: abort.',
+    );
+  });
+
+  test('so is a command queue that stops', async () => {
+    const result = await replayOn(run, hardware({ kind: 'bypass' }, 1));
+    if (result.verdict === 'not-possible') throw new Error(result.reason);
+    expect(result.deviations.map(({ message }) => message)).toContain(
+      'The command queue stopped at index 1 of 2 (CMDQ_CONS.ERR 1).',
+    );
+  });
 });
 
 live('on a live QEMU', () => {

@@ -17,13 +17,23 @@ import type { System } from '../../engine/system.ts';
 import type { Configuration, Program } from '../family.ts';
 import { asidConfiguration, kernelConfig } from './configuration.ts';
 import { EffectRecorder, type Effect } from './end-to-end/effects.ts';
+import type { CommandTrouble, Hardware } from './end-to-end/hardware.ts';
 import { whyNot } from './end-to-end/feasibility.ts';
 import { agrees, asOutcome, reachedText, type Reached } from './end-to-end/outcome.ts';
-import { QemuHardware, type CommandTrouble } from './end-to-end/qemu-hardware.ts';
+import type {
+  DeviceDeviation,
+  DmaObservation,
+  EndToEndFinding,
+  EndToEndObserved,
+  EndToEndResult,
+  EndToEndStep,
+} from './end-to-end/result.ts';
+import { QemuHardware } from './end-to-end/qemu-hardware.ts';
 import { hazardNamed } from './index.ts';
 import { AsidWorld } from './world.ts';
 
-export { reachedText, type Reached } from './end-to-end/outcome.ts';
+export { reachedText } from './end-to-end/outcome.ts';
+export type * from './end-to-end/result.ts';
 
 /** What to run: the agent index of each step, or what gives it for the system that runs on the device. */
 export interface EndToEndRun {
@@ -31,73 +41,6 @@ export interface EndToEndRun {
   readonly hazard?: string | undefined;
   readonly program: Program;
   readonly schedule: readonly number[] | ((system: System) => readonly number[]);
-}
-
-/** Where a device's access to a page went after a step. */
-export interface DmaObservation {
-  /** "dev0". */
-  readonly device: string;
-  readonly iova: number;
-  readonly reached: Reached;
-}
-
-/** One step of the software, and what devices saw after it. The first one stands for the initial state: no agent. */
-export interface EndToEndStep {
-  readonly agent: string;
-  readonly operation: string;
-  readonly label: string;
-  /** Empty while the devices are idle. */
-  readonly dma: readonly DmaObservation[];
-}
-
-/** What was not as it must be. */
-export interface EndToEndFinding extends DmaObservation {
-  /** Index in `steps`. */
-  readonly step: number;
-  /** The promise that is broken. */
-  readonly failure: Failure;
-}
-
-/** What a device did that the architecture does not permit. */
-export interface DeviceDeviation {
-  readonly step: number;
-  /** One sentence. */
-  readonly message: string;
-}
-
-/** The result of an end-to-end run. */
-export type EndToEndResult =
-  | { readonly verdict: 'not-possible'; /** The end of a sentence that begins with "it". */ readonly reason: string }
-  | EndToEndObserved;
-
-/** A run that took place. */
-export interface EndToEndObserved {
-  /**
-   * `violation`: a DMA did what software had promised that it cannot. `deviation`: no such thing, but the device did
-   * what the architecture does not permit. `holds`: neither; this device did not hold what would have been needed.
-   */
-  readonly verdict: 'violation' | 'deviation' | 'holds';
-  /** Version line of the device. */
-  readonly version: string;
-  /** The first broken promise. The run ends there. */
-  readonly violation: EndToEndFinding | undefined;
-  /** Steps after which the devices began to make accesses; 0: from the initial state on. */
-  readonly idleUntil: number;
-  readonly steps: readonly EndToEndStep[];
-  readonly deviations: readonly DeviceDeviation[];
-  /**
-   * The first promise that an SMMU with this one's features may break, and after which step. Undefined: no such SMMU can
-   * show the failure (one of BBML 2, say, reports no conflict).
-   */
-  readonly permitted: { readonly step: number; readonly failure: Failure } | undefined;
-  /** What else ended the software: use after free, deadlock, a command error of the architecture. */
-  readonly failure: Failure | undefined;
-  /** Set if the schedule did not fit at this step; the program went on by itself from there. */
-  readonly misfit: number | undefined;
-  /** Accesses made by devices, over all repetitions. */
-  readonly accesses: number;
-  /** Times that the schedule was run. */
-  readonly repetitions: number;
 }
 
 /** Steps after which a program that does not end is left. */
@@ -111,15 +54,18 @@ const stepsMax = 4_000;
  *   operation that there is not.
  */
 export async function replayOnQemu(run: EndToEndRun): Promise<EndToEndResult> {
-  const configuration = asidConfiguration(run.configuration);
-  const hardware = await QemuHardware.start(kernelConfig(configuration).memory);
+  const hardware = await QemuHardware.start(kernelConfig(asidConfiguration(run.configuration)).memory);
   try {
-    const reason = whyNot(configuration, run.program, hardware.features);
-    if (reason !== undefined) return { verdict: 'not-possible', reason };
-    return await new EndToEnd(run, hardware).run();
+    return await replayOn(run, hardware);
   } finally {
     await hardware.stop();
   }
+}
+
+/** Replays a schedule on any hardware; see `replayOnQemu`. */
+export async function replayOn(run: EndToEndRun, hardware: Hardware): Promise<EndToEndResult> {
+  const reason = whyNot(asidConfiguration(run.configuration), run.program, hardware.features);
+  return reason === undefined ? new EndToEnd(run, hardware).run() : { verdict: 'not-possible', reason };
 }
 
 interface Attempt {
@@ -143,7 +89,7 @@ interface Place {
 }
 
 class EndToEnd {
-  readonly #hardware: QemuHardware;
+  readonly #hardware: Hardware;
   readonly #world: AsidWorld;
   readonly #system: System;
   readonly #schedule: readonly number[];
@@ -154,7 +100,7 @@ class EndToEnd {
   #current: Attempt | undefined;
   #accesses = 0;
 
-  constructor({ configuration, hazard, program, schedule }: EndToEndRun, hardware: QemuHardware) {
+  constructor({ configuration, hazard, program, schedule }: EndToEndRun, hardware: Hardware) {
     this.#hardware = hardware;
     const { features } = hardware;
     const parts = hazard === undefined ? {} : hazardNamed(hazard).parts;

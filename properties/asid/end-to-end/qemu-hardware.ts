@@ -11,6 +11,7 @@ import {
 } from '../../../model/architecture/arm/layout/index.ts';
 import { blockFramePa, framePa, FRAMES, PAGES } from '../configuration.ts';
 import type { Effect } from './effects.ts';
+import type { CommandTrouble, Hardware } from './hardware.ts';
 import type { Reached } from './outcome.ts';
 
 const ramBytes = 2 ** 29;
@@ -28,16 +29,8 @@ const unused = {
   eventQueue: { base: 0x4011_0000, log2Entries: 5 },
 };
 
-/** How a command queue stopped: CMDQ_CONS.ERR, and where it stands when it should have reached CMDQ_PROD. */
-export interface CommandTrouble {
-  readonly error: number;
-  readonly consumed: number;
-  readonly prod: number;
-}
-
 /** One QEMU process. Every method rejects with `QemuGone` when the process has ended. */
-export class QemuHardware {
-  /** Version line of the binary. */
+export class QemuHardware implements Hardware {
   readonly version: string;
   readonly features: SmmuFeatures;
   readonly #machine: QemuMachine;
@@ -79,14 +72,12 @@ export class QemuHardware {
     this.#pages = [...frames.map(framePa), ...blocks, ...own];
   }
 
-  /** Resets the machine and does what the kernel did to its hardware from the boot on. */
   async boot(effects: readonly Effect[]): Promise<CommandTrouble | undefined> {
     await this.#machine.reset();
     this.#machine.ram.clear(this.#kernel.base, this.#kernel.frames * pageBytes);
     return this.apply(effects);
   }
 
-  /** Does what software did, in its order. Returns how the command queue stopped, if it did. */
   async apply(effects: readonly Effect[]): Promise<CommandTrouble | undefined> {
     const { ram, smmu } = this.#machine;
     let trouble: CommandTrouble | undefined;
@@ -111,7 +102,6 @@ export class QemuHardware {
     return trouble;
   }
 
-  /** Lets a device write to a page, and says where that went. Memory is afterwards as it was before. */
   async dma(streamId: number, iova: number): Promise<Reached> {
     await this.#write(streamId, iova + accessOffset);
     const event = this.#takeEvent();

@@ -17,9 +17,6 @@ const command = 0x98;
 const pollsMax = 100_000;
 const bufferBase = 0x4_0000;
 
-/** Size of the device's buffer, bytes. */
-export const eduBufferBytes = 4096;
-
 /** One edu device. */
 export class Edu {
   readonly #process: QemuProcess;

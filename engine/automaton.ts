@@ -114,7 +114,8 @@ export class Automaton {
     if (node.firstResult === result) return node.firstChild as Node;
     const results = node.otherResults;
     if (results !== undefined)
-      for (let at = 0; at < results.length; at++) if (results[at] === result) return (node.otherChildren as Node[])[at] as Node;
+      for (let at = 0; at < results.length; at++)
+        if (results[at] === result) return (node.otherChildren as Node[])[at] as Node;
     return this.#addChild(node, result);
   }
 
@@ -172,7 +173,10 @@ export class Automaton {
     if (root === undefined) {
       const place: Place = { agent, operation, parent: undefined, result: undefined };
       const spec = this.agents[agent]?.operations[operation];
-      root = spec === undefined ? this.#add(place, undefined, undefined, historyPrint(place)) : this.#settle(spec.start(), place);
+      root =
+        spec === undefined
+          ? this.#add(place, undefined, undefined, historyPrint(place))
+          : this.#settle(spec.start(), place);
       roots.set(operation, root);
     }
     return root;

@@ -69,7 +69,8 @@ export class Machine {
     const context = this.agents[this.current]?.context ?? 'process';
     const depth = this.store.get(this.#preemptCount + this.current);
     if (context === 'process' && depth === 0) return;
-    const where = context === 'process' ? 'while it holds a spinlock or is in an RCU read section' : `in ${context} context`;
+    const where =
+      context === 'process' ? 'while it holds a spinlock or is in an RCU read section' : `in ${context} context`;
     this.fail({
       monitor: 'safety',
       rule: 'sleep-in-atomic',

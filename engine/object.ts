@@ -38,8 +38,11 @@ export class ObjectPool<V> {
     this.kind = kind;
     this.capacity = capacity;
     this.#machine = machine;
-    this.#state = machine.store.reserve(capacity, `${kind} state`, (slot, value) =>
-      `${kind}${slot} ${value === LIVE ? 'allocated' : value === FREED ? 'freed' : 'unused'}`);
+    this.#state = machine.store.reserve(
+      capacity,
+      `${kind} state`,
+      (slot, value) => `${kind}${slot} ${value === LIVE ? 'allocated' : value === FREED ? 'freed' : 'unused'}`,
+    );
     this.#next = machine.store.reserve(1, `${kind} next`);
     for (let slot = 0; slot < capacity; slot++) this.#views.push(build(this.#slot(slot)));
   }
@@ -107,7 +110,8 @@ export class ObjectPool<V> {
     return {
       name,
       handle: index + 1,
-      cell: (field, format) => new Cell(machine, `${name}.${field}`, format === undefined ? { lifetime } : { lifetime, format }),
+      cell: (field, format) =>
+        new Cell(machine, `${name}.${field}`, format === undefined ? { lifetime } : { lifetime, format }),
       mutex: (field) => new Mutex(machine, `${name}.${field}`, lifetime),
       spinlock: (field) => new SpinLock(machine, `${name}.${field}`, lifetime),
       refcount: (field) => new Refcount(machine, `${name}.${field}`, lifetime),

@@ -6,7 +6,11 @@ import type { Machine } from './machine.ts';
  * What it means that no agent can run: undefined if all but daemons have ended; else a deadlock (a cycle of holders) or a
  * lost wake-up (nobody is left who could end the wait), with who waits for what and who could have woken it.
  */
-export function diagnoseStuck(machine: Machine, nodes: readonly Node[], daemon: (agent: number) => boolean): Failure | undefined {
+export function diagnoseStuck(
+  machine: Machine,
+  nodes: readonly Node[],
+  daemon: (agent: number) => boolean,
+): Failure | undefined {
   const waiting = nodes.filter((node) => node.step !== undefined && !daemon(node.agent));
   if (waiting.length === 0) return undefined;
   const holderOf = (agent: number): number => nodes[agent]?.wait?.holder?.() ?? -1;
@@ -17,14 +21,22 @@ export function diagnoseStuck(machine: Machine, nodes: readonly Node[], daemon: 
     const ender = node.wait?.ender === undefined ? '' : ` (ended by ${node.wait.ender})`;
     return `${machine.agentName(node.agent)} waits for ${node.wait?.name ?? 'nothing'}${held}${ender}`;
   });
-  const kind = (cycle ?? waiting.map((node) => node.agent)).map((agent) => nodes[agent]?.wait?.name ?? '').sort().join(' + ');
+  const kind = (cycle ?? waiting.map((node) => node.agent))
+    .map((agent) => nodes[agent]?.wait?.name ?? '')
+    .sort()
+    .join(' + ');
   const data = { kind, waits: lines.join('; ') };
   if (cycle !== undefined)
     return { monitor: 'deadlock', rule: 'lock-cycle', message: `Deadlock: ${lines.join('; ')}.`, data };
   const holders = waiting.map((node) => holderOf(node.agent)).filter((holder) => holder >= 0);
   if (holders.length > 0)
     return { monitor: 'deadlock', rule: 'never-unlocked', message: `Nobody can go on: ${lines.join('; ')}.`, data };
-  return { monitor: 'deadlock', rule: 'lost-wake-up', message: `Lost wake-up: ${lines.join('; ')}, and nobody is left who would do it.`, data };
+  return {
+    monitor: 'deadlock',
+    rule: 'lost-wake-up',
+    message: `Lost wake-up: ${lines.join('; ')}, and nobody is left who would do it.`,
+    data,
+  };
 }
 
 /** The agents of a cycle of "waits for the holder" that starts at `agent`, or none. */

@@ -88,7 +88,12 @@ export class Rcu {
   /** The softirq that runs the callbacks; add it to the agents of a world that uses `call`. */
   daemon(): AgentSpec {
     const start = (): Task => this.#softirq();
-    return { name: `${this.name} softirq`, context: 'softirq', daemon: true, operations: [{ label: 'callbacks', start }] };
+    return {
+      name: `${this.name} softirq`,
+      context: 'softirq',
+      daemon: true,
+      operations: [{ label: 'callbacks', start }],
+    };
   }
 
   *#softirq(): Task {

@@ -75,7 +75,11 @@ export class WorkQueue {
 
   *#worker(): Task {
     const { store } = this.#machine;
-    const queued: Waitable = { name: `work in ${this.name}`, ender: 'queue_work', ready: () => store.get(this.#works) !== 0 };
+    const queued: Waitable = {
+      name: `work in ${this.name}`,
+      ender: 'queue_work',
+      ready: () => store.get(this.#works) !== 0,
+    };
     for (;;) {
       yield* forget('idle');
       const taken = yield* waitStep('take work', queued, () => this.#take());

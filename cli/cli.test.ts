@@ -165,9 +165,12 @@ describe('fuzz', () => {
     rmSync(file);
   });
 
-  test('writes JSON lines', async () => {
+  test.each([
+    ['--json fuzz', ''],
+    ['fuzz', '--json'],
+  ])('writes JSON lines: %s … %s', async (before, after) => {
     const { terminal } = await stalemate(
-      `--json fuzz ledger --hazard transfer-lock-order --runs 5000 --seed 1 --out ${out}`,
+      `${before} ledger --hazard transfer-lock-order --runs 5000 --seed 1 --out ${out} ${after}`,
     );
     expect(terminal.events.map(({ event }) => event)).toEqual(['found', 'failure', 'summary']);
     expect(terminal.events.at(-1)).toMatchObject({ verdict: 'violated', seed: 1, found: 1 });

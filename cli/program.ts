@@ -16,6 +16,7 @@ import type { ExitCode } from './exit.ts';
 import { ProcessTerminal, type Terminal } from './terminal.ts';
 
 const foundFolder = 'traces/found';
+const jsonHelp = 'write one JSON object a line instead of text';
 const exitCodes = `
 Exit codes: 0 holds · 1 violation found or reproduced · 2 usage · 3 the check itself is broken or shows too little ·
 130 interrupted before anything was found`;
@@ -39,14 +40,11 @@ export function makeProgram(
       'Finds stale translations, races and deadlocks in IOMMU software, and deviations in IOMMU device models.',
     )
     .version(version)
-    .option('--json', 'write one JSON object a line instead of text')
+    .option('--json', jsonHelp)
     .addHelpText('after', exitCodes)
     .showHelpAfterError('(stalemate --help lists commands and options)');
-  const context = (): Context => ({
-    families,
-    minimise,
-    terminal: makeTerminal(program.opts<{ json?: boolean }>().json === true),
-  });
+  let json = false;
+  const context = (): Context => ({ families, minimise, terminal: makeTerminal(json) });
   addFuzz(program, context, done, families);
   addExplore(program, context, done, families);
   addReplay(program, context, done, families);
@@ -61,6 +59,10 @@ export function makeProgram(
     .command('doctor')
     .description('say which targets can be used here, and how to get the others')
     .action(async () => done(await doctorCommand(context())));
+  for (const command of program.commands) command.option('--json', jsonHelp);
+  program.hook('preAction', (_program, command) => {
+    json = [program, command].some((one) => one.opts<{ json?: boolean }>().json === true);
+  });
   return program;
 }
 

@@ -1,3 +1,4 @@
+import { findQemuArm } from '../../impl/qemu/index.ts';
 import { fuzz, type FuzzSummary, type StrategyName } from '../../properties/campaign.ts';
 import type { Family } from '../../properties/family.ts';
 import { fingerprint } from '../../engine/failure.ts';
@@ -131,6 +132,8 @@ class FuzzJob {
 
   #skipped(): string[] {
     if (this.#command.families.length > 0) return [];
-    return [`device models (they are checked by: stalemate fuzz ${conformanceFamily} --target qemu-smmuv3)`];
+    const how = `stalemate fuzz ${conformanceFamily} --target qemu-smmuv3`;
+    const missing = findQemuArm() === undefined ? ', which is not installed here (stalemate doctor says how)' : '';
+    return [`device models: QEMU's SMMUv3${missing} is checked by: ${how}`];
   }
 }

@@ -5,6 +5,9 @@ import { diagnoseStuck } from './stuck.ts';
 import type { Strategy } from './strategies/strategy.ts';
 import type { RunEnd, System } from './system.ts';
 
+/** Steps expected of the first run. */
+const STEPS_UNKNOWN = 64;
+
 /**
  * Runs one program many times, each time under a strategy. The store is rolled back to the state in which the runner was
  * made before each run; the schedule of the last run stands in `schedule[0 … steps-1]`.
@@ -26,8 +29,8 @@ export class Runner {
   /** Worlds with a check do much in a step; bare ones are faster without. */
   readonly #memo: StepMemo | undefined;
   readonly #enabled = new Int32Array(AGENTS_MAX);
-  /** Longest run so far: where PCT places its change points. */
-  #stepsExpected = 64;
+  /** Longest run so far, 0 before the first: where PCT places its change points. */
+  #stepsExpected = 0;
 
   constructor(system: System, stepsMax = 10_000) {
     this.system = system;
@@ -58,7 +61,7 @@ export class Runner {
   /** One run from the start to its end. */
   run(strategy: Strategy, seed: number): RunEnd {
     this.reset();
-    strategy.begin(seed, this.nodes.length, this.#stepsExpected);
+    strategy.begin(seed, this.nodes.length, this.#stepsExpected === 0 ? STEPS_UNKNOWN : this.#stepsExpected);
     const { system, nodes, schedule, stepsMax, automaton } = this;
     const { machine } = system;
     const { check } = system;

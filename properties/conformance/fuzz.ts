@@ -169,6 +169,11 @@ class Search {
       const { deviations } = await this.#runOnce(candidate, false);
       return deviations.find((deviation) => sameDifference(deviation, original));
     };
+    // What does not come back at all (a process killed from outside, say) is not worth the runs of minimising.
+    if ((await probe(program)) === undefined) {
+      if (!this.#over()) this.#statistics.vanished++;
+      return;
+    }
     const { program: minimal, deviation, minimal: complete } = await minimise(program, original, probe);
     const classification = classify(minimal, deviation, this.#features);
     const fingerprint = fingerprintOf(classification);

@@ -60,9 +60,9 @@ class Minimiser {
     const last = this.deviation.operation + 1;
     let any = last < this.program.operations.length && (await this.accept(cut(this.program, last, Infinity)));
     for (let length = this.program.operations.length >> 1; length >= 1; length >>= 1)
-      for (let at = this.program.operations.length - length; at >= 0; at--) {
-        if (at + length > this.program.operations.length) continue;
-        if (await this.accept(cut(this.program, at, length))) any = true;
+      for (let at = this.program.operations.length - length; at > -length; at -= length) {
+        const first = Math.max(0, at);
+        if (await this.accept(cut(this.program, first, at + length - first))) any = true;
       }
     return any;
   }

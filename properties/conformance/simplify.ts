@@ -122,7 +122,10 @@ export const simplerOperations = (operation: Operation, device: number): Operati
     ])
     .with({ kind: 'stream-table' }, ({ form, kind }) => (form === 'valid' ? [] : [{ kind, form: 'valid' as const }]))
     .with({ kind: 'enable' }, (enable) => (enable.abort === true ? [without(enable, 'abort')] : []))
-    .with({ kind: 'overflow' }, (overflow) => (overflow.stream > 0 ? [{ ...overflow, stream: 0 }] : []))
+    .with({ kind: 'overflow' }, (overflow) => [
+      { kind: 'enable', on: true },
+      ...(overflow.stream > 0 ? [{ ...overflow, stream: 0 }] : []),
+    ])
     .with({ kind: 'stream-format' }, ({ twoLevel }) => [
       { kind: 'enable', on: true },
       ...(twoLevel ? [{ kind: 'stream-format', twoLevel: false } as const] : []),

@@ -1,6 +1,7 @@
 import { HarnessError, type Failure } from '../failure.ts';
 import type { Machine } from '../machine.ts';
 import type { Result, Step } from '../step.ts';
+import type { System } from '../system.ts';
 
 /** Names a step in an error. */
 export interface Where {
@@ -20,14 +21,11 @@ export interface Outcome {
 /** Runs steps for trial: the state is as before after each, and whatever did not go through the store is noticed. */
 export class Trial {
   readonly #machine: Machine;
+  readonly #check: (() => void) | undefined;
 
-  constructor(machine: Machine) {
+  constructor({ machine, check }: System) {
     this.#machine = machine;
-  }
-
-  /** Name of the agent whose step is running. */
-  runningAgent(): string {
-    return this.#machine.agentName(this.#machine.current);
+    this.#check = check;
   }
 
   /** Runs trials, and takes back whatever they wrote, read and reported. */
@@ -53,13 +51,20 @@ export class Trial {
     this.#machine.current = current;
   }
 
-  /** Runs a step once and takes it back. */
+  /** Runs a step and the check after it. */
+  apply(step: Step): Result {
+    const result = step.run();
+    this.#check?.();
+    return result;
+  }
+
+  /** Runs a step once, with the check after it, and takes it back. */
   attempt(where: Where, step: Step): Outcome {
     const { store } = this.#machine;
     const mark = store.mark();
     const cells = store.cells.slice(0, store.size);
     this.#machine.failure = undefined;
-    const result = step.run();
+    const result = this.apply(step);
     if (!isPlain(result))
       throw broken(where, `returned ${describe(result)}: a result must be a number, boolean, string or undefined.`);
     const writes = new Map<number, number>();

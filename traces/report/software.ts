@@ -3,6 +3,7 @@ import type { Family } from '../../properties/family.ts';
 import type { SoftwareTrace } from '../format.ts';
 import type { Replayed } from '../replay.ts';
 import { interleavingLines } from './interleaving.ts';
+import { liveDevice } from './live-device.ts';
 import { paint, type Paint } from './paint.ts';
 import { ends, grouped, pad, plural, reportWidth, widthOf, wrap } from './text.ts';
 import { whyLines } from './why.ts';
@@ -120,9 +121,18 @@ export function headed(head: string, text: string): string[] {
 function replayLines({ trace, file, replayed }: ReportInput): string[] {
   const command = `npx stalemate replay ${file ?? 'FILE'}`;
   const steps = grouped(replayed.observation.steps.length);
-  const correct: [string, string][] =
-    trace.hazard === undefined ? [] : [['--hazard none', 'explores the program without the hazard']];
-  const lines: [string, string][] = [['', ''], ['--step', `walks through the ${steps} steps`], ...correct];
+  const live = liveDevice(trace);
+  const lines: [string, string][] = [
+    ['', ''],
+    ['--step', `walks through the ${steps} steps`],
+  ];
+  if (trace.hazard !== undefined) lines.push(['--hazard none', 'explores the program without the hazard']);
+  if (live !== undefined && 'target' in live) lines.push([`--target ${live.target}`, 'runs it on a live device']);
+  const why = live !== undefined && 'why' in live ? wrap(live.why, reportWidth - 11, '') : [];
+  return [...commandLines(command, lines), ...why.map((line) => `           ${line}`)];
+}
+
+function commandLines(command: string, lines: readonly (readonly [string, string])[]): string[] {
   return lines.map(([option, note], at) => {
     const line = `${at === 0 ? '  Replay   ' : '           '}${command} ${option}`.trimEnd();
     const noted = `${line}   # ${note}`;

@@ -18,6 +18,8 @@ import type { ConformanceProgram } from './program.ts';
 
 import { streamIdOf } from './world.ts';
 
+export { conformanceFeatures };
+
 /** A device that does what the architecture permits. */
 export class ArchitectureDevice implements ConformanceDevice {
   readonly name = 'architecture';

@@ -134,6 +134,7 @@ export const chooseStructureChange = (generation: Generation): Operation => {
     [2, () => ({ kind: 'cd', context, form: pick(choices, ['no-record', 'disabled-low'] as const), copy: 0 })],
     [1, () => ({ kind: 'cd', context, form: pick(choices, unusualCd), copy: 0 })],
     [weightIf(features, 'reserved-values', 1), () => ({ kind: 'cd', context, form: 'address-size-reserved', copy: 0 })],
+    [weightIf(features, 'reserved-values', 1), () => ({ kind: 'ste', stream, context, form: 'stage2-aarch32' })],
     [1, () => ({ kind: 'ste', stream, context, form: pick(choices, unusualSte) })],
     [
       weightIf(features, 'illegal-structures', 4),

@@ -30,7 +30,7 @@ const chooseRange = (
   // TTL 1 is reserved with the 16 KiB granule, and TTL 0 means no hint.
   const ttl = hint && level > 0 && !(tree.granule === 14 && level === 1) ? level : 0;
   const num = ranges ? pick(choices, [0, 0, 1, 3, 16, 31]) : 0;
-  const scale = ranges ? pick(choices, [0, 0, 1, 3, 9]) : 0;
+  const scale = ranges ? pick(choices, [0, 0, 1, 3, 9, 20, 31]) : 0;
   if (num === 0 && scale === 0 && ttl === 0) return undefined;
   const alignBits = ttl === 0 ? tree.granule : levelShift(tree.granule, ttl);
   return { range: { granule: ((tree.granule - 10) / 2) as 1 | 2 | 3, num, scale, level: ttl }, alignBits };

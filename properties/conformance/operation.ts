@@ -4,7 +4,8 @@
  */
 
 /**
- * How a stream table entry is written (IHI 0070 §5.2). The forms `…-ignored` set a field that a device without that feature
+ * How a stream table entry is written (IHI 0070 §5.2). `stage2-aarch32` asks for tables that a device with IDR0.TTF = 2 does
+ * not have, so it is ILLEGAL. The forms `…-ignored` set a field that a device without that feature
  * ignores.
  */
 export type SteForm =
@@ -16,6 +17,7 @@ export type SteForm =
   | 'substreams-ignored'
   | 'stream-world-ignored'
   | 'ats-ignored'
+  | 'stage2-aarch32'
   | 'context-out-of-range'
   | 'context-absent'
   | 'reserved-config';

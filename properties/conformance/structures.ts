@@ -48,6 +48,7 @@ export const buildSte = (configuration: ConformanceConfiguration, context: numbe
     .with('substreams-ignored', () => ({ ...translate, S1CDMax: 1, S1DSS: 2 }))
     .with('stream-world-ignored', () => ({ ...translate, STRW: 2 }))
     .with('ats-ignored', () => ({ ...translate, EATS: 1 }))
+    .with('stage2-aarch32', () => ({ V: 1, Config: STE_CONFIG.STAGE2, S2AA64: 0, S2T0SZ: 25, S2SL0: 1, S2R: 1 }))
     .with('context-out-of-range', () => ({ ...translate, S1ContextPtr: outOfRangeAddress }))
     .with('context-absent', () => ({ ...translate, S1ContextPtr: absentAddress }))
     .with('reserved-config', () => ({ ...translate, Config: 2 }))

@@ -15,15 +15,16 @@ export const patternOf = (index: number): number => tag | (index + 1);
 /** The watched places of a configuration, and what each holds. */
 export class Patterns {
   readonly addresses: readonly number[];
+  readonly #patterns: ReadonlyMap<number, number>;
 
   constructor(configuration: ConformanceConfiguration) {
     this.addresses = watchedAddresses(configuration);
+    this.#patterns = new Map(this.addresses.map((pa, index) => [pa, patternOf(index)]));
   }
 
   /** What the place `pa` holds while nobody has written to it; undefined if it is not watched. */
   at(pa: number): number | undefined {
-    const index = this.addresses.indexOf(pa);
-    return index < 0 ? undefined : patternOf(index);
+    return this.#patterns.get(pa);
   }
 
   /** The place that a value comes from; undefined if it is no pattern of this configuration. */

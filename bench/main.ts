@@ -3,13 +3,14 @@ import { parseArgs } from 'node:util';
 import { search } from '../engine/search/search.ts';
 import { pct } from '../engine/strategies/pct.ts';
 import { randomWalk } from '../engine/strategies/random-walk.ts';
+import { asidWorlds } from './asid-worlds.ts';
 import { asyncAwait, fastCheckScheduler, ours, plainGenerators } from './contenders.ts';
 import { alternate, processorTime, showRate, table } from './measure.ts';
 import { Spin } from './spin.ts';
 import { asidShare, SIZES, type AsidShare } from './workloads/asid-share.ts';
 
 /**
- * Benchmarks side by side in one run: `npm run bench -- [--rounds N] [--seconds S] [--only random|search]`.
+ * Benchmarks side by side in one run: `npm run bench -- [--rounds N] [--seconds S] [--only random|search|asid]`.
  */
 const { values: options } = parseArgs({
   options: {
@@ -123,9 +124,10 @@ function print(text: string): void {
 print(
   `Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}; ${rounds} rounds, contenders in turn, best of them\n`,
 );
-if (options.only !== 'search')
+if (options.only === undefined || options.only === 'random')
   for (const size of ['S', 'M', 'L'] as const) {
     await randomRuns(size);
     print('');
   }
-if (options.only !== 'random') exhaustive('L');
+if (options.only === undefined || options.only === 'search') exhaustive('L');
+if (options.only === undefined || options.only === 'asid') print(`\n${await asidWorlds(rounds, seconds)}`);

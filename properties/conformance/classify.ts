@@ -20,9 +20,15 @@ type Classifier = (facts: Facts) => Classification | undefined;
 
 const broken = (rule: RuleId, ...aspects: string[]): Classification => ({ rule, aspects });
 
-const byCommand: Classifier = ({ deviation }) => {
+const byCommand: Classifier = ({ deviation, cds, stes }) => {
   if (deviation.difference === 'event-queue') return broken('event-queue-overflow');
-  if (deviation.difference === 'device-lost') return broken('device-survives', deviation.found);
+  if (deviation.difference === 'device-lost') {
+    if (cds.some(({ form }) => form === 'address-size-reserved')) return broken('cd-reserved-values', deviation.found);
+    const illegal = stes.find(({ form }) => form === 'stage2-aarch32');
+    return illegal === undefined
+      ? broken('device-survives', deviation.found)
+      : broken('ste-validity', illegal.form, deviation.found);
+  }
   if (deviation.difference === 'command-rejected') return broken('command-legal', deviation.found);
   if (deviation.difference !== 'command-accepted') return undefined;
   const opcode = illegalOpcodes.find((name) => name === deviation.found);

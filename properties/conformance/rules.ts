@@ -65,6 +65,7 @@ export const rules = [
     'An ILLEGAL STE gives C_BAD_STE (S1ContextPtr beyond the output address size included, from SMMUv3.1 on).',
   ),
   rule('cd-validity', '§5.4.2', 'An ILLEGAL CD gives C_BAD_CD.'),
+  rule('cd-reserved-values', '§5.4', 'Reserved values of CD.IPS behave as the largest address size.'),
   rule(
     'stream-id-span',
     '§5.1, §7.3.3',
@@ -186,8 +187,8 @@ export const rules = [
   ),
   rule(
     'device-survives',
-    '§5.4 and others: reserved values have a defined behavior',
-    'Whatever software and devices do, the SMMU goes on working.',
+    '§4.1.3, §5.2.2, §5.4.2',
+    'What software gets wrong is reported, as an event or a command error; the SMMU goes on working.',
   ),
 ] as const satisfies readonly Rule[];
 

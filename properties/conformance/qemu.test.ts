@@ -1,5 +1,5 @@
 /** The search on a live QEMU. Skipped where there is none, except in CI, where that is a failure. */
-import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { findQemuArm } from '../../impl/qemu/index.ts';
 import { fuzzConformance, replayConformance } from './index.ts';
@@ -12,10 +12,16 @@ const live = describe.skipIf(findQemuArm() === undefined && process.env['CI'] ==
 
 /** Process ids of the QEMUs that this process has started. */
 const children = (): number[] =>
-  execFileSync('ps', ['-o', 'pid=,comm=', '--ppid', String(process.pid)], { encoding: 'utf8' })
-    .split('\n')
-    .filter((line) => line.includes('qemu'))
-    .map((line) => Number(line.trim().split(/\s+/)[0]));
+  readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const [, comm = '', parent = ''] = /\((.*)\) \S+ (\d+)/.exec(readFileSync(`/proc/${name}/stat`, 'utf8')) ?? [];
+      return comm.startsWith('qemu') && Number(parent) === process.pid ? [Number(name)] : [];
+    } catch {
+      // It ended while we looked.
+      return [];
+    }
+  });
 
 live('QEMU', () => {
   test('deviates in several ways; each finding is minimal, names its rule, and replays', async () => {

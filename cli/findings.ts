@@ -97,7 +97,9 @@ export class Finding {
     }
     if (minimised === undefined) return this.#raw;
     const trace = toTrace(this.#family, minimised);
-    keepTrace(trace, out, this.#terminal, traceName(this.#raw));
+    const { file, warning } = saveTrace(trace, out, traceName(this.#raw));
+    // Said already when the trace was saved as it was found.
+    if (warning !== undefined && file !== this.file) this.#terminal.warn(`Warning: ${warning}`);
     return trace;
   }
 }

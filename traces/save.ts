@@ -56,7 +56,9 @@ function write(folder: string, name: string, text: string): string | undefined {
     return undefined;
   } catch (error) {
     discard(partial);
-    return reason(error);
+    // What Node says of a folder that cannot be made because the file system is read-only.
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    return missing ? 'it cannot be created; is the file system read-only?' : reason(error);
   }
 }
 

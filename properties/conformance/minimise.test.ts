@@ -1,11 +1,10 @@
 import { test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { programArbitrary } from './arbitrary.ts';
-import { buildCommand } from './commands.ts';
 import { compact } from './compact.ts';
 import { conformanceFeatures } from './conformance-features.ts';
 import type { Deviation } from './deviation.ts';
-import { storesOf } from './effects.ts';
+import { follow } from './follow.ts';
 import { programOfSeed } from './generate.ts';
 import { minimise } from './minimise.ts';
 import type { Operation } from './operation.ts';
@@ -99,15 +98,11 @@ const permittedBy = (program: ConformanceProgram): unknown[] => {
   const oracle = new Oracle(program, conformanceFeatures);
   const found: unknown[] = [];
   for (const operation of operations) {
-    if (operation.kind === 'enable') oracle.enable(operation.on);
-    else if (operation.kind === 'command') {
-      const lanes = buildCommand(configuration, operation.command);
-      if (!oracle.isIllegal(lanes)) oracle.command([lanes], operation.sync);
-    } else if (operation.kind === 'access') {
-      const streamId = streamIdOf(configuration.devices[operation.stream] as number);
-      const permitted = oracle.permitted(streamId, inputAddress(configuration, operation), 'write');
-      found.push(new Set(permitted?.map((one) => JSON.stringify({ ...one, fetchAddress: 0 }))));
-    } else for (const { pa, low, high } of storesOf(configuration, operation)) oracle.store(pa, low, high);
+    follow(oracle, configuration, operation);
+    if (operation.kind !== 'access') continue;
+    const streamId = streamIdOf(configuration.devices[operation.stream] as number);
+    const permitted = oracle.permitted(streamId, inputAddress(configuration, operation), 'write');
+    found.push(new Set(permitted?.map((one) => JSON.stringify({ ...one, fetchAddress: 0 }))));
   }
   return found;
 };

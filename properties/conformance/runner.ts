@@ -5,6 +5,7 @@ import { compare } from './compare.ts';
 import type { AccessAnswer, ConformanceDevice, Part } from './device.ts';
 import type { Deviation, PartAnswer, Permitted } from './deviation.ts';
 import { storesOf } from './effects.ts';
+import { follow } from './follow.ts';
 import type { AccessKind, Operation } from './operation.ts';
 import { Oracle } from './oracle.ts';
 import type { ConformanceProgram } from './program.ts';
@@ -140,51 +141,44 @@ class Run {
     };
   }
 
+  /** The device first, then the model: what the model permits to an access depends on what came before it. */
   async #perform(operation: Operation): Promise<void> {
     if (operation.kind === 'access') await this.#access(operation);
     else if (operation.kind === 'command') await this.#command(operation);
     else if (operation.kind === 'overflow') await this.#overflow(operation.stream);
+    else if (operation.kind === 'stream-format') await this.#streamFormat(operation.twoLevel);
     else if (operation.kind === 'enable') {
-      const [offset, value] = globalBypass(operation.abort === true);
-      this.#device.writeRegister(offset, value);
-      this.#oracle.writeRegister(offset, value);
+      this.#device.writeRegister(...globalBypass(operation.abort === true));
       await this.#device.enable(operation.on);
-      this.#oracle.enable(operation.on);
-    } else if (operation.kind === 'stream-format') await this.#streamFormat(operation.twoLevel);
-    else
-      for (const { pa, low, high } of storesOf(this.#program.configuration, operation)) {
+    } else
+      for (const { pa, low, high } of storesOf(this.#program.configuration, operation))
         this.#device.store(pa, low, high);
-        this.#oracle.store(pa, low, high);
-      }
+    follow(this.#oracle, this.#program.configuration, operation);
+  }
+
+  async #invalidateConfiguration(): Promise<void> {
+    await this.#command({ kind: 'command', command: { opcode: 'CFGI_ALL' }, sync: true });
   }
 
   async #streamFormat(twoLevel: boolean): Promise<void> {
     this.#twoLevel = twoLevel;
     await this.#device.enable(false);
-    this.#oracle.enable(false);
-    for (const [offset, low, high] of streamTableRegisters(this.#program.configuration, twoLevel)) {
-      this.#device.writeRegister(offset, low, high);
-      this.#oracle.writeRegister(offset, low, high);
-    }
-    await this.#command({ kind: 'command', command: { opcode: 'CFGI_ALL' }, sync: true });
+    for (const write of streamTableRegisters(this.#program.configuration, twoLevel))
+      this.#device.writeRegister(...write);
+    await this.#invalidateConfiguration();
     await this.#device.enable(true);
-    this.#oracle.enable(true);
   }
 
-  /** The model is told of the steps that it knows: translation off and on, and the invalidation at the end. */
   async #overflow(stream: number): Promise<void> {
     const { configuration } = this.#program;
-    const all = { kind: 'command', command: { opcode: 'CFGI_ALL' }, sync: true } as const;
     await this.#device.enable(false);
     for (const write of overflowRegisters()) this.#device.writeRegister(...write);
-    await this.#device.command([buildCommand(configuration, all.command), syncCommand()]);
+    await this.#invalidateConfiguration();
     const answer = await this.#device.overflow(configuration.devices[stream] as number, overflowWrites);
     for (const write of afterOverflowRegisters(configuration, this.#twoLevel)) this.#device.writeRegister(...write);
     this.#device.resetEvents();
-    this.#oracle.enable(false);
-    await this.#command(all);
+    await this.#invalidateConfiguration();
     await this.#device.enable(true);
-    this.#oracle.enable(true);
     const { records, overflow, abort } = answer;
     if (records === overflowWrites - 1 && overflow && !abort) return;
     this.#queueDeviations.push({
@@ -229,7 +223,6 @@ class Run {
       deviate('command-accepted', 'the command was carried out', 'CERROR_ILL stops the queue');
     else if (!illegal && (error !== 0 || !consumed))
       deviate('command-rejected', `the queue stopped with error ${error}`, 'the command is carried out');
-    else if (!illegal) this.#oracle.command([lanes], sync);
   }
 }
 

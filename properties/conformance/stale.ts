@@ -1,13 +1,11 @@
 /** Tells a stale answer from other wrong ones, by asking the model. */
 import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
-import { buildCommand } from './commands.ts';
 import { compare } from './compare.ts';
 import type { Deviation, Permitted } from './deviation.ts';
-import { storesOf } from './effects.ts';
+import { follow } from './follow.ts';
 import type { CommandOperation } from './operation.ts';
 import { Oracle } from './oracle.ts';
 import type { ConformanceProgram } from './program.ts';
-import { globalBypass, streamTableRegisters } from './set-up.ts';
 import { inputAddress, streamIdOf } from './world.ts';
 
 /** Takes a model through a program up to an operation, and asks what is permitted there. */
@@ -19,24 +17,7 @@ const permittedAt = (
 ): readonly Permitted[] | undefined => {
   const { configuration, operations } = program;
   const oracle = new Oracle(program, features);
-  for (const operation of operations.slice(0, index)) {
-    if (operation.kind === 'command') {
-      const lanes = buildCommand(configuration, operation.command);
-      if (!oracle.isIllegal(lanes)) oracle.command([lanes], operation.sync);
-    } else if (operation.kind === 'enable') {
-      oracle.writeRegister(...globalBypass(operation.abort === true));
-      oracle.enable(operation.on);
-    } else if (operation.kind === 'overflow') {
-      oracle.enable(false);
-      oracle.command([buildCommand(configuration, { opcode: 'CFGI_ALL' })], true);
-      oracle.enable(true);
-    } else if (operation.kind === 'stream-format') {
-      oracle.enable(false);
-      for (const write of streamTableRegisters(configuration, operation.twoLevel)) oracle.writeRegister(...write);
-      oracle.command([buildCommand(configuration, { opcode: 'CFGI_ALL' })], true);
-      oracle.enable(true);
-    } else for (const { pa, low, high } of storesOf(configuration, operation)) oracle.store(pa, low, high);
-  }
+  for (const operation of operations.slice(0, index)) follow(oracle, configuration, operation);
   const access = operations[index];
   if (access?.kind !== 'access') return undefined;
   const streamId = streamIdOf(configuration.devices[access.stream] as number);

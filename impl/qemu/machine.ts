@@ -61,7 +61,12 @@ export class QemuMachine {
       millisecondsMax: options.millisecondsMax ?? 5000,
     });
     const machine = new QemuMachine(version, process, options);
-    await machine.#enableDevices();
+    try {
+      await machine.#enableDevices();
+    } catch (error) {
+      await machine.stop();
+      throw error;
+    }
     return machine;
   }
 

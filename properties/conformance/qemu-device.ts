@@ -47,18 +47,22 @@ export class QemuDevice implements ConformanceDevice {
   /** Starts a process. */
   static async start(): Promise<QemuDevice> {
     const machine = await QemuMachine.start({ ramBytes, commandQueue, eventQueue });
-    const { smmu } = machine;
-    const [idr0, idr1, idr3, idr5] = await Promise.all([
-      smmu.readRegister(REGISTER.IDR0),
-      smmu.readRegister(REGISTER.IDR1),
-      smmu.readRegister(REGISTER.IDR3),
-      smmu.readRegister(REGISTER.IDR5),
-    ]);
-    const device = new QemuDevice(machine, featuresFromRegisters(idr0, idr1, idr3, idr5));
-    // The SMMU is off after a reset, so edu's buffer is loaded untranslated; the buffer survives resets.
-    machine.ram.write32(scratch, eduWord);
-    for (const dma of machine.devices) if (dma.kind === 'edu') await dma.edu.read(scratch, 0, eduWordOffset, 4);
-    return device;
+    try {
+      const { smmu } = machine;
+      const [idr0, idr1, idr3, idr5] = await Promise.all([
+        smmu.readRegister(REGISTER.IDR0),
+        smmu.readRegister(REGISTER.IDR1),
+        smmu.readRegister(REGISTER.IDR3),
+        smmu.readRegister(REGISTER.IDR5),
+      ]);
+      // The SMMU is off after a reset, so edu's buffer is loaded untranslated; the buffer survives resets.
+      machine.ram.write32(scratch, eduWord);
+      for (const dma of machine.devices) if (dma.kind === 'edu') await dma.edu.read(scratch, 0, eduWordOffset, 4);
+      return new QemuDevice(machine, featuresFromRegisters(idr0, idr1, idr3, idr5));
+    } catch (error) {
+      await machine.stop();
+      throw error;
+    }
   }
 
   private constructor(machine: QemuMachine, features: SmmuFeatures) {

@@ -1,6 +1,5 @@
 import { fingerprint } from '../failure.ts';
-import { advance } from '../complete.ts';
-import { NOTHING, type Step, type Task } from '../step.ts';
+import { Forget, NOTHING, type Result, type Step, type Task } from '../step.ts';
 import type { System } from '../system.ts';
 
 /**
@@ -10,7 +9,7 @@ import type { System } from '../system.ts';
 export interface Naive {
   /** Number of complete schedules (to the end, or to a failure). */
   schedules: number;
-  /** Distinct states that are no failure: all cells, and each agent's history. */
+  /** Distinct states that are no failure: all cells, and each agent's history since its last `forget`. */
   readonly states: Set<string>;
   /** Distinct (state, agent) pairs: transitions of the graph. */
   readonly transitions: Set<string>;
@@ -49,9 +48,20 @@ class Hand {
       this.#operation[agent] = (this.#operation[agent] as number) + 1;
       const task = this.system.agents[agent]?.operations[this.#operation[agent] as number]?.start();
       this.#tasks[agent] = task;
-      this.#pending[agent] = task === undefined ? undefined : advance(task, undefined);
+      this.#history[agent] = [];
+      this.#pending[agent] = task === undefined ? undefined : this.#resume(agent, undefined);
     } while (this.#tasks[agent] !== undefined && this.#pending[agent] === undefined);
-    this.#history[agent] = [];
+  }
+
+  /** Resumes an agent's task up to its next step; a `forget` on the way replaces its history by the key. */
+  #resume(agent: number, received: unknown): Step | undefined {
+    const task = this.#tasks[agent] as Task;
+    let { value, done } = task.next(received as never);
+    while (!done && value instanceof Forget) {
+      this.#history[agent] = [`forget ${value.key}`];
+      ({ value, done } = task.next(NOTHING as never));
+    }
+    return done ? undefined : (value as Step);
   }
 
   canRun(agent: number): boolean {
@@ -61,11 +71,11 @@ class Hand {
 
   run(agent: number): void {
     this.system.machine.current = agent;
-    const result = (this.#pending[agent] as Step).run();
+    const result: Result = (this.#pending[agent] as Step).run();
     this.system.check?.();
     this.system.machine.current = -1;
     (this.#history[agent] as string[]).push(`${typeof result} ${String(result)}`);
-    this.#pending[agent] = advance(this.#tasks[agent] as Task, result === undefined ? NOTHING : result);
+    this.#pending[agent] = this.#resume(agent, result === undefined ? NOTHING : result);
     if (this.#pending[agent] === undefined) this.#start(agent);
   }
 

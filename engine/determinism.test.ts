@@ -205,6 +205,14 @@ describe('what breaks the rules is caught, and named', () => {
     expect(() => searchChecked(task)).toThrow('"poke": wrote y without Store.set, so that it cannot be undone.');
   });
 
+  test('a cell read behind the back of the store', () => {
+    const task = ({ machine, y }: Bench): Task =>
+      steps(() => effect('peek', () => (y.value = machine.store.cells[machine.store.size - 2] as number)))();
+    expect(() => searchChecked(task)).toThrow(
+      '"peek": run on two states in which it read the same, it wrote different values',
+    );
+  });
+
   test('cells reserved by a step', () => {
     const task = ({ machine }: Bench): Task => steps(() => effect('make', () => new Cell(machine, 'late')))();
     expect(() => searchChecked(task)).toThrow('"make": reserved cells of the store');
@@ -300,6 +308,25 @@ test('a check may take notes that the step left for it', () => {
     { check },
   );
   expect(search(deterministic(system), { order: 'dfs' })).toEqual(search(system, { order: 'dfs' }));
+});
+
+test('interning may make steps read more, if the store is told and what is new was 0 before', () => {
+  const machine = new Machine();
+  const [x, y] = [new Cell(machine, 'x'), new Cell(machine, 'y')];
+  const interned = [x];
+  const intern = effect('intern y', () => {
+    if (!interned.includes(y)) {
+      interned.push(y);
+      machine.store.epoch++;
+    }
+    y.value = 2;
+  });
+  const sum = (): Task => steps(() => step('sum', () => interned.reduce((so, cell) => so + cell.value, 0)))();
+  const agents = [agent('a', [sum, sum]), agent('b', [steps(() => intern)]), agent('c', [steps(() => x.store(1))])];
+  expect(search(deterministic(world(machine, agents)), { order: 'dfs' })).toMatchObject({
+    verdict: 'exhausted',
+    ends: 1,
+  });
 });
 
 describe('checkIsolation', () => {

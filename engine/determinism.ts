@@ -1,4 +1,5 @@
 import type { AgentSpec, OperationSpec } from './agent.ts';
+import { Footprints } from './determinism/footprints.ts';
 import { Histories, type History } from './determinism/histories.ts';
 import { broken, compare, Trial, type Where } from './determinism/trial.ts';
 import { Forget, NOTHING, Step, type Result, type Task } from './step.ts';
@@ -14,7 +15,8 @@ import type { Waitable } from './waitable.ts';
  *   writes and failure. (A closure with a counter of its own, a variable assigned inside a closure instead of returned, a
  *   captured variable that the task assigns later: each is caught. A variable that is used many steps after the closure
  *   assigned it is caught by random runs, which go on from every step.)
- * - a step writes the store through `set` only, reserves nothing, and returns a plain value;
+ * - a step reads the store through `get` only (what it finds there determines what it does) and writes it through `set`
+ *   only, reserves nothing, and returns a plain value;
  * - between steps a task neither reads nor writes the store;
  * - a wait asks and changes nothing, and does not depend on who runs;
  * - tasks that `forget` merges behave alike: they go on with the same labels, results and writes;
@@ -102,10 +104,12 @@ interface Standing {
 
 function checkedStep(step: Step, place: Place, others: () => History[]): Step {
   const { trial, where, history } = place;
+  const footprints = new Footprints();
   const run = (): Result => {
     trial.undone(() => {
       const outcome = trial.attempt(where, step);
       compare(where, 'run twice on the same state', outcome, trial.attempt(where, step));
+      footprints.check(where, trial.epoch, outcome);
       const rebuilt = rebuild(place, history);
       compareLabels(where, step, rebuilt.step, REBUILT);
       const again = rebuilt.step as Step;

@@ -118,12 +118,16 @@ export class Store {
     this.#recordingWrites = false;
   }
 
-  /** The cells that `body` reads; a recording that is under way does not see them. For debugging: slow. */
-  readsOf(body: () => void): number[] {
+  /**
+   * The cells that `body` reads; a recording that is under way does not see them. For debugging: slow.
+   *
+   * @param ownFootprint as in `startRecording`.
+   */
+  readsOf(body: () => void, ownFootprint = false): number[] {
     const { recording, readCount } = this;
     const footprint = this.#recordingWrites;
     const outer = { reads: this.reads.slice(0, readCount), values: this.readValues.slice(0, readCount) };
-    this.startRecording();
+    this.startRecording(ownFootprint);
     body();
     this.stopRecording();
     const inner = [...this.reads.subarray(0, this.readCount)];

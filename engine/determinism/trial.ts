@@ -16,6 +16,8 @@ export interface Outcome {
   readonly failure: Failure | undefined;
   /** Cells whose value changed, and the new value. */
   readonly writes: ReadonlyMap<number, number>;
+  /** Cells read or overwritten, in order of first use, and what was in them. */
+  readonly footprint: string;
 }
 
 /** Runs steps for trial: the state is as before after each, and whatever did not go through the store is noticed. */
@@ -26,6 +28,11 @@ export class Trial {
   constructor({ machine, check }: System) {
     this.#machine = machine;
     this.#check = check;
+  }
+
+  /** `Store.epoch`. */
+  get epoch(): number {
+    return this.#machine.store.epoch;
   }
 
   /** Runs trials, and takes back whatever they wrote, read and reported. */
@@ -64,7 +71,8 @@ export class Trial {
     const mark = store.mark();
     const cells = store.cells.slice(0, store.size);
     this.#machine.failure = undefined;
-    const result = this.apply(step);
+    let result: Result;
+    const reads = store.readsOf(() => (result = this.apply(step)), true);
     if (!isPlain(result))
       throw broken(where, `returned ${describe(result)}: a result must be a number, boolean, string or undefined.`);
     const writes = new Map<number, number>();
@@ -80,7 +88,7 @@ export class Trial {
     for (let cell = 0; cell < cells.length; cell++)
       if (store.cells[cell] !== cells[cell])
         throw broken(where, `wrote ${store.locate(cell).region.name} without Store.set, so that it cannot be undone.`);
-    return { result, failure, writes };
+    return { result, failure, writes, footprint: reads.map((cell) => `${cell}=${cells[cell]}`).join() };
   }
 
   /** Runs what stands between steps, which must leave the store alone. */

@@ -36,13 +36,13 @@ type Plain =
 /** A program: for each agent, its operations, each a list of instructions. */
 export type Program = readonly (readonly (readonly Instruction[])[])[];
 
-const cell = fc.nat(2);
+const cellIndex = fc.nat(2);
 const value = fc.nat(2);
-const lock = fc.nat(1);
+const lockIndex = fc.nat(1);
 const instruction: fc.Arbitrary<Instruction> = fc.oneof(
-  fc.record({ kind: fc.constantFrom('load', 'increment', 'skipIf0'), cell }),
-  fc.record({ kind: fc.constantFrom('store', 'assertNot', 'compareAndSwap'), cell, value }),
-  fc.record({ kind: fc.constantFrom('lock', 'unlock'), lock }),
+  fc.record({ kind: fc.constantFrom('load', 'increment', 'skipIf0'), cell: cellIndex }),
+  fc.record({ kind: fc.constantFrom('store', 'assertNot', 'compareAndSwap'), cell: cellIndex, value }),
+  fc.record({ kind: fc.constantFrom('lock', 'unlock'), lock: lockIndex }),
   fc.record({ kind: fc.constantFrom('wait', 'complete') }),
   fc.record({ kind: fc.constantFrom('free', 'use', 'get', 'put', 'spinLock', 'spinUnlock') }),
   fc.record({ kind: fc.constantFrom('readLock', 'readUnlock', 'synchronize') }),
@@ -58,15 +58,12 @@ function stepsOf({ kind }: Instruction): number {
 /** Most steps of a generated program: a few hundred schedules. */
 const STEPS_MAX = 8;
 
-const operations = (most: number): fc.Arbitrary<readonly (readonly Instruction[])[]> =>
+const lists = (most: number): fc.Arbitrary<readonly (readonly Instruction[])[]> =>
   fc.array(fc.array(instruction, { maxLength: 2 }), { minLength: 1, maxLength: most });
 
 /** Programs small enough to enumerate every schedule. */
 export const programs: fc.Arbitrary<Program> = fc
-  .oneof(
-    fc.array(operations(2), { minLength: 2, maxLength: 2 }),
-    fc.array(operations(1), { minLength: 3, maxLength: 3 }),
-  )
+  .oneof(fc.array(lists(2), { minLength: 2, maxLength: 2 }), fc.array(lists(1), { minLength: 3, maxLength: 3 }))
   .filter((program) => program.flat(2).reduce((sum, each) => sum + stepsOf(each), 0) <= STEPS_MAX);
 
 /** A fresh world with the program loaded; with a worker that forgets if it queues works. */

@@ -10,6 +10,15 @@ export interface Lifetime {
   isLive(): boolean;
 }
 
+/** How a cell is watched over and shown. */
+interface CellOptions {
+  readonly lifetime?: Lifetime;
+  /** How a value is shown; default: as a decimal number. */
+  readonly format?: CellFormat;
+  /** Bookkeeping that a report does not show. */
+  readonly internal?: boolean;
+}
+
 /** One shared 32-bit variable: `const asid = yield* domain.asid.load()`. Loads and stores are atomic and ordered. */
 export class Cell {
   readonly name: string;
@@ -17,12 +26,14 @@ export class Cell {
   readonly #store: Store;
   readonly #cell: number;
   readonly #lifetime: Lifetime | undefined;
+  readonly #format: CellFormat;
 
-  constructor(machine: Machine, name: string, options: { lifetime?: Lifetime; format?: CellFormat } = {}) {
+  constructor(machine: Machine, name: string, options: CellOptions = {}) {
     this.name = name;
     this.#machine = machine;
     this.#store = machine.store;
-    this.#cell = machine.store.reserve(1, name, options.format ?? ((_offset, value) => String(value)));
+    this.#format = options.format ?? ((_offset, value) => String(value));
+    this.#cell = machine.store.reserve(1, name, options.internal === true ? undefined : this.#format);
     this.#lifetime = options.lifetime;
   }
 
@@ -47,7 +58,11 @@ export class Cell {
 
   /** READ_ONCE as one step. */
   load(): Step<number> {
-    return step(`load ${this.name}`, () => this.value);
+    return step(
+      `load ${this.name}`,
+      () => this.value,
+      (value) => this.#format(0, value),
+    );
   }
 
   /** WRITE_ONCE as one step. */

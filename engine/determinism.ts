@@ -139,7 +139,7 @@ function checkedStep(step: Step, place: Place, others: () => History[]): Step {
     });
     return step.run();
   };
-  return new Step(step.label, run, step.wait === undefined ? undefined : checkedWait(step.wait, place));
+  return new Step(step.label, run, step.wait === undefined ? undefined : checkedWait(step.wait, place), step.show);
 }
 
 const REBUILT = 'its task, rebuilt from the same results, comes to';

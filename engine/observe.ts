@@ -24,7 +24,7 @@ export interface ObservedStep {
   readonly label: string;
   /** How often the same agent has made a step with this label before: names the step, with agent and label. */
   readonly ordinal: number;
-  /** What the step returned, if anything. */
+  /** What the step returned, in the step's own words if it has any; undefined if there is nothing to show. */
   readonly result: number | boolean | string | undefined;
   readonly changes: readonly Change[];
   /** Cells read and written, for "reads step 3". */
@@ -133,7 +133,7 @@ class Observer {
       operationIndex: node.operation,
       label,
       ordinal,
-      result: result as ObservedStep['result'],
+      result: (node.step?.show === undefined ? result : node.step.show(result as never)) as ObservedStep['result'],
       changes: this.#changes(mark),
       reads,
       writes: [...new Set(store.logCell.subarray(mark, store.logLength))],

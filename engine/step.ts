@@ -17,12 +17,15 @@ export class Step<T extends Result = Result> implements StepIterator<T> {
   readonly run: () => T;
   /** What must hold before the step can run; undefined: always enabled. */
   readonly wait: Waitable | undefined;
+  /** How a report shows the result; undefined: as it is. */
+  readonly show: ShowResult<never> | undefined;
   readonly done = false;
 
-  constructor(label: string, run: () => T, wait?: Waitable) {
+  constructor(label: string, run: () => T, wait?: Waitable, show?: ShowResult<never>) {
     this.label = label;
     this.run = run;
     this.wait = wait;
+    this.show = show;
   }
 
   /** @internal the value of the iterator result that this step is itself (see `next`). */
@@ -40,6 +43,9 @@ export class Step<T extends Result = Result> implements StepIterator<T> {
     return this;
   }
 }
+
+/** Words for a result, or undefined if a report need not show it. */
+export type ShowResult<T> = (result: T) => string | undefined;
 
 /** What `yield*` needs of a step. */
 export interface StepIterator<T extends Result> {
@@ -78,8 +84,8 @@ export class Forget {
 export type Task<T = void> = Generator<Step | Forget, T, never>;
 
 /** One atomic step. `label` is what a report shows; keep it in the field's own words ("CMD_SYNC", "lock asid_lock"). */
-export function step<T extends Result>(label: string, run: () => T): Step<T> {
-  return new Step(label, run);
+export function step<T extends Result>(label: string, run: () => T, show?: ShowResult<T>): Step<T> {
+  return new Step(label, run, undefined, show);
 }
 
 /** An atomic step that can run only when `wait` is ready. */

@@ -47,9 +47,8 @@ export class CommandQueue {
     this.#port = port;
     this.#base = base;
     this.#log2Entries = log2Entries;
-    const internal = { format: (_offset: number, index: number): string => `index ${index}` };
-    this.#prod = new Cell(machine, 'cmdq.prod', internal);
-    this.#cons = new Cell(machine, 'cmdq.cons', internal);
+    this.#prod = new Cell(machine, 'cmdq.prod', { internal: true });
+    this.#cons = new Cell(machine, 'cmdq.cons', { internal: true });
   }
 
   /** Tells the SMMU where the queue is. Set-up only, while the queue is disabled. */
@@ -67,7 +66,11 @@ export class CommandQueue {
    */
   issue(commands: readonly Command[], sync: boolean): Step<number> {
     const list = sync ? [...commands, SYNC] : commands;
-    return step(labelOf(commands.length === 0 ? list : commands), () => this.#insert(list));
+    return step(
+      labelOf(commands.length === 0 ? list : commands),
+      () => this.#insert(list),
+      () => undefined,
+    );
   }
 
   /** Waits until the SMMU has consumed the CMD_SYNC in front of index `prod`, and so completed all before it. */

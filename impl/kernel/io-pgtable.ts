@@ -214,7 +214,11 @@ export class ArmLpaeIoPgtable {
 
   /** READ_ONCE of an entry. */
   readEntry(space: Space, table: number, iova: number, level: number): Step<EntryCode> {
-    return step(`load L${level}(${hex(iova)})`, () => this.decode(this.entryAt(space, table, iova, level), level));
+    return step(
+      `load L${level}(${hex(iova)})`,
+      () => this.decode(this.entryAt(space, table, iova, level), level),
+      entryText,
+    );
   }
 
   /** Writes a leaf entry. `begin` runs in the same step. */
@@ -229,13 +233,17 @@ export class ArmLpaeIoPgtable {
 
   /** Clears an entry and returns what it was. `begin` runs in the same step. */
   arm_lpae_clear_pte(space: Space, table: number, iova: number, level: number, begin?: () => void): Step<EntryCode> {
-    return step(`${entryName(level)}(${hex(iova)}) := 0`, () => {
-      begin?.();
-      const ptep = this.entryAt(space, table, iova, level);
-      const before = this.decode(ptep, level);
-      this.kernel.memory.writeWord(ptep, 0, 0);
-      return before;
-    });
+    return step(
+      `${entryName(level)}(${hex(iova)}) := 0`,
+      () => {
+        begin?.();
+        const ptep = this.entryAt(space, table, iova, level);
+        const before = this.decode(ptep, level);
+        this.kernel.memory.writeWord(ptep, 0, 0);
+        return before;
+      },
+      () => undefined,
+    );
   }
 
   /** `__arm_lpae_free_pgtable()` inside a step: unlinks and frees what is below `table`, which nobody walks any more. */
@@ -355,4 +363,10 @@ export function isLeaf(entry: EntryCode): boolean {
 
 function entryName(level: number): string {
   return level === LEAF_LEVEL ? 'PTE' : `L${level}`;
+}
+
+/** What an entry points to, in words. */
+function entryText(entry: EntryCode): string {
+  if (entry === 0) return 'nothing';
+  return `${isLeaf(entry) ? 'page' : 'table'} ${hex(addressOf(entry))}`;
 }

@@ -117,7 +117,7 @@ export class Kernel {
     this.mms = new ObjectPool(machine, 'mm', config.processes.length, mmFields);
     this.sharedCds = new ObjectPool(machine, 'cd', config.objects, sharedCdFields);
     this.domainSlots = this.#cells('domain slot', config.domains + 1);
-    this.domainUsers = this.#cells('domain users', config.domains + 1);
+    this.domainUsers = this.#cells('domain users', config.domains + 1, true);
     this.alive = this.#cells('alive', config.processes.length);
     this.buffers = this.#cells('buffer', config.iovas.length + 1);
 
@@ -173,8 +173,8 @@ export class Kernel {
     return this.masters.filter(({ index }) => ((set >>> index) & 1) === 1);
   }
 
-  #cells(name: string, count: number): Cell[] {
-    return Array.from({ length: count }, (_, at) => new Cell(this.machine, `${name} ${at}`));
+  #cells(name: string, count: number, internal = false): Cell[] {
+    return Array.from({ length: count }, (_, at) => new Cell(this.machine, `${name} ${at}`, { internal }));
   }
 
   #createProcess(asid: number): void {

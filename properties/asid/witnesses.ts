@@ -120,7 +120,7 @@ export class Witnesses {
         this.#machine.tally(index);
         return first.run();
       };
-      value = new Step(first.label, run, first.wait);
+      value = new Step(first.label, run, first.wait, () => undefined);
     }
     while (!done) {
       const result: unknown = yield value as Step;

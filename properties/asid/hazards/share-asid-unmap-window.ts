@@ -5,7 +5,11 @@ import type { AsidHazard } from './hazard.ts';
 /** Reads the one `asid` field instead of the invalidation set. */
 class OneAsidTlb extends ArmSmmuTlb {
   override invalidationSet(space: Space): Step<number> {
-    return step(`load ${space.asid.name}`, () => (space.invs.value === 0 ? 0 : 1 << space.asid.value));
+    return step(
+      `load ${space.asid.name}`,
+      () => (space.invs.value === 0 ? 0 : 1 << space.asid.value),
+      (set) => (set === 0 ? 'none' : String(31 - Math.clz32(set))),
+    );
   }
 }
 

@@ -19,8 +19,15 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
   },
 });
-const rounds = Number(options.rounds);
-const seconds = Number(options.seconds);
+const rounds = positive('rounds', options.rounds);
+const seconds = positive('seconds', options.seconds);
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (value > 0 && (name !== 'rounds' || Number.isInteger(value))) return value;
+  process.stderr.write(`--${name} must be a positive number, not "${text}"\n`);
+  process.exit(2);
+}
 
 async function randomRuns(name: keyof typeof SIZES): Promise<void> {
   const size: AsidShare = { ...SIZES[name], locked: false };

@@ -10,7 +10,9 @@ export type Result = number | boolean | string | undefined;
  * iterates over itself: `yield*` asks it for a value, gets the step, and on resumption the step returns what it is
  * given. This costs no allocation and types the result, where `yield` alone would not.)
  *
- * A closure must be deterministic, must touch shared state only through the store, and must not keep state of its own.
+ * A closure must be deterministic, must touch shared state only through the store, must not keep state of its own, and
+ * may capture only what never changes: `const`, not a `let` that the task assigns later, since the closure runs again
+ * after the task has gone on. `deterministic()` finds what breaks this.
  */
 export class Step<T extends Result = Result> implements StepIterator<T> {
   readonly label: string;

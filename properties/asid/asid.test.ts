@@ -1,7 +1,11 @@
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fingerprint } from '../../engine/failure.ts';
 import { deterministic } from '../../engine/determinism.ts';
+import { checkIsolation } from '../../engine/isolation.ts';
 import { observe } from '../../engine/observe.ts';
+import { Runner } from '../../engine/run.ts';
+import { randomWalk } from '../../engine/strategies/random-walk.ts';
 import { search } from '../../engine/search/search.ts';
 import { fuzz, type Found } from '../campaign.ts';
 import { minimise } from '../minimise.ts';
@@ -46,6 +50,21 @@ test('steps are functions of the store and of what their task has received', () 
     const world = asid.world(litmus.configuration);
     const result = search(deterministic(world.load(litmus.program)), { order: 'dfs', statesMax: 400 });
     expect(result.failure).toBeUndefined();
+  }
+});
+
+test('so are those of random programs with any hazard, and nothing survives a run but what the store undoes', () => {
+  const hazards = [undefined, ...asid.hazards.map(({ id }) => id)];
+  for (const [index, configuration] of fc
+    .sample(asid.configurations, { seed: 11, numRuns: hazards.length })
+    .entries()) {
+    const hazard = hazards[index];
+    const [program] = fc.sample(asid.programs(configuration), { seed: index, numRuns: 1 });
+    if (program === undefined) expect.fail('no program');
+    const build = () => asid.world(configuration, hazard).load(program);
+    const runner = new Runner(deterministic(build()));
+    for (let seed = 0; seed < 3; seed++) expect(['finished', 'failed']).toContain(runner.run(randomWalk(), seed));
+    checkIsolation(build, { runs: 2, seed: index });
   }
 });
 

@@ -1,7 +1,7 @@
 import type { Node } from '../automaton.ts';
 import type { System } from '../system.ts';
 import { Frame } from './frame.ts';
-import type { SearchOptions, SearchResult } from './search.ts';
+import type { SearchOptions, SearchResult } from './options.ts';
 
 /** Words of an entry before the agents' nodes: state, fingerprint, previous agent, switches, number of changed cells. */
 const HEADER = 6;

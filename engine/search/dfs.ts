@@ -1,6 +1,6 @@
 import type { Node } from '../automaton.ts';
 import { Frame } from './frame.ts';
-import type { SearchOptions, SearchResult } from './search.ts';
+import type { SearchOptions, SearchResult } from './options.ts';
 import type { System } from '../system.ts';
 
 /** Words of an entry of the path. */

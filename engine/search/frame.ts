@@ -5,7 +5,7 @@ import { memoOf, type StepMemo } from '../memo.ts';
 import { diagnoseStuck } from '../stuck.ts';
 import type { System } from '../system.ts';
 import { Fingerprint } from './fingerprint.ts';
-import type { SearchOptions } from './search.ts';
+import type { SearchOptions } from './options.ts';
 import { Visited } from './visited.ts';
 
 /** What breadth-first and depth-first search share: the current state, the step to the next one, the bookkeeping. */

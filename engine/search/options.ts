@@ -1,0 +1,38 @@
+import type { Failure } from '../failure.ts';
+
+/** How to search, and where to stop. A bound that was hit is said in the result. */
+export interface SearchOptions {
+  /** `bfs` finds a shortest counterexample; `dfs` exhausts with less memory and time. */
+  readonly order: 'bfs' | 'dfs';
+  /** Most context switches of a schedule: moves to another agent while the current one could continue. */
+  readonly switchesMax?: number;
+  /** Most distinct states; default 50 million. */
+  readonly statesMax?: number;
+  /** Most steps of a schedule; default 100,000. */
+  readonly stepsMax?: number;
+  /** Asked about each failure: false = not the one looked for, do not explore beyond it. Default: every failure counts. */
+  readonly wanted?: (failure: Failure) => boolean;
+  /** Explore beyond failures too, and count them, instead of ending at the first. */
+  readonly countFailures?: boolean;
+  /** Checked every few thousand states: ends the search early. */
+  readonly stop?: () => boolean;
+}
+
+/** What a search found and how much it looked at. */
+export interface SearchResult {
+  readonly verdict: 'exhausted' | 'violation' | 'bound';
+  /** With verdict `bound`: which one. */
+  readonly bound?: 'states' | 'steps' | 'stopped';
+  /** Distinct states reached, the first one included. */
+  readonly states: number;
+  readonly transitions: number;
+  /** States in which nothing is left to run. */
+  readonly ends: number;
+  /** Longest schedule followed. */
+  readonly depth: number;
+  /** Failing transitions seen (1 unless `countFailures`). */
+  readonly failures: number;
+  readonly failure?: Failure;
+  /** Agent index of each step of the counterexample. */
+  readonly schedule?: readonly number[];
+}

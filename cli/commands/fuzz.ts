@@ -4,12 +4,12 @@ import type { Family } from '../../properties/family.ts';
 import { fingerprint } from '../../engine/failure.ts';
 import { grouped, plural } from '../../traces/report/text.ts';
 import { paint } from '../../traces/report/paint.ts';
-import { checkHazard, findFamily, type Context } from '../context.ts';
+import { checkHazard, findFamily, unknown, type Context } from '../context.ts';
 import { exitCode, UsageError, worst, type ExitCode } from '../exit.ts';
 import { Finding } from '../findings.ts';
 import { interruptible, type Interrupt } from '../interrupt.ts';
 import { progressText, rate, summaryLines, unreached, witnessSecondsMin } from '../summary.ts';
-import { conformanceFamily } from '../../traces/conformance.ts';
+import { conformanceFamily, conformanceTargets } from '../../traces/conformance.ts';
 import { fuzzDevice } from './fuzz-device.ts';
 
 /** Options of `stalemate fuzz`, checked and with defaults. */
@@ -43,9 +43,12 @@ function jobFor(name: string, command: FuzzCommand, context: Context): (interrup
   if (name === conformanceFamily) return fuzzDevice(command, context);
   const family = findFamily(context.families, name, [conformanceFamily]);
   checkHazard(family, command.hazard);
-  if (command.target !== undefined && command.target !== 'architecture')
+  const { target } = command;
+  if (target !== undefined && !conformanceTargets.some((known) => known === target))
+    throw unknown('target', target, conformanceTargets);
+  if (target !== undefined && target !== 'architecture')
     throw new UsageError(
-      `The family ${name} runs on the target architecture; ${command.target} is checked by: stalemate fuzz ${conformanceFamily} --target ${command.target}`,
+      `The family ${name} runs on the target architecture; ${target} is checked by: stalemate fuzz ${conformanceFamily} --target ${target}`,
     );
   return (interrupt) => new FuzzJob(family, command, context).run(interrupt);
 }

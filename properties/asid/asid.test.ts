@@ -7,10 +7,14 @@ import { observe } from '../../engine/observe.ts';
 import { Runner } from '../../engine/run.ts';
 import { randomWalk } from '../../engine/strategies/random-walk.ts';
 import { search } from '../../engine/search/search.ts';
+import { step, type Step, type Task } from '../../engine/step.ts';
+import { ArmLpaeIoPgtable, ArmSmmuSva, type KernelParts, type Space } from '../../impl/kernel/index.ts';
 import { fuzz, type Found } from '../campaign.ts';
 import { minimise } from '../minimise.ts';
 import { PLAIN } from './configuration.ts';
 import { asid } from './index.ts';
+import type { AsidOperation } from './operations.ts';
+import { AsidWorld } from './world.ts';
 
 const pairs = asid.litmus.flatMap((litmus) => litmus.hazards.map((hazard) => [litmus.id, hazard, litmus] as const));
 
@@ -148,6 +152,32 @@ test('the race on ASID reassignment is minimised to one bind, one unmap and one 
 
   const correct = asid.world(small.configuration);
   expect(observe(correct.load(small.program), small.schedule).failure).toBeUndefined();
+});
+
+/** Unlinks and flushes a table, and forgets the page. */
+class LeakyPgtable extends ArmLpaeIoPgtable {
+  override *arm_lpae_release_table(space: Space, iova: number): Task {
+    yield* this.io_pgtable_tlb_flush_walk(space, iova);
+  }
+}
+
+/** Forgets to free the shared context descriptor. */
+class LeakySva extends ArmSmmuSva {
+  protected override freeCd(): Step<undefined> {
+    return step('kfree(cd), forgotten', () => undefined);
+  }
+}
+
+test.each<[string, Partial<KernelParts>, AsidOperation, Partial<typeof PLAIN>]>([
+  ['page table', { pgtable: LeakyPgtable }, { op: 'unmapTable', domain: 0 }, {}],
+  ['cd', { sva: LeakySva }, { op: 'unbind', process: 0, device: 0 }, { bound: true }],
+])('a leak of a %s is noticed when nothing runs any more', (kind, parts, operation, world) => {
+  const program = { agents: [{ name: 'CPU0', operations: [operation] }] };
+  const leaky = new AsidWorld({ ...PLAIN, ...world } as typeof PLAIN, parts);
+  const { failure } = search(leaky.load(program), { order: 'dfs' });
+  expect(failure).toMatchObject({ monitor: 'safety', rule: 'leak', data: { kind } });
+  const correct = new AsidWorld({ ...PLAIN, ...world } as typeof PLAIN);
+  expect(search(correct.load(program), { order: 'dfs' }).verdict).toBe('exhausted');
 });
 
 test.each([

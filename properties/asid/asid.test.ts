@@ -49,6 +49,31 @@ test('a search that takes steps from the memo sees the same states as one that r
   }
 });
 
+test('random programs end in the same states with the memo and without', () => {
+  const hazards = [undefined, ...asid.hazards.map(({ id }) => id)];
+  for (const [index, hazard] of hazards.entries()) {
+    const [configuration] = fc.sample(asid.configurations, { seed: index, numRuns: 1 });
+    if (configuration === undefined) expect.fail('no configuration');
+    const world = asid.world(configuration, hazard);
+    const [program] = fc.sample(asid.programs(configuration), { seed: index, numRuns: 1 });
+    if (program === undefined) expect.fail('no program');
+    const ends = (memoise: boolean) => {
+      const runner = new Runner({ ...world.load(program), memoise });
+      const { machine } = runner.system;
+      const all = Array.from({ length: 20 }, (_, seed) => ({
+        end: runner.run(randomWalk(), seed),
+        steps: runner.steps,
+        failure: machine.failure?.message,
+        cells: Buffer.from(machine.store.cells.slice(0, machine.store.size).buffer).toString('base64'),
+      }));
+      runner.close();
+      return all;
+    };
+    const same = JSON.stringify(ends(true)) === JSON.stringify(ends(false));
+    expect({ hazard, same }).toEqual({ hazard, same: true });
+  }
+});
+
 test('steps are functions of the store and of what their task has received', () => {
   for (const litmus of asid.litmus.filter(({ program }) => program.agents.length > 1)) {
     const world = asid.world(litmus.configuration);

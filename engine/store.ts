@@ -20,6 +20,13 @@ export class Store {
   /** Number of entries in the undo log. */
   logLength = 0;
 
+  /**
+   * Footprint of what ran since both were last set to 0, as bits (`1 << (cell mod 32)`, so two cells may share one): cells
+   * read or written, and cells written. Two steps whose `touched` and `written` do not meet commute.
+   */
+  touched = 0;
+  written = 0;
+
   /** While true, `get` records the cells read; see `startRecording`. */
   recording = false;
   /** Cells read while recording, each once, in the order of first use (0 … `readCount`-1), and their values then. */
@@ -66,16 +73,20 @@ export class Store {
 
   /** Value of a cell, as a signed 32-bit integer. */
   get(cell: number): number {
+    this.touched |= 1 << cell;
     if (this.recording) this.#recordRead(cell);
     return this.cells[cell] as number;
   }
 
   /** Writes a cell (32 bits; wider values are truncated). Writing the value that is there leaves no trace. */
   set(cell: number, value: number): void {
+    const bit = 1 << cell;
+    this.touched |= bit;
     if (this.#recordingWrites) this.#recordRead(cell);
     const old = this.cells[cell] as number;
     const next = value | 0;
     if (old === next) return;
+    this.written |= bit;
     const at = this.logLength;
     if (at === this.logCell.length) this.#growLog();
     this.logCell[at] = cell;

@@ -17,7 +17,7 @@ const file = 'traces/found/example.json';
 async function find(hazard: string): Promise<Found> {
   const found: Found[] = [];
   const onFound = (one: Found) => (found.push(one), 'stop' as const);
-  await fuzz(ledger, { hazard, seed: 1, runs: 5_000, onFound });
+  await fuzz(ledger, { hazard, seed: 1, runs: 5_000, strategy: 'random', onFound });
   const [first] = found;
   if (first === undefined) throw new Error(`nothing found for ${hazard}`);
   return first;

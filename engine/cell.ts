@@ -1,6 +1,6 @@
 import { step, type Step } from './step.ts';
 import type { CellFormat, Store } from './store.ts';
-import type { Machine } from './machine.ts';
+import type { Machine, NamesAgents } from './machine.ts';
 
 /** Whose memory a cell is: asked on every access, so that use after free is noticed at the access. */
 export interface Lifetime {
@@ -17,6 +17,8 @@ interface CellOptions {
   readonly format?: CellFormat;
   /** Bookkeeping that a report does not show. */
   readonly internal?: boolean;
+  /** That the value names agents, and how. */
+  readonly names?: NamesAgents;
 }
 
 /** One shared 32-bit variable: `const asid = yield* domain.asid.load()`. Loads and stores are atomic and ordered. */
@@ -35,6 +37,7 @@ export class Cell {
     this.#format = options.format ?? ((_offset, value) => String(value));
     this.#cell = machine.store.reserve(1, name, options.internal === true ? undefined : this.#format);
     this.#lifetime = options.lifetime;
+    if (options.names !== undefined) machine.nameAgents(options.names, this.#cell, 1);
   }
 
   /** The value, inside a step or during set-up. */

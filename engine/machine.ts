@@ -1,6 +1,12 @@
 import { HarnessError, type Failure } from './failure.ts';
 import { Store } from './store.ts';
 
+/**
+ * How cells name agents, for renamings (`agentSymmetry`): one cell for `each` agent in the order of their numbers; the
+ * `owner`'s number plus 1; the `set` of agents, a bit each.
+ */
+export type NamesAgents = 'each' | 'owner' | 'set';
+
 /** In what kind of context an agent runs: only `process` may sleep, and only while it holds no spinlock. */
 export type Context = 'process' | 'softirq' | 'atomic';
 
@@ -26,12 +32,21 @@ export class Machine {
   /** Tallies of the step being recorded, when one is. */
   talliesOfStep: number[] | undefined;
 
+  /** Cells that name agents. */
+  readonly agentCells: { readonly kind: NamesAgents; readonly base: number; readonly length: number }[] = [];
+
   /** Depth of atomic sections (spinlocks, RCU readers) for each agent. */
   readonly #preemptCount: number;
 
   constructor(store: Store = new Store()) {
     this.store = store;
     this.#preemptCount = store.reserve(AGENTS_MAX, 'preempt_count');
+    this.nameAgents('each', this.#preemptCount, AGENTS_MAX);
+  }
+
+  /** Says at layout time that cells name agents. */
+  nameAgents(kind: NamesAgents, base: number, length: number): void {
+    this.agentCells.push({ kind, base, length });
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { AgentSpec } from './agent.ts';
 import type { Machine } from './machine.ts';
+import type { Renaming } from './symmetry.ts';
 
 /**
  * A world with a program loaded: what the engine runs and searches. A run is a pure function of the system (configuration
@@ -14,6 +15,8 @@ export interface System {
   readonly check?: () => void;
   /** Called when every agent has ended and the daemons are idle: what must not be left over (leaks). */
   readonly quiescent?: () => void;
+  /** Renamings that change nothing: a search keeps one state of each orbit. */
+  readonly symmetry?: readonly Renaming[];
 }
 
 /** How a run ended. */

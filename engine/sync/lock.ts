@@ -14,6 +14,7 @@ abstract class Lock implements Waitable {
     this.name = name;
     this.machine = machine;
     this.#owner = new Cell(machine, name, {
+      names: 'owner',
       ...(lifetime === undefined ? {} : { lifetime }),
       format: (_offset, owner) => (owner === 0 ? 'free' : `held by ${machine.agentName(owner - 1)}`),
     });

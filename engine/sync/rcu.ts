@@ -37,6 +37,8 @@ export class Rcu {
     this.#mask = machine.store.reserve(GRACE_PERIODS_MAX, `${name} readers`);
     this.#callback = machine.store.reserve(GRACE_PERIODS_MAX, `${name} callback`);
     this.#argument = machine.store.reserve(GRACE_PERIODS_MAX, `${name} argument`);
+    machine.nameAgents('each', this.#depth, AGENTS_MAX);
+    machine.nameAgents('set', this.#mask, GRACE_PERIODS_MAX);
   }
 
   /** Declares a callback at layout time; `call` takes its number. */

@@ -1,11 +1,6 @@
-import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fingerprint } from '../../engine/failure.ts';
-import { deterministic } from '../../engine/determinism.ts';
-import { checkIsolation } from '../../engine/isolation.ts';
 import { observe } from '../../engine/observe.ts';
-import { Runner } from '../../engine/run.ts';
-import { randomWalk } from '../../engine/strategies/random-walk.ts';
 import { search } from '../../engine/search/search.ts';
 import { step, type Step, type Task } from '../../engine/step.ts';
 import { ArmLpaeIoPgtable, ArmSmmuSva, type KernelParts, type Space } from '../../impl/kernel/index.ts';
@@ -15,87 +10,6 @@ import { PLAIN } from './configuration.ts';
 import { asid } from './index.ts';
 import type { AsidOperation } from './operations.ts';
 import { AsidWorld } from './world.ts';
-
-const pairs = asid.litmus.flatMap((litmus) => litmus.hazards.map((hazard) => [litmus.id, hazard, litmus] as const));
-
-test.each(asid.litmus.map((litmus) => [litmus.id, litmus] as const))('%s exhausts and holds', (_id, litmus) => {
-  const world = asid.world(litmus.configuration);
-  for (const order of ['dfs', 'bfs'] as const) {
-    const result = search(world.load(litmus.program), { order });
-    expect(result.failure).toBeUndefined();
-    expect(result.verdict).toBe('exhausted');
-    expect(result.ends).toBeGreaterThan(0);
-  }
-});
-
-test.each(pairs)('%s is violated under %s', (_id, hazard, litmus) => {
-  const world = asid.world(litmus.configuration, hazard);
-  const result = search(world.load(litmus.program), { order: 'bfs' });
-  const expected = asid.hazards.find(({ id }) => id === hazard)?.expected ?? [];
-  expect(expected).toContainEqual({ monitor: result.failure?.monitor, rule: result.failure?.rule });
-});
-
-test('every hazard has a litmus', () => {
-  const shown = new Set(asid.litmus.flatMap(({ hazards }) => hazards));
-  expect(asid.hazards.map(({ id }) => id).filter((id) => !shown.has(id))).toEqual([]);
-});
-
-test('a search that takes steps from the memo sees the same states as one that runs every step', () => {
-  for (const litmus of asid.litmus) {
-    const world = asid.world(litmus.configuration);
-    const fast = search(world.load(litmus.program), { order: 'dfs' });
-    const slow = search({ ...world.load(litmus.program), memoise: false }, { order: 'dfs' });
-    expect({ id: litmus.id, ...fast }).toEqual({ id: litmus.id, ...slow });
-  }
-});
-
-test('random programs end in the same states with the memo and without', () => {
-  const hazards = [undefined, ...asid.hazards.map(({ id }) => id)];
-  for (const [index, hazard] of hazards.entries()) {
-    const [configuration] = fc.sample(asid.configurations, { seed: index, numRuns: 1 });
-    if (configuration === undefined) expect.fail('no configuration');
-    const world = asid.world(configuration, hazard);
-    const [program] = fc.sample(asid.programs(configuration), { seed: index, numRuns: 1 });
-    if (program === undefined) expect.fail('no program');
-    const ends = (memoise: boolean) => {
-      const runner = new Runner({ ...world.load(program), memoise });
-      const { machine } = runner.system;
-      const all = Array.from({ length: 20 }, (_, seed) => ({
-        end: runner.run(randomWalk(), seed),
-        steps: runner.steps,
-        failure: machine.failure?.message,
-        cells: Buffer.from(machine.store.cells.slice(0, machine.store.size).buffer).toString('base64'),
-      }));
-      runner.close();
-      return all;
-    };
-    const same = JSON.stringify(ends(true)) === JSON.stringify(ends(false));
-    expect({ hazard, same }).toEqual({ hazard, same: true });
-  }
-});
-
-test('steps are functions of the store and of what their task has received', () => {
-  for (const litmus of asid.litmus.filter(({ program }) => program.agents.length > 1)) {
-    const world = asid.world(litmus.configuration);
-    const result = search(deterministic(world.load(litmus.program)), { order: 'dfs', statesMax: 400 });
-    expect(result.failure).toBeUndefined();
-  }
-});
-
-test('so are those of random programs with any hazard, and nothing survives a run but what the store undoes', () => {
-  const hazards = [undefined, ...asid.hazards.map(({ id }) => id)];
-  for (const [index, configuration] of fc
-    .sample(asid.configurations, { seed: 11, numRuns: hazards.length })
-    .entries()) {
-    const hazard = hazards[index];
-    const [program] = fc.sample(asid.programs(configuration), { seed: index, numRuns: 1 });
-    if (program === undefined) expect.fail('no program');
-    const build = () => asid.world(configuration, hazard).load(program);
-    const runner = new Runner(deterministic(build()));
-    for (let seed = 0; seed < 3; seed++) expect(['finished', 'failed']).toContain(runner.run(randomWalk(), seed));
-    checkIsolation(build, { runs: 2, seed: index });
-  }
-});
 
 test('the correct implementation holds, and a run reaches every witness and uses every operation', async () => {
   const summary = await fuzz(asid, { seed: 5, runs: 60_000, onFound: ({ failure }) => expect.fail(failure.message) });
@@ -126,24 +40,6 @@ test('a campaign is a function of its seed', async () => {
   expect(first.length).toBeGreaterThan(0);
   expect(await run()).toEqual(first);
 });
-
-test.each(asid.hazards.map(({ id, expected }) => [id, expected] as const))(
-  '%s is found unguided',
-  async (hazard, expected) => {
-    let found: Found | undefined;
-    await fuzz(asid, {
-      seed: 2,
-      runs: 400_000,
-      hazard,
-      onFound: (each) => {
-        found = each;
-        return 'stop';
-      },
-    });
-    expect(found).toBeDefined();
-    expect(expected).toContainEqual({ monitor: found?.failure.monitor, rule: found?.failure.rule });
-  },
-);
 
 test('the race on ASID reassignment is minimised to one bind, one unmap and one switch, and the proof is complete', async () => {
   let found: Found | undefined;

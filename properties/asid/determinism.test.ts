@@ -63,4 +63,3 @@ test('so are those of random programs with any hazard, and nothing survives a ru
     checkIsolation(build, { runs: 2, seed: index });
   }
 });
-

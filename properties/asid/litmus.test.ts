@@ -25,4 +25,3 @@ test('every hazard has a litmus', () => {
   const shown = new Set(asid.litmus.flatMap(({ hazards }) => hazards));
   expect(asid.hazards.map(({ id }) => id).filter((id) => !shown.has(id))).toEqual([]);
 });
-

@@ -19,4 +19,3 @@ test.each(asid.hazards.map(({ id, expected }) => [id, expected] as const))(
     expect(expected).toContainEqual({ monitor: found?.failure.monitor, rule: found?.failure.rule });
   },
 );
-

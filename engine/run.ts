@@ -2,7 +2,8 @@ import { Automaton, type Node } from './automaton.ts';
 import { AGENTS_MAX } from './machine.ts';
 import { memoOf, type StepMemo } from './memo.ts';
 import { diagnoseStuck } from './stuck.ts';
-import type { Strategy } from './strategies/strategy.ts';
+import type { Store } from './store.ts';
+import type { RunView, Strategy } from './strategies/strategy.ts';
 import type { RunEnd, System } from './system.ts';
 
 /** Steps expected of the first run. */
@@ -12,8 +13,9 @@ const STEPS_UNKNOWN = 64;
  * Runs one program many times, each time under a strategy. The store is rolled back to the state in which the runner was
  * made before each run; the schedule of the last run stands in `schedule[0 … steps-1]`.
  */
-export class Runner {
+export class Runner implements RunView {
   readonly system: System;
+  readonly store: Store;
   readonly automaton: Automaton;
   /** Agent index of each step of the last run. */
   readonly schedule: Int32Array;
@@ -29,18 +31,24 @@ export class Runner {
   /** Worlds with a check do much in a step; bare ones are faster without. */
   readonly #memo: StepMemo | undefined;
   readonly #enabled = new Int32Array(AGENTS_MAX);
-  /** Longest run so far, 0 before the first: where PCT places its change points. */
-  #stepsExpected = 0;
+  /** Longest run so far, 0 before the first. */
+  #longest = 0;
 
   constructor(system: System, stepsMax = 10_000) {
     this.system = system;
+    this.store = system.machine.store;
     this.stepsMax = stepsMax;
     this.schedule = new Int32Array(stepsMax);
     this.automaton = new Automaton(system.agents);
     this.nodes = system.agents.map((_, agent) => this.automaton.start(agent));
-    this.root = system.machine.store.mark();
+    this.root = this.store.mark();
     this.#memo = memoOf(system, this.automaton);
     system.machine.agents = system.agents;
+  }
+
+  /** Where PCT places its change points: a function of the runs made before, and of nothing else. */
+  get stepsExpected(): number {
+    return this.#longest === 0 ? STEPS_UNKNOWN : this.#longest;
   }
 
   /** Goes back to the state before the first step. */
@@ -61,20 +69,35 @@ export class Runner {
   /** One run from the start to its end. */
   run(strategy: Strategy, seed: number): RunEnd {
     this.reset();
-    strategy.begin(seed, this.nodes.length, this.#stepsExpected === 0 ? STEPS_UNKNOWN : this.#stepsExpected);
+    strategy.begin(seed, this);
+    const end = this.#steps(strategy);
+    this.system.machine.current = -1;
+    if (this.steps > this.#longest) this.#longest = this.steps;
+    const concluded = end === 'finished' ? this.#conclude() : end;
+    strategy.ended?.(concluded);
+    return concluded;
+  }
+
+  #steps(strategy: Strategy): RunEnd {
     const { system, nodes, schedule, stepsMax, automaton } = this;
-    const { machine } = system;
-    const { check } = system;
+    const { machine, check } = system;
     const memo = this.#memo;
     const enabled = this.#enabled;
     let previous = -1;
     let steps = 0;
+    let end: RunEnd = 'finished';
     for (;;) {
       const count = this.#collect(enabled);
       if (count === 0) break;
-      if (steps === stepsMax) return this.#end(steps, 'bound');
+      if (steps === stepsMax) {
+        end = 'bound';
+        break;
+      }
       const agent = strategy.pick(enabled, count, steps, previous);
-      if (agent < 0) return this.#end(steps, 'stopped');
+      if (agent < 0) {
+        end = 'stopped';
+        break;
+      }
       const node = nodes[agent] as Node;
       machine.current = agent;
       if (memo === undefined) {
@@ -83,12 +106,21 @@ export class Runner {
       } else nodes[agent] = memo.step(node);
       schedule[steps++] = agent;
       previous = agent;
-      if (machine.failure !== undefined) return this.#end(steps, 'failed');
+      if (machine.failure !== undefined) {
+        end = 'failed';
+        break;
+      }
     }
-    this.#end(steps, 'finished');
-    const stuck = diagnoseStuck(machine, nodes, (agent) => system.agents[agent]?.daemon ?? false);
+    this.steps = steps;
+    return end;
+  }
+
+  /** No agent can run: either all is done, and nothing may be left over, or somebody waits in vain. */
+  #conclude(): RunEnd {
+    const { machine, agents, quiescent } = this.system;
+    const stuck = diagnoseStuck(machine, this.nodes, (agent) => agents[agent]?.daemon ?? false);
     if (stuck !== undefined) machine.fail(stuck);
-    else system.quiescent?.();
+    else quiescent?.();
     return machine.failure === undefined ? 'finished' : 'failed';
   }
 
@@ -108,13 +140,6 @@ export class Runner {
     this.system.check?.();
     machine.current = -1;
     return result;
-  }
-
-  #end(steps: number, end: RunEnd): RunEnd {
-    this.steps = steps;
-    this.system.machine.current = -1;
-    if (steps > this.#stepsExpected) this.#stepsExpected = steps;
-    return end;
   }
 
   #collect(enabled: Int32Array): number {

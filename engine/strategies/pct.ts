@@ -7,7 +7,8 @@ import type { Strategy } from './strategy.ts';
  * highest enabled agent runs, and at depth - 1 random steps the running agent's priority drops below all others. A bug of
  * depth d among n agents and k steps is hit with probability at least 1 / (n · k^(d-1)).
  *
- * Differs from the paper in that change points are drawn over the observed length of earlier runs, not a fixed bound.
+ * Differs from the paper in that k is not a bound known beforehand but the length of the longest run of the program so
+ * far, over which change points are drawn: what `pctBound` says of a run holds for schedules that are no longer.
  *
  * @param depth 1 … 8, number of ordering constraints aimed at.
  */
@@ -18,7 +19,7 @@ export function pct(depth = 3): Strategy {
   const changes = depth - 1;
   return {
     name: `pct${depth}`,
-    begin: (seed, agents, stepsExpected) => {
+    begin: (seed, { nodes: { length: agents }, stepsExpected }) => {
       random.seed(seed);
       for (let agent = 0; agent < agents; agent++) priority[agent] = changes + agent + 1;
       for (let agent = agents - 1; agent > 0; agent--) {
@@ -39,4 +40,20 @@ export function pct(depth = 3): Strategy {
       return best;
     },
   };
+}
+
+/**
+ * What one run under `pct(depth)` guarantees: a bug of that depth shows with at least this probability (the theorem of the
+ * paper).
+ *
+ * @param agents n ≥ 1; @param steps k ≥ 1, the length over which the change points were drawn; the bug must show in a
+ *   schedule no longer than that.
+ */
+export function pctBound(agents: number, steps: number, depth: number): number {
+  return 1 / (agents * steps ** (depth - 1));
+}
+
+/** The probability, at most, that `runs` independent runs all miss what each shows with probability `bound` at least. */
+export function missedByAll(bound: number, runs: number): number {
+  return Math.exp(runs * Math.log1p(-bound));
 }

@@ -1,12 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asidShare, SIZES } from '../../bench/workloads/asid-share.ts';
+import { Automaton } from '../automaton.ts';
 import { Runner } from '../run.ts';
+import { step, type Task } from '../step.ts';
+import { Store } from '../store.ts';
 import { build, programs } from '../testing/programs.ts';
-import { pct } from './pct.ts';
+import { missedByAll, pct, pctBound } from './pct.ts';
 import { randomWalk } from './random-walk.ts';
 import { replay } from './replay.ts';
-import type { Strategy } from './strategy.ts';
+import type { RunView, Strategy } from './strategy.ts';
+import { urw } from './urw.ts';
 
 /** Every strategy must pass the laws: add new ones here. */
 const STRATEGIES: readonly (readonly [string, () => Strategy])[] = [
@@ -14,15 +18,28 @@ const STRATEGIES: readonly (readonly [string, () => Strategy])[] = [
   ['pct1', () => pct(1)],
   ['pct3', () => pct()],
   ['pct8', () => pct(8)],
+  ['urw', () => urw()],
   ['replay', () => replay([0, 1, 0, 1, 1, 0])],
 ];
 
 /** A made-up run: which agents are enabled at each step. */
 const enabledSets = fc.array(fc.uniqueArray(fc.nat(5), { minLength: 1, maxLength: 6 }), { maxLength: 40 });
 
+/** A program that never gets anywhere: each agent is always at its first step. */
+function standingStill(agents: number, stepsExpected: number): RunView {
+  function* forEver(): Task {
+    for (;;) yield* step('stand', () => 0);
+  }
+  const names = Array.from({ length: agents }, (_, agent) => `${agent}`);
+  const operations = [{ label: 'stand', start: forEver }];
+  const automaton = new Automaton(names.map((name) => ({ name, context: 'process', daemon: false, operations })));
+  const nodes = names.map((_, agent) => automaton.start(agent));
+  return { nodes, store: new Store(), root: 0, stepsExpected };
+}
+
 /** What a strategy picks, step by step, until it gives up. */
 function picks(strategy: Strategy, seed: number, sets: readonly (readonly number[])[], expected = 40): number[] {
-  strategy.begin(seed, 6, expected);
+  strategy.begin(seed, standingStill(6, expected));
   const into = new Int32Array(16).fill(-7);
   const picked: number[] = [];
   let previous = -1;
@@ -63,10 +80,32 @@ describe.each(STRATEGIES)('%s', (name, make) => {
 
   test('writes nothing into the enabled agents', () => {
     const strategy = make();
-    strategy.begin(1, 3, 10);
+    strategy.begin(1, standingStill(3, 10));
     const enabled = Int32Array.of(0, 1, 2);
-    for (let step = 0; step < 6; step++) strategy.pick(enabled, 3, step, step - 1);
+    for (let step = 0; step < 6; step++) strategy.pick(enabled, 3, step, step === 0 ? -1 : step % 3);
     expect([...enabled]).toEqual([0, 1, 2]);
+  });
+});
+
+describe.each(STRATEGIES)('%s, many runs of one program', (_, make) => {
+  /** The schedules that a strategy makes of a program, for some seeds in turn. */
+  function schedules(strategy: Strategy, program: Parameters<typeof build>[0], seeds: readonly number[]): number[][] {
+    const runner = new Runner(build(program), 300);
+    return seeds.map((seed) => {
+      runner.run(strategy, seed);
+      return [...runner.schedule.subarray(0, runner.steps)];
+    });
+  }
+
+  test('what it does depends on the seeds, and on nothing that was learnt from another program', () => {
+    fc.assert(
+      fc.property(programs, programs, fc.array(fc.integer(), { maxLength: 8 }), (program, other, seeds) => {
+        const used = make();
+        schedules(used, other, [1, 2, 3]);
+        expect(schedules(used, program, seeds)).toEqual(schedules(make(), program, seeds));
+      }),
+      { numRuns: 40 },
+    );
   });
 });
 
@@ -78,6 +117,19 @@ test('random walk: each enabled agent is picked equally often, whatever their nu
     const expected = 10_000 / count;
     for (const each of times) expect(Math.abs(each - expected)).toBeLessThan(5 * Math.sqrt(expected));
   }
+});
+
+test.each([
+  ['S', 0.001264, 300_000],
+  ['M', 0.007958, 60_000],
+  ['L', 0.01413, 40_000],
+] as const)('random walk: canonical workload %s shows its bug with the exact probability %d', (size, exact, runs) => {
+  const runner = new Runner(asidShare({ ...SIZES[size], locked: false }));
+  const strategy = randomWalk();
+  let hits = 0;
+  for (let seed = 0; seed < runs; seed++) if (runner.run(strategy, seed) === 'failed') hits++;
+  // Five standard deviations of the binomial distribution: a right walk leaves them once in two million tries.
+  expect(Math.abs(hits - runs * exact)).toBeLessThan(5 * Math.sqrt(runs * exact * (1 - exact)));
 });
 
 describe('PCT', () => {
@@ -139,6 +191,16 @@ describe('PCT', () => {
     let hits = 0;
     for (let seed = 0; seed < 20_000; seed++) if (runner.run(strategy, seed) === 'failed') hits++;
     expect(hits / 20_000).toBeGreaterThan(1 / (4 * 31 ** 2));
+  });
+});
+
+describe('what PCT guarantees', () => {
+  test('of one run, and of many', () => {
+    expect(pctBound(4, 31, 1)).toBe(1 / 4);
+    expect(pctBound(4, 31, 3)).toBeCloseTo(1 / (4 * 31 * 31), 15);
+    expect(missedByAll(1 / 2, 3)).toBeCloseTo(1 / 8, 12);
+    expect(missedByAll(1, 1)).toBe(0);
+    expect(missedByAll(pctBound(3, 100, 3), 48)).toBeCloseTo((1 - 1 / 30_000) ** 48, 12);
   });
 });
 

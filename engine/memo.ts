@@ -1,5 +1,6 @@
 import type { Automaton, Node } from './automaton.ts';
 import { HarnessError, type Failure } from './failure.ts';
+import type { Footprint, Footprints } from './footprint.ts';
 import { mixHigh, mixLow } from './hash.ts';
 import type { Store } from './store.ts';
 import type { System } from './system.ts';
@@ -16,6 +17,8 @@ interface Effect {
   readonly low: number;
   readonly high: number;
   readonly tallies: readonly number[] | undefined;
+  /** Footprint to the cell, if footprints are wanted. */
+  readonly footprint: Footprint | undefined;
 }
 
 /** A run of reads with the values found, and where other values were found. */
@@ -52,12 +55,19 @@ export class StepMemo {
   /** Change of the fingerprint by the writes of the last step. */
   low = 0;
   high = 0;
+  /** What the last step and its wait touched, if footprints are wanted. */
+  footprint: Footprint | undefined;
+  readonly #footprints: Footprints | undefined;
   readonly #effectsMax: number;
   #kept: Node[] = [];
 
-  /** @param effectsMax effects kept before everything is forgotten. */
-  constructor(system: System, automaton: Automaton, effectsMax = EFFECTS_MAX) {
+  /**
+   * @param effectsMax effects kept before everything is forgotten.
+   * @param footprints the table for the footprints of the steps, if they are wanted.
+   */
+  constructor(system: System, automaton: Automaton, effectsMax = EFFECTS_MAX, footprints?: Footprints) {
     this.#effectsMax = effectsMax;
+    this.#footprints = footprints;
     this.#system = system;
     this.#store = system.machine.store;
     this.#automaton = automaton;
@@ -75,6 +85,7 @@ export class StepMemo {
     if (tallies !== undefined) for (let at = 0; at < tallies.length; at++) machine.tally(tallies[at] as number);
     this.low = effect.low;
     this.high = effect.high;
+    this.footprint = effect.footprint;
     return effect.next;
   }
 
@@ -101,11 +112,13 @@ export class StepMemo {
     const tallies: number[] = [];
     machine.talliesOfStep = tallies;
     store.startRecording(true);
+    if (this.#footprints !== undefined) node.wait?.ready();
     const next = this.#automaton.next(node, node.run());
     check?.();
     store.stopRecording();
     machine.talliesOfStep = undefined;
-    const effect = effectOf(store, next, machine.failure, tallies);
+    this.footprint = this.#footprints?.recorded(store);
+    const effect = { ...effectOf(store, next, machine.failure, tallies), footprint: this.footprint };
     this.low = effect.low;
     this.high = effect.high;
     this.computed++;
@@ -165,7 +178,12 @@ function findFork(trail: Trail, at: number, value: number): Trail | undefined {
 }
 
 /** What the step just recorded has done: the cells of its footprint that have changed. */
-function effectOf(store: Store, next: Node, failure: Failure | undefined, tallies: number[]): Effect {
+function effectOf(
+  store: Store,
+  next: Node,
+  failure: Failure | undefined,
+  tallies: number[],
+): Omit<Effect, 'footprint'> {
   const { cells: state, reads, readValues, readCount } = store;
   let count = 0;
   for (let at = 0; at < readCount; at++) if (state[reads[at] as number] !== readValues[at]) count++;

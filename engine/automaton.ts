@@ -1,5 +1,5 @@
 import type { AgentSpec } from './agent.ts';
-import { hashResult, hashText, mixHigh, mixLow } from './hash.ts';
+import { hashResult, mixHigh, mixLow, printOfText, type Lanes } from './hash.ts';
 import type { Trail } from './memo.ts';
 import { Forget, NOTHING, type Step, type Task } from './step.ts';
 import type { Waitable } from './waitable.ts';
@@ -74,17 +74,13 @@ interface Place {
   readonly result: unknown;
 }
 
-/** Both lanes are computed apart, each from its own: one lane from the other would make a fingerprint of 32 bits. */
-interface Lanes {
-  readonly low: number;
-  readonly high: number;
-}
-
-/** Fingerprint of the local state that `place` leads to: its parent's and the result, or the start of an operation. */
+/**
+ * Fingerprint of the local state that `place` leads to: its parent's and the result, or the start of an operation. Both
+ * lanes are computed apart, each from its own: one lane from the other would make a fingerprint of 32 bits.
+ */
 function historyPrint({ agent, operation, parent, result }: Place): Lanes {
   if (parent === undefined) return { low: mixLow(agent + 1, operation), high: mixHigh(agent + 1, operation) };
-  const word = hashResult(result);
-  return { low: mixLow(parent.low, word), high: mixHigh(parent.high, word) };
+  return { low: mixLow(parent.low, hashResult(result)), high: mixHigh(parent.high, hashResult(result, 0x9e3779b9)) };
 }
 
 function notRunnable(): never {
@@ -155,8 +151,7 @@ export class Automaton {
     const name = `${place.agent}/${place.operation}/${key}`;
     const known = this.#merged.get(name);
     if (known !== undefined) return known;
-    const print = { low: hashText(name), high: hashText(name, 0x9e3779b9) };
-    const made = this.#add(place, step, task, print);
+    const made = this.#add(place, step, task, printOfText(name));
     this.#merged.set(name, made);
     return made;
   }

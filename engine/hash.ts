@@ -22,8 +22,12 @@ export function mixHigh(a: number, b: number): number {
 const float = new Float64Array(1);
 const words = new Int32Array(float.buffer);
 
-/** One word that stands for a step's result: injective on 32-bit integers, which nearly all results are. */
-export function hashResult(result: unknown): number {
+/**
+ * One word that stands for a step's result: injective on 32-bit integers, which nearly all results are.
+ *
+ * @param seed for texts: another one gives an independent word.
+ */
+export function hashResult(result: unknown, seed?: number): number {
   if (typeof result === 'number') {
     if ((result | 0) === result) return result;
     float[0] = result;
@@ -31,7 +35,25 @@ export function hashResult(result: unknown): number {
   }
   if (typeof result === 'boolean') return result ? 0x3c6ef372 : 0x1f83d9ab;
   if (result === undefined) return 0x5be0cd19;
-  return hashText(String(result));
+  return hashText(String(result), seed);
+}
+
+/** A fingerprint, or a part of one. */
+export interface Lanes {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Fingerprint of a text; the lanes have nothing in common. */
+export function printOfText(text: string): Lanes {
+  let low = text.length;
+  let high = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    low = mixLow(low, code);
+    high = mixHigh(high, code);
+  }
+  return { low, high };
 }
 
 /** One word for a text (FNV-1a); another seed gives an independent word. */

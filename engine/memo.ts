@@ -184,7 +184,7 @@ function effectOf(
   failure: Failure | undefined,
   tallies: number[],
 ): Omit<Effect, 'footprint'> {
-  const { cells: state, reads, readValues, readCount } = store;
+  const { cells: state, reads, readValues, readCount, identities } = store;
   let count = 0;
   for (let at = 0; at < readCount; at++) if (state[reads[at] as number] !== readValues[at]) count++;
   const cells = new Int32Array(count);
@@ -200,8 +200,13 @@ function effectOf(
     cells[index] = cell;
     old[index] = before;
     now[index++] = after;
-    low ^= (before === 0 ? 0 : mixLow(cell, before)) ^ (after === 0 ? 0 : mixLow(cell, after));
-    high ^= (before === 0 ? 0 : mixHigh(cell, before)) ^ (after === 0 ? 0 : mixHigh(cell, after));
+    if (identities === undefined) {
+      low ^= (before === 0 ? 0 : mixLow(cell, before)) ^ (after === 0 ? 0 : mixLow(cell, after));
+      high ^= (before === 0 ? 0 : mixHigh(cell, before)) ^ (after === 0 ? 0 : mixHigh(cell, after));
+    } else {
+      low ^= identities.low(cell, before) ^ identities.low(cell, after);
+      high ^= identities.high(cell, before) ^ identities.high(cell, after);
+    }
   }
   return { next, failure, cells, old, now, low, high, tallies: tallies.length === 0 ? undefined : tallies };
 }

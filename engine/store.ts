@@ -1,3 +1,5 @@
+import { Identities, type Meaning } from './identities.ts';
+
 /**
  * The store: every bit of shared state of a world, as 32-bit cells.
  *
@@ -45,6 +47,9 @@ export class Store {
    */
   epoch = 0;
 
+  /** What cells and values stand for, where that is not their number; undefined: all stand for themselves. */
+  identities: Identities | undefined;
+
   readonly #regions: Region[] = [];
 
   /** @param capacity initial number of cells; grows as regions are reserved. */
@@ -69,6 +74,23 @@ export class Store {
     }
     this.#regions.push(format === undefined ? { base, length, name } : { base, length, name, format });
     return base;
+  }
+
+  /**
+   * Says what a cell stands for that has been given to a thing when the thing came up: fingerprints are made from that,
+   * not from the number of the cell.
+   *
+   * @param content says all that tells the thing from others, in the same words in every world of the same make.
+   */
+  name(cell: number, content: string): void {
+    this.identities ??= new Identities();
+    this.identities.name(cell, content);
+  }
+
+  /** Says that the values of some cells are numbers of things that have been counted as they came up (1 …; 0 is nothing). */
+  mean(base: number, length: number, meaning: Meaning): void {
+    this.identities ??= new Identities();
+    this.identities.mean(base, length, meaning);
   }
 
   /** Value of a cell, as a signed 32-bit integer. */

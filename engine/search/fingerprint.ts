@@ -1,5 +1,6 @@
 import { mixHigh, mixLow } from '../hash.ts';
 import type { Node } from '../automaton.ts';
+import type { Identities } from '../identities.ts';
 import type { Store } from '../store.ts';
 
 /** The fingerprint of a state, kept up to date from the undo log and the change of one agent's node. */
@@ -9,6 +10,7 @@ export class Fingerprint {
 
   /** Takes in what was written since `from` (an undo mark). */
   absorbWrites(store: Store, from: number): void {
+    if (store.identities !== undefined) return this.#absorbNamed(store, store.identities, from);
     const { logCell, logOld, logNew, logLength } = store;
     let low = this.low;
     let high = this.high;
@@ -27,6 +29,17 @@ export class Fingerprint {
     }
     this.low = low;
     this.high = high;
+  }
+
+  /** The same where some cells or values stand for something else than their numbers. */
+  #absorbNamed({ logCell, logOld, logNew, logLength }: Store, identities: Identities, from: number): void {
+    for (let at = from; at < logLength; at++) {
+      const cell = logCell[at] as number;
+      const before = logOld[at] as number;
+      const after = logNew[at] as number;
+      this.low ^= identities.low(cell, before) ^ identities.low(cell, after);
+      this.high ^= identities.high(cell, before) ^ identities.high(cell, after);
+    }
   }
 
   /** Takes an agent's local state out, or in: the same operation. */

@@ -220,7 +220,8 @@ export class AsidWorld implements World {
     const configured = this.architecture.heldTranslations().map(({ text }) => this.#named(text));
     if (slot < 0) return { sources: [], configured: [] };
     const pa = data['pa'] === undefined ? undefined : Number(data['pa']);
-    const outcomes = this.architecture.outcomes(slot);
+    // In the order in which they came up, as a story has it.
+    const outcomes = this.architecture.outcomes(slot).toSorted((a, b) => a.id - b.id);
     const wanted = outcomes.filter(
       (outcome) => pa === undefined || (outcome.kind === 'translation' && outcome.pa === pa),
     );

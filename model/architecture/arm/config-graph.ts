@@ -69,6 +69,7 @@ export class ConfigGraph {
   /** L1STDs, which streams share. */
   readonly l1Tables: ConfigPlace[] = [];
   readonly #streams = new Map<number, StreamPlaces>();
+  readonly #store: Store;
   readonly #holds: HoldTable;
   readonly #reachable: number;
   readonly #watch: (pa: number, word: ConfigWord) => void;
@@ -76,6 +77,7 @@ export class ConfigGraph {
 
   /** @param watch told of each word address, once for each place. */
   constructor(store: Store, holds: HoldTable, watch: (pa: number, word: ConfigWord) => void) {
+    this.#store = store;
     this.#holds = holds;
     this.#watch = watch;
     this.#reachable = store.reserve(PLACES_MAX, 'configuration reachable by the SMMU');
@@ -114,6 +116,7 @@ export class ConfigGraph {
       mixes,
       nextState: 0,
     };
+    this.#store.name(reachable, `reachable ${contentOf(place)}`);
     for (const [at, [maskLow, maskHigh]] of MASKS[kind].entries()) {
       const word: ConfigWord = { place, pa: address + 8 * at, maskLow, maskHigh, versions: [] };
       words.push(word);
@@ -142,10 +145,19 @@ export class ConfigGraph {
     const maskedLow = low & word.maskLow;
     const maskedHigh = high & word.maskHigh;
     for (const version of word.versions) if (version.low === maskedLow && version.high === maskedHigh) return version;
-    const version: ConfigVersion = { cell: this.#holds.intern(), low: maskedLow, high: maskedHigh };
+    const version: ConfigVersion = {
+      cell: this.#holds.intern(`version ${contentOf(word.place)} ${word.pa} ${maskedLow} ${maskedHigh}`),
+      low: maskedLow,
+      high: maskedHigh,
+    };
     word.versions.push(version);
     return version;
   }
+}
+
+/** All that tells a place from others. */
+function contentOf({ kind, streamId, streams, substream, substreams, address }: ConfigPlace): string {
+  return `${kind} ${streamId}+${streams} ${substream}+${substreams} ${address}`;
 }
 
 type Masks = readonly (readonly [number, number])[];

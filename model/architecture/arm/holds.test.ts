@@ -6,7 +6,7 @@ import type { Command } from './invalidation.ts';
 
 describe('HoldTable', () => {
   const table = new HoldTable(new Store(), 4);
-  const cell = table.intern();
+  const cell = table.intern('thing');
 
   it('keeps the copy that lives longest', () => {
     expect(table.raise(cell, 5)).toBe(true);

@@ -28,14 +28,18 @@ export class HoldTable {
   /**
    * A new thing, not held.
    *
+   * @param content all that tells it from other things, in words: which cell it gets depends on what came up before it,
+   *   and is no part of a state's fingerprint.
    * @returns its cell.
    * @throws RangeError if the capacity is used up.
    */
-  intern(): number {
+  intern(content: string): number {
     if (this.#count === this.#capacity)
       throw new RangeError(`more than ${this.#capacity} entries: give the architecture model a larger capacity`);
     this.grown();
-    return this.#base + this.#count++;
+    const cell = this.#base + this.#count++;
+    this.#store.name(cell, content);
+    return cell;
   }
 
   /** Says that what is walked over after a change has grown, although no cell has changed. */

@@ -1,4 +1,4 @@
-import type { FaultMode, Outcome } from './outcome.ts';
+import { outcomeKey, type FaultMode, type Outcome } from './outcome.ts';
 import type { GlobalTag, Tag } from './tag.ts';
 import type { WalkNode } from './walk-node.ts';
 
@@ -8,24 +8,27 @@ import type { WalkNode } from './walk-node.ts';
  */
 export type LookupConfig = RefusalConfig | BypassConfig | TranslateConfig;
 
-/** Every access ends in the same way: a configuration error, an abort, or something that is not modelled. */
-export interface RefusalConfig {
-  readonly kind: 'refusal';
+/** Where a configuration stands in the order of discovery, and its content in words. */
+interface Interned {
   readonly index: number;
+  readonly key: string;
+}
+
+/** Every access ends in the same way: a configuration error, an abort, or something that is not modelled. */
+export interface RefusalConfig extends Interned {
+  readonly kind: 'refusal';
   readonly outcome: Outcome;
 }
 
 /** Accesses go to their input address, if it is within the output size; else `beyond` (§3.4). */
-export interface BypassConfig {
+export interface BypassConfig extends Interned {
   readonly kind: 'bypass';
-  readonly index: number;
   readonly beyond: Outcome;
 }
 
 /** Accesses are translated by stage 1. */
-export interface TranslateConfig {
+export interface TranslateConfig extends Interned {
   readonly kind: 'translate';
-  readonly index: number;
   readonly tag: Tag;
   readonly global: GlobalTag;
   readonly faultMode: FaultMode;
@@ -42,18 +45,18 @@ export class LookupConfigs {
   readonly #next = new Map<number, number>();
 
   refusal(outcome: Outcome): LookupConfig {
-    return this.#intern(`r${outcome.id}`, (index) => ({ kind: 'refusal', index, outcome }));
+    return this.#intern(`r${outcomeKey(outcome)}`, (interned) => ({ kind: 'refusal', ...interned, outcome }));
   }
 
   bypass(beyond: Outcome): LookupConfig {
-    return this.#intern(`b${beyond.id}`, (index) => ({ kind: 'bypass', index, beyond }));
+    return this.#intern(`b${outcomeKey(beyond)}`, (interned) => ({ kind: 'bypass', ...interned, beyond }));
   }
 
-  translate(config: Omit<TranslateConfig, 'kind' | 'index'>): LookupConfig {
+  translate(config: Omit<TranslateConfig, 'kind' | keyof Interned>): LookupConfig {
     const { tag, global, faultMode, override, starts } = config;
     const [start0, start1] = starts;
-    const key = `t${tag.index}/${global.aset}/${faultMode}/${override}/${start0?.cell ?? 0}/${start1?.cell ?? 0}`;
-    return this.#intern(key, (index) => ({ kind: 'translate', index, ...config }));
+    const key = `t${tag.vmid}.${tag.asid}/${global.aset}/${faultMode}/${override}/${start0?.key ?? ''}/${start1?.key ?? ''}`;
+    return this.#intern(key, (interned) => ({ kind: 'translate', ...interned, ...config }));
   }
 
   /** The id of a set of configurations, given in any order and perhaps repeatedly. */
@@ -77,10 +80,18 @@ export class LookupConfigs {
     return this.#sets[set] as readonly LookupConfig[];
   }
 
-  #intern(key: string, make: (index: number) => LookupConfig): LookupConfig {
+  /** The configurations of a set in words, in an order of their own. */
+  content(set: number): string {
+    return this.at(set)
+      .map(({ key }) => key)
+      .sort()
+      .join(' ');
+  }
+
+  #intern(key: string, make: (interned: Interned) => LookupConfig): LookupConfig {
     let config = this.#byKey.get(key);
     if (config === undefined) {
-      config = make(this.#configs.length);
+      config = make({ index: this.#configs.length, key });
       this.#configs.push(config);
       this.#byKey.set(key, config);
     }

@@ -38,7 +38,9 @@ export class SlotOutcomes {
 
   constructor(parts: OutcomeParts) {
     this.#parts = parts;
-    this.#cells = parts.store.reserve(parts.universe.slots.length, 'permitted outcomes');
+    const { store, universe, sets } = parts;
+    this.#cells = store.reserve(universe.slots.length, 'permitted outcomes');
+    store.mean(this.#cells, universe.slots.length, (set) => sets.content(set));
   }
 
   /** Id of the outcome set of a slot (see `OutcomeSets`). */

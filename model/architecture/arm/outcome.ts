@@ -57,6 +57,24 @@ export const FAULT_MODE = { ABORT_SILENT: 0, ABORT_RECORD: 1, RAZWI_SILENT: 2, R
 /** Bits of `TranslationOutcome.permissions`: read, write, execute for privileged and for unprivileged accesses. */
 export const PERMISSION = { PR: 1, PW: 2, PX: 4, UR: 8, UW: 16, UX: 32 } as const;
 
+/** The content of an outcome in words. */
+export function outcomeKey(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'translation': {
+      const { pa, permissions, attributes, faultMode, override } = outcome;
+      return `t${pa},${permissions},${attributes},${faultMode},${override}`;
+    }
+    case 'bypass':
+      return `b${outcome.pa}`;
+    case 'fault':
+      return `f${outcome.event},${outcome.faultMode},${outcome.fetchAddress}`;
+    case 'abort':
+      return 'a';
+    case 'unpredictable':
+      return 'u';
+  }
+}
+
 /** Interns outcomes. Ids are dense from 0 in the order of first use. */
 export class OutcomeTable {
   readonly #outcomes: Outcome[] = [];
@@ -74,52 +92,40 @@ export class OutcomeTable {
     faultMode: FaultMode,
     override: number,
   ): TranslationOutcome {
-    const key = `t${pa},${permissions},${attributes},${faultMode},${override}`;
-    return this.#intern(key, (id) => ({
-      kind: 'translation',
-      id,
-      pa,
-      permissions,
-      attributes,
-      faultMode,
-      override,
-    })) as TranslationOutcome;
+    return this.#intern({ kind: 'translation', pa, permissions, attributes, faultMode, override });
   }
 
   bypass(pa: number): BypassOutcome {
-    return this.#intern(`b${pa}`, (id) => ({ kind: 'bypass', id, pa })) as BypassOutcome;
+    return this.#intern({ kind: 'bypass', pa });
   }
 
   fault(event: number, faultMode: FaultMode = FAULT_MODE.ABORT_RECORD, fetchAddress = 0): FaultOutcome {
-    return this.#intern(`f${event},${faultMode},${fetchAddress}`, (id) => ({
-      kind: 'fault',
-      id,
-      event,
-      faultMode,
-      fetchAddress,
-    })) as FaultOutcome;
+    return this.#intern({ kind: 'fault', event, faultMode, fetchAddress });
   }
 
   abort(): AbortOutcome {
-    return this.#intern('a', (id) => ({ kind: 'abort', id })) as AbortOutcome;
+    return this.#intern({ kind: 'abort' });
   }
 
   unpredictable(): UnpredictableOutcome {
-    return this.#intern('u', (id) => ({ kind: 'unpredictable', id })) as UnpredictableOutcome;
+    return this.#intern({ kind: 'unpredictable' });
   }
 
-  #intern(key: string, make: (id: number) => Outcome): Outcome {
-    let outcome = this.#byKey.get(key);
-    if (outcome === undefined) {
-      outcome = make(this.#outcomes.length);
-      this.#outcomes.push(outcome);
-      this.#byKey.set(key, outcome);
-    }
+  #intern<O extends Outcome>(content: Omit<O, 'id'>): O {
+    const outcome = { id: this.#outcomes.length, ...content } as O;
+    const key = outcomeKey(outcome);
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return known as O;
+    this.#outcomes.push(outcome);
+    this.#byKey.set(key, outcome);
     return outcome;
   }
 }
 
-/** Interns sets of outcomes, by a trie over their ids in ascending order. Set 0 is the empty set. */
+/**
+ * Interns sets of outcomes, by a trie over their ids in ascending order. Set 0 is the empty set. A set lists its outcomes
+ * in an order that is the same in each world, whatever came up first.
+ */
 export class OutcomeSets {
   readonly #table: OutcomeTable;
   readonly #sets: (readonly Outcome[])[] = [[]];
@@ -138,7 +144,7 @@ export class OutcomeSets {
       let next = this.#next.get(key);
       if (next === undefined) {
         next = this.#sets.length;
-        this.#sets.push([...(this.#sets[set] as readonly Outcome[]), this.#table.at(id)]);
+        this.#sets.push([...(this.#sets[set] as readonly Outcome[]), this.#table.at(id)].sort(inOrder));
         this.#next.set(key, next);
       }
       set = next;
@@ -150,4 +156,13 @@ export class OutcomeSets {
   at(set: number): readonly Outcome[] {
     return this.#sets[set] as readonly Outcome[];
   }
+
+  /** The outcomes of a set in words. */
+  content(set: number): string {
+    return this.at(set).map(outcomeKey).join(' ');
+  }
+}
+
+function inOrder(first: Outcome, second: Outcome): number {
+  return outcomeKey(first) < outcomeKey(second) ? -1 : 1;
 }

@@ -22,6 +22,7 @@ export class PendingCommands {
     this.#store = store;
     this.#size = size;
     this.#ring = store.reserve(size, 'outstanding commands');
+    store.mean(this.#ring, size, (id) => JSON.stringify(this.#commands[id - 1]));
     this.#next = store.reserve(2, 'command sequence');
     this.#first = this.#next + 1;
   }

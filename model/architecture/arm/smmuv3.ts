@@ -92,6 +92,7 @@ export class SmmuV3 {
     this.#pending = new PendingCommands(store, capacity.commands ?? 1 << 10);
     this.#queue = new CommandQueue({ store, features, registers: this.#registers, memory, pending: this.#pending });
     this.#contextCells = store.reserve(this.universe.contexts.length, 'configurations permitted');
+    store.mean(this.#contextCells, this.universe.contexts.length, (set) => this.#configs.content(set));
     this.#slotTouched = new Uint8Array(this.universe.slots.length);
     this.#touchedSlots = new Int32Array(this.universe.slots.length);
     this.#streamTouched = this.universe.streamIds.map(() => false);
@@ -202,9 +203,9 @@ export class SmmuV3 {
     return results;
   }
 
-  /** The slots whose outcomes have changed since this was last asked (not counting what a rollback changed back). */
+  /** The slots whose outcomes have changed since this was last asked (not counting what a rollback changed back), ascending. */
   takeDirtySlots(): number[] {
-    const dirty = [...this.#dirty];
+    const dirty = [...this.#dirty].sort((a, b) => a - b);
     this.#dirty.clear();
     return dirty;
   }

@@ -5,7 +5,6 @@ import type { Leaf, WalkReader } from './walk-node.ts';
  * not to a stream: every context with this tag may use them and may have made them.
  */
 export interface Tag {
-  readonly index: number;
   readonly vmid: number;
   readonly asid: number;
   /** What may be held for each input address of the universe. */
@@ -41,7 +40,7 @@ export class TagTable {
     const key = vmid * 0x1_0000 + asid;
     let tag = this.#tags.get(key);
     if (tag === undefined) {
-      tag = { index: this.#tags.size, vmid, asid, holds: emptyHolds(this.#addresses) };
+      tag = { vmid, asid, holds: emptyHolds(this.#addresses) };
       this.#tags.set(key, tag);
     }
     return tag;

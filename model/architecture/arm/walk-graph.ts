@@ -133,7 +133,7 @@ export class WalkGraph {
     let leaf = this.#leafByKey.get(key);
     if (leaf === undefined) {
       leaf = {
-        cell: this.#holds.intern(),
+        cell: this.#holds.intern(`leaf ${key}`),
         tag: step.global ? undefined : tag,
         global: step.global ? this.#tags.global(vmid, aset) : undefined,
         vmid,
@@ -174,7 +174,8 @@ export class WalkGraph {
     const { granule } = interpretation;
     const start = descriptorPa === -1;
     const node: WalkNode = {
-      cell: this.#holds.intern(),
+      key,
+      cell: this.#holds.intern(`walk ${key}`),
       start,
       lineage,
       tag,
@@ -239,7 +240,7 @@ export class WalkGraph {
   }
 
   #lineage(tag: Tag, aset: number, interpretation: Interpretation): Lineage {
-    const key = `${tag.index}/${aset}/${interpretation.key}`;
+    const key = `${tag.vmid}.${tag.asid}/${aset}/${interpretation.key}`;
     let lineage = this.#lineages.get(key);
     if (lineage === undefined) {
       lineage = { key, tag, aset, interpretation };

@@ -6,7 +6,7 @@ import type { InputAddress } from './universe.ts';
 
 /** What all walks through one half of a CD have in common. */
 export interface Lineage {
-  /** Names it within the graph. */
+  /** Names it by its content. */
   readonly key: string;
   readonly tag: Tag;
   readonly aset: number;
@@ -18,6 +18,8 @@ export interface Lineage {
  * hold. It knows all that is needed to go on, so that a walk may continue from it whatever the CD says by now.
  */
 export interface WalkNode extends TlbTarget {
+  /** Names it by its content. */
+  readonly key: string;
   /** Cell of the store. For the start of walks: how many contexts may use it now. Else a state of `HoldTable`. */
   readonly cell: number;
   readonly start: boolean;

@@ -1,3 +1,4 @@
+import type { StoreBuffers } from './memory-order/store-buffers.ts';
 import { step, type Step } from './step.ts';
 import type { CellFormat, Store } from './store.ts';
 import type { Machine, NamesAgents } from './machine.ts';
@@ -19,9 +20,14 @@ interface CellOptions {
   readonly internal?: boolean;
   /** That the value names agents, and how. */
   readonly names?: NamesAgents;
+  /** Stores go through the CPU's store buffer, if the machine has any; else they are in memory at once on every machine. */
+  readonly buffered?: boolean;
 }
 
-/** One shared 32-bit variable: `const asid = yield* domain.asid.load()`. Loads and stores are atomic and ordered. */
+/**
+ * One shared 32-bit variable: `const asid = yield* domain.asid.load()`. Loads and stores are atomic, and ordered unless the
+ * cell is `buffered` and the machine has store buffers.
+ */
 export class Cell {
   readonly name: string;
   readonly #machine: Machine;
@@ -29,6 +35,7 @@ export class Cell {
   readonly #cell: number;
   readonly #lifetime: Lifetime | undefined;
   readonly #format: CellFormat;
+  readonly #buffers: StoreBuffers | undefined;
 
   constructor(machine: Machine, name: string, options: CellOptions = {}) {
     this.name = name;
@@ -37,22 +44,38 @@ export class Cell {
     this.#format = options.format ?? ((_offset, value) => String(value));
     this.#cell = machine.store.reserve(1, name, options.internal === true ? undefined : this.#format);
     this.#lifetime = options.lifetime;
+    this.#buffers = options.buffered === true ? machine.buffers : undefined;
     if (options.names !== undefined) machine.nameAgents(options.names, this.#cell, 1);
   }
 
   /** The value, inside a step or during set-up. */
   get value(): number {
     this.#lifetime?.check(this.#machine, this.name);
-    return this.#store.get(this.#cell);
+    return this.#buffers === undefined ? this.#store.get(this.#cell) : this.#buffers.load(this.#cell);
   }
 
   set value(value: number) {
     this.#lifetime?.check(this.#machine, this.name);
+    if (this.#buffers === undefined) this.#store.set(this.#cell, value);
+    else this.#buffers.store(this.#cell, value);
+  }
+
+  /** `smp_store_release` inside a step: everything that the CPU stored before reaches memory first. */
+  release(value: number): void {
+    this.#lifetime?.check(this.#machine, this.name);
+    if (this.#buffers === undefined) this.#store.set(this.#cell, value);
+    else this.#buffers.storeRelease(this.#cell, value);
+  }
+
+  /** The store of an atomic read-modify-write inside a step: it is in memory at once. */
+  exchange(value: number): void {
+    this.#lifetime?.check(this.#machine, this.name);
+    this.#buffers?.settle(this.#cell);
     this.#store.set(this.#cell, value);
   }
 
   /**
-   * The value for a `Waitable`, which is asked between steps and so is no agent's access: `dead` when the object is gone.
+   * The value in memory for a `Waitable`, which is asked between steps and so is no agent's access: `dead` when the object is gone.
    * A lock or completion reads as ready then, and the waiter's own step reports the use after free.
    */
   peek(dead: number): number {
@@ -76,11 +99,12 @@ export class Cell {
     });
   }
 
-  /** Compare and exchange as one step; returns the value before. */
+  /** Compare and exchange as one step, fully ordered; returns the value before. */
   cmpxchg(expected: number, value: number): Step<number> {
     return step(`cmpxchg ${this.name} ${expected} → ${value}`, () => {
+      this.#buffers?.drain();
       const before = this.value;
-      if (before === expected) this.value = value;
+      if (before === expected) this.exchange(value);
       return before;
     });
   }

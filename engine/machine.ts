@@ -1,4 +1,5 @@
 import { HarnessError, type Failure } from './failure.ts';
+import type { StoreBuffers } from './memory-order/store-buffers.ts';
 import { Store } from './store.ts';
 
 /**
@@ -34,6 +35,12 @@ export class Machine {
 
   /** Cells that name agents. */
   readonly agentCells: { readonly kind: NamesAgents; readonly base: number; readonly length: number }[] = [];
+
+  /**
+   * The store buffers of a weakly ordered machine, set before anything else is laid out; undefined: every store is in
+   * memory at once (sequential consistency).
+   */
+  buffers: StoreBuffers | undefined;
 
   /** Depth of atomic sections (spinlocks, RCU readers) for each agent. */
   readonly #preemptCount: number;

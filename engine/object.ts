@@ -15,6 +15,8 @@ export interface Slot {
   /** Handle of the object: 1 for the first of its pool. */
   readonly handle: number;
   cell(field: string, format?: CellFormat): Cell;
+  /** A field whose stores go through the CPU's store buffer, if the machine has any. */
+  buffered(field: string, format?: CellFormat): Cell;
   mutex(field: string): Mutex;
   spinlock(field: string): SpinLock;
   refcount(field: string): Refcount;
@@ -110,11 +112,16 @@ export class ObjectPool<V> {
     return {
       name,
       handle: index + 1,
-      cell: (field, format) =>
-        new Cell(machine, `${name}.${field}`, format === undefined ? { lifetime } : { lifetime, format }),
+      cell: (field, format) => new Cell(machine, `${name}.${field}`, cellOptions(lifetime, format)),
+      buffered: (field, format) =>
+        new Cell(machine, `${name}.${field}`, { ...cellOptions(lifetime, format), buffered: true }),
       mutex: (field) => new Mutex(machine, `${name}.${field}`, lifetime),
       spinlock: (field) => new SpinLock(machine, `${name}.${field}`, lifetime),
       refcount: (field) => new Refcount(machine, `${name}.${field}`, lifetime),
     };
   }
+}
+
+function cellOptions(lifetime: Lifetime, format: CellFormat | undefined) {
+  return format === undefined ? { lifetime } : { lifetime, format };
 }

@@ -1,11 +1,12 @@
 import { Cell, type Lifetime } from '../cell.ts';
+import { releaseOrder } from '../memory-order/barriers.ts';
 import type { Machine } from '../machine.ts';
 import { step, waitStep, type Step } from '../step.ts';
 import type { Waitable } from '../waitable.ts';
 
 const ALL = 0x7fffffff;
 
-/** `struct completion`: `complete` lets one waiter go, `completeAll` all of them until `reinit`. */
+/** `struct completion`: `complete` lets one waiter go, `completeAll` all of them until `reinit`. Completing is a release. */
 export class Completion implements Waitable {
   readonly name: string;
   readonly ender = 'complete()';
@@ -33,6 +34,7 @@ export class Completion implements Waitable {
   /** `complete`. */
   complete(): Step<undefined> {
     return step(`complete ${this.name}`, () => {
+      releaseOrder(this.#machine);
       if (this.#done.value !== ALL) this.#done.value += 1;
       return undefined;
     });
@@ -41,6 +43,7 @@ export class Completion implements Waitable {
   /** `complete_all`. */
   completeAll(): Step<undefined> {
     return step(`complete_all ${this.name}`, () => {
+      releaseOrder(this.#machine);
       this.#done.value = ALL;
       return undefined;
     });

@@ -3,7 +3,11 @@ import type { Machine } from '../machine.ts';
 import { step, waitStep, type Step } from '../step.ts';
 import type { Waitable } from '../waitable.ts';
 
-/** What mutex and spinlock have in common: one owner, noted as agent index + 1. */
+/**
+ * What mutex and spinlock have in common: one owner, noted as agent index + 1. Taking a lock is an acquire, giving it back a
+ * store-release: with store buffers, what was stored before the lock was taken may reach memory while it is held, and the
+ * unlock itself may reach memory late.
+ */
 abstract class Lock implements Waitable {
   readonly name: string;
   readonly ender = 'unlock';
@@ -15,6 +19,7 @@ abstract class Lock implements Waitable {
     this.machine = machine;
     this.#owner = new Cell(machine, name, {
       names: 'owner',
+      buffered: true,
       ...(lifetime === undefined ? {} : { lifetime }),
       format: (_offset, owner) => (owner === 0 ? 'free' : `held by ${machine.agentName(owner - 1)}`),
     });
@@ -35,7 +40,7 @@ abstract class Lock implements Waitable {
 
   /** Takes the lock inside a larger atomic step; the caller has seen to it that it is free. */
   protected take(): void {
-    this.#owner.value = this.machine.current + 1;
+    this.#owner.exchange(this.machine.current + 1);
   }
 
   /** Gives the lock back; unlocking what another agent holds is a failure. */
@@ -47,7 +52,7 @@ abstract class Lock implements Waitable {
         message: `${this.machine.agentName(this.machine.current)} unlocks ${this.name}, which it does not hold.`,
         data: { kind: this.name },
       });
-    this.#owner.value = 0;
+    this.#owner.release(0);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { AgentSpec } from '../agent.ts';
 import { HarnessError } from '../failure.ts';
 import { AGENTS_MAX, type Machine } from '../machine.ts';
+import { releaseOrder, smp_mb } from '../memory-order/barriers.ts';
 import { codeArgument, codeNumber, workCode } from './work-code.ts';
 import { forget, step, waitStep, type Step, type Task } from '../step.ts';
 import type { Waitable } from '../waitable.ts';
@@ -58,6 +59,8 @@ export class Rcu {
   /** `rcu_read_unlock`. */
   readUnlock(): Step<undefined> {
     return step(`${this.name}_read_unlock`, () => {
+      // A grace period that this ends is ordered after what the reader has stored.
+      releaseOrder(this.#machine);
       if (this.#addDepth(-1) === 0) this.#leave(this.#machine.current);
       return undefined;
     });
@@ -67,6 +70,7 @@ export class Rcu {
   *synchronize(): Task {
     const period = yield* step(`synchronize_${this.name}: start`, () => {
       this.#machine.mightSleep(`synchronize_${this.name}`);
+      smp_mb(this.#machine);
       return this.#begin(WAITED_FOR, 0, 0);
     });
     yield* waitStep(`synchronize_${this.name}: end`, this.#ended(period), () => {
@@ -82,6 +86,7 @@ export class Rcu {
    */
   call(callback: number, argument: number): Step<undefined> {
     return step(`call_${this.name}`, () => {
+      smp_mb(this.#machine);
       this.#begin(CALLBACK, callback, argument);
       return undefined;
     });

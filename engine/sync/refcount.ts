@@ -1,8 +1,12 @@
 import { Cell, type Lifetime } from '../cell.ts';
+import { releaseOrder } from '../memory-order/barriers.ts';
 import type { Machine } from '../machine.ts';
 import { step, type Step } from '../step.ts';
 
-/** A reference count (`refcount_t`): going up from 0 and going below 0 are failures. */
+/**
+ * A reference count (`refcount_t`): going up from 0 and going below 0 are failures. Counts are atomic; dropping one is a
+ * release, taking one orders nothing.
+ */
 export class Refcount {
   readonly name: string;
   readonly #machine: Machine;
@@ -58,8 +62,9 @@ export class Refcount {
     return step(`refcount_dec_and_test ${this.name}`, () => this.decrement());
   }
 
-  /** `refcount_dec_and_test` inside a larger step. */
+  /** `refcount_dec_and_test` inside a larger step. What was stored before is in memory first. */
   decrement(): boolean {
+    releaseOrder(this.#machine);
     const count = this.#count.value;
     if (count === 0) this.#fail('refcount-underflow', 'drops a reference that nobody holds');
     else this.#count.value = count - 1;

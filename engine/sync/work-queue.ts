@@ -1,5 +1,6 @@
 import type { AgentSpec } from '../agent.ts';
 import { HarnessError } from '../failure.ts';
+import { releaseOrder } from '../memory-order/barriers.ts';
 import type { Machine } from '../machine.ts';
 import { codeArgument, codeNumber, workCode } from './work-code.ts';
 import { forget, step, waitStep, type Step, type Task } from '../step.ts';
@@ -33,13 +34,15 @@ export class WorkQueue {
   }
 
   /**
-   * `queue_work`: false if the same work with the same argument is already queued. May be called in any context.
+   * `queue_work`: false if the same work with the same argument is already queued. May be called in any context. The work
+   * sees what was stored before.
    *
    * @param argument 32 bits, signed, as a cell.
    */
   queue(work: number, argument: number): Step<boolean> {
     return step(`queue_work ${this.name}`, () => {
       const { store } = this.#machine;
+      releaseOrder(this.#machine);
       for (let place = 0; place < QUEUED_MAX; place++) {
         const queued = store.get(this.#works + place);
         if (queued === work + 1 && store.get(this.#arguments + place) === (argument | 0)) return false;
@@ -87,6 +90,7 @@ export class WorkQueue {
       if (handler === undefined) throw new HarnessError(`${this.name}: work was never declared`);
       yield* handler(codeArgument(taken));
       yield* step('work done', () => {
+        releaseOrder(this.#machine);
         store.set(this.#running, 0);
         return undefined;
       });

@@ -1,8 +1,8 @@
-import { Runner } from '../engine/run.ts';
-import { search } from '../engine/search/search.ts';
-import { pct } from '../engine/strategies/pct.ts';
-import { asid } from '../properties/asid/index.ts';
-import { alternate, processorTime, showRate, table, type Measured } from './measure.ts';
+import { Runner } from '../../engine/run.ts';
+import { search } from '../../engine/search/search.ts';
+import { pct } from '../../engine/strategies/pct.ts';
+import { asid } from '../../properties/asid/index.ts';
+import { alternate, processorTime, showRate, table, type Measured } from '../measure.ts';
 
 /** Litmus tests that stand for the family: two and three agents, page tables, configuration, flush queue. */
 const LITMUS = ['unmap-during-bind', 'unmap-during-bind-two-masters', 'lazy-two-flushes'] as const;

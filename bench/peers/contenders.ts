@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { Random } from '../engine/random.ts';
-import { Runner } from '../engine/run.ts';
-import type { Strategy } from '../engine/strategies/strategy.ts';
-import { asidShare, type AsidShare } from './workloads/asid-share.ts';
-import { asyncThreads, PlainWorld, threads } from './workloads/asid-share-plain.ts';
+import { Random } from '../../engine/random.ts';
+import { Runner } from '../../engine/run.ts';
+import type { Strategy } from '../../engine/strategies/strategy.ts';
+import { asidShare, type AsidShare } from '../workloads/asid-share.ts';
+import { asyncThreads, PlainWorld, threads } from './asid-share-plain.ts';
 
 /** What some runs of the canonical workload did. */
 export interface Work {

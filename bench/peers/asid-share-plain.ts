@@ -1,4 +1,4 @@
-import type { AsidShare } from './asid-share.ts';
+import type { AsidShare } from '../workloads/asid-share.ts';
 
 const OLD = 1;
 const NEW = 2;

@@ -1,0 +1,11 @@
+import { search } from '../../engine/search/search.ts';
+import { processorTime } from '../measure.ts';
+import { asidShare } from '../workloads/asid-share.ts';
+import { LARGEST } from './memory.ts';
+
+/** One search of the largest size in a process of its own: `node bin/run.js bench/sections/memory-run.ts`. */
+const from = processorTime();
+const { states, transitions } = search(asidShare(LARGEST), { order: 'dfs' });
+const ms = processorTime() - from;
+const peakMb = process.resourceUsage().maxRSS / 1024;
+process.stdout.write(`${JSON.stringify({ states, transitions, ms, peakMb })}\n`);

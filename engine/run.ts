@@ -1,10 +1,12 @@
 import { Automaton, type Node } from './automaton.ts';
 import { AGENTS_MAX } from './machine.ts';
+import type { Footprints } from './footprint.ts';
 import { memoOf, type StepMemo } from './memo.ts';
 import { diagnoseStuck } from './stuck.ts';
 import type { Store } from './store.ts';
 import type { RunView, Strategy } from './strategies/strategy.ts';
 import type { RunEnd, System } from './system.ts';
+import { TracedSteps } from './traced-steps.ts';
 
 /** Steps expected of the first run. */
 const STEPS_UNKNOWN = 64;
@@ -30,6 +32,8 @@ export class Runner implements RunView {
 
   /** Worlds with a check do much in a step; bare ones are faster without. */
   readonly #memo: StepMemo | undefined;
+  /** Made for the first strategy that wants footprints, since they cost time. */
+  #traced: TracedSteps | undefined;
   readonly #enabled = new Int32Array(AGENTS_MAX);
   /** Longest run so far, 0 before the first. */
   #longest = 0;
@@ -51,6 +55,11 @@ export class Runner implements RunView {
     return this.#longest === 0 ? STEPS_UNKNOWN : this.#longest;
   }
 
+  /** The table of footprints; only while a strategy with `ran` is in use. */
+  get footprints(): Footprints | undefined {
+    return this.#traced?.footprints;
+  }
+
   /** Goes back to the state before the first step. */
   reset(): void {
     const { machine, agents } = this.system;
@@ -69,6 +78,7 @@ export class Runner implements RunView {
   /** One run from the start to its end. */
   run(strategy: Strategy, seed: number): RunEnd {
     this.reset();
+    if (strategy.ran !== undefined) this.#traced ??= this.#startTracing();
     strategy.begin(seed, this);
     const end = this.#steps(strategy);
     this.system.machine.current = -1;
@@ -82,6 +92,8 @@ export class Runner implements RunView {
     const { system, nodes, schedule, stepsMax, automaton } = this;
     const { machine, check } = system;
     const memo = this.#memo;
+    // What nodes remember belongs to one memo.
+    const traced = strategy.ran !== undefined || memo !== undefined ? this.#traced : undefined;
     const enabled = this.#enabled;
     let previous = -1;
     let steps = 0;
@@ -100,7 +112,10 @@ export class Runner implements RunView {
       }
       const node = nodes[agent] as Node;
       machine.current = agent;
-      if (memo === undefined) {
+      if (traced !== undefined) {
+        nodes[agent] = traced.step(node);
+        strategy.ran?.(node, traced.footprint);
+      } else if (memo === undefined) {
         nodes[agent] = automaton.next(node, node.run());
         if (check !== undefined) check();
       } else nodes[agent] = memo.step(node);
@@ -113,6 +128,11 @@ export class Runner implements RunView {
     }
     this.steps = steps;
     return end;
+  }
+
+  #startTracing(): TracedSteps {
+    for (const node of this.automaton.nodes) node.trail = undefined;
+    return new TracedSteps(this.system, this.automaton, this.system.memoise ?? true);
   }
 
   /** No agent can run: either all is done, and nothing may be left over, or somebody waits in vain. */

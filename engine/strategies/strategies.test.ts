@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { asidShare, SIZES } from '../../bench/workloads/asid-share.ts';
 import { Automaton } from '../automaton.ts';
 import { Runner } from '../run.ts';
-import { step, type Task } from '../step.ts';
+import { step as stepOf, type Task } from '../step.ts';
 import { Store } from '../store.ts';
 import { build, programs } from '../testing/programs.ts';
 import { missedByAll, pct, pctBound } from './pct.ts';
+import { pos } from './pos.ts';
 import { randomWalk } from './random-walk.ts';
 import { replay } from './replay.ts';
 import type { RunView, Strategy } from './strategy.ts';
@@ -18,6 +19,7 @@ const STRATEGIES: readonly (readonly [string, () => Strategy])[] = [
   ['pct1', () => pct(1)],
   ['pct3', () => pct()],
   ['pct8', () => pct(8)],
+  ['pos', () => pos()],
   ['urw', () => urw()],
   ['replay', () => replay([0, 1, 0, 1, 1, 0])],
 ];
@@ -28,13 +30,13 @@ const enabledSets = fc.array(fc.uniqueArray(fc.nat(5), { minLength: 1, maxLength
 /** A program that never gets anywhere: each agent is always at its first step. */
 function standingStill(agents: number, stepsExpected: number): RunView {
   function* forEver(): Task {
-    for (;;) yield* step('stand', () => 0);
+    for (;;) yield* stepOf('stand', () => 0);
   }
   const names = Array.from({ length: agents }, (_, agent) => `${agent}`);
   const operations = [{ label: 'stand', start: forEver }];
   const automaton = new Automaton(names.map((name) => ({ name, context: 'process', daemon: false, operations })));
   const nodes = names.map((_, agent) => automaton.start(agent));
-  return { nodes, store: new Store(), root: 0, stepsExpected };
+  return { nodes, store: new Store(), root: 0, stepsExpected, footprints: undefined };
 }
 
 /** What a strategy picks, step by step, until it gives up. */

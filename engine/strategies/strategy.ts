@@ -1,4 +1,5 @@
 import type { Node } from '../automaton.ts';
+import type { Footprint, Footprints } from '../footprint.ts';
 import type { Store } from '../store.ts';
 import type { RunEnd } from '../system.ts';
 
@@ -11,6 +12,8 @@ export interface RunView {
   readonly root: number;
   /** Steps of the longest run of this program so far, under whatever strategy; before the first, a guess. */
   readonly stepsExpected: number;
+  /** The table of footprints, for strategies that have `ran`. */
+  readonly footprints: Footprints | undefined;
 }
 
 /**
@@ -27,6 +30,11 @@ export interface Strategy {
    * @returns the agent, or -1 to end the run (replay that no longer fits).
    */
   pick(enabled: Int32Array, count: number, step: number, previous: number): number;
+  /**
+   * The step that was pending at `node` has been made; `footprint` is what it, its wait and the check after it touched. A
+   * strategy that has this makes runs slower: steps are traced.
+   */
+  ran?(node: Node, footprint: Footprint): void;
   /** The run has ended; the store is still in its last state. */
   ended?(end: RunEnd): void;
 }

@@ -6,6 +6,7 @@ import { Runner } from '../run.ts';
 import { step as stepOf, type Task } from '../step.ts';
 import { Store } from '../store.ts';
 import { build, programs } from '../testing/programs.ts';
+import { feedback } from './feedback.ts';
 import { missedByAll, pct, pctBound } from './pct.ts';
 import { pos } from './pos.ts';
 import { randomWalk } from './random-walk.ts';
@@ -20,6 +21,8 @@ const STRATEGIES: readonly (readonly [string, () => Strategy])[] = [
   ['pct3', () => pct()],
   ['pct8', () => pct(8)],
   ['pos', () => pos()],
+  ['feedback2', () => feedback(2)],
+  ['feedback3', () => feedback()],
   ['urw', () => urw()],
   ['replay', () => replay([0, 1, 0, 1, 1, 0])],
 ];
@@ -36,7 +39,7 @@ function standingStill(agents: number, stepsExpected: number): RunView {
   const operations = [{ label: 'stand', start: forEver }];
   const automaton = new Automaton(names.map((name) => ({ name, context: 'process', daemon: false, operations })));
   const nodes = names.map((_, agent) => automaton.start(agent));
-  return { nodes, store: new Store(), root: 0, stepsExpected, footprints: undefined };
+  return { nodes, store: new Store(), schedule: new Int32Array(0), root: 0, stepsExpected, footprints: undefined };
 }
 
 /** What a strategy picks, step by step, until it gives up. */

@@ -8,6 +8,8 @@ export interface RunView {
   /** The pending local state of each agent; an agent whose node has no step has ended. */
   readonly nodes: readonly Node[];
   readonly store: Store;
+  /** The agents that ran, as far as the run has gone. */
+  readonly schedule: Int32Array;
   /** Undo mark of the state before the first step. */
   readonly root: number;
   /** Steps of the longest run of this program so far, under whatever strategy; before the first, a guess. */

@@ -57,10 +57,20 @@ export interface World {
   load(program: Program): System;
   /** Notable state as lines, for the state column of reports: what is attached, what hardware may hold. */
   snapshot(): readonly string[];
+  /**
+   * What a failure happened through, in a word that no renaming changes: "TLB entry", "walk cache", "CD". Asked in the
+   * state that failed, and part of what makes two failures the same bug. Default: nothing to tell apart.
+   */
+  through?(failure: Failure): string | undefined;
   /** Explains a failure from the observed run that ended in it. */
   explain(observation: Observation, failure: Failure): readonly WhyLine[];
   /** Names of things for a report: one line for each that the program mentions ("domain0 has ASID 1, which mm0 will want"). */
   describeOperation(operation: Operation): string;
+  /**
+   * True if a CPU keeps state from one operation to the next (a store buffer, say); else it does not matter which of
+   * several idle CPUs runs an operation.
+   */
+  readonly cpusKeepState?: boolean;
   /** Counts since the world was built: how often each "sometimes" condition was reached, operations run and rejected. */
   readonly counters: Counters;
 }
@@ -70,6 +80,31 @@ export interface Counters {
   readonly witnesses: Record<string, number>;
   /** For each kind of operation: how often it was run, and how often it did not apply. */
   readonly operations: Record<string, { run: number; rejected: number }>;
+}
+
+/** A world to start from, with a name for reports and for the command line. */
+export interface SmallWorld {
+  readonly name: string;
+  readonly configuration: Configuration;
+}
+
+/**
+ * What `stalemate verify` exhausts: every program over a few small worlds. An operation and the check must depend on the
+ * state alone, not on what else the program has.
+ */
+export interface SmallScope {
+  readonly worlds: readonly SmallWorld[];
+  /** Every operation that changes state and that a program may have. */
+  alphabet(configuration: Configuration): readonly Operation[];
+  /**
+   * Says that an operation names one of several things that are alike in the initial state and that the software never
+   * tells apart; `index` counts them from 0. Programs that differ by a renaming of such things fail alike, so they count
+   * once. An operation names at most one such thing.
+   */
+  alike?(
+    configuration: Configuration,
+    operation: Operation,
+  ): { readonly kind: string; readonly index: number } | undefined;
 }
 
 /** A family of properties: what `stalemate fuzz NAME` runs. */
@@ -84,6 +119,8 @@ export interface Family {
   programs(configuration: Configuration): fc.Arbitrary<Program>;
   /** @throws RangeError for an unknown hazard or a configuration that cannot be built, saying what is possible. */
   world(configuration: Configuration, hazard?: string): World;
+  /** What can be exhausted; without it the family can only be fuzzed. */
+  readonly small?: SmallScope;
   /** Plainer configurations, each one field away, for the minimiser; the plainest first. */
   plainer?(configuration: Configuration): readonly Configuration[];
   /** Simpler variants of one operation (smaller arguments), for the minimiser; simplest first. */

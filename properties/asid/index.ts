@@ -4,6 +4,7 @@ import { ASID_HAZARDS, type AsidHazard } from './hazards/index.ts';
 import { ASID_LITMUS } from './litmus.ts';
 import { simplify } from './operations.ts';
 import { programs } from './programs.ts';
+import { ASID_SMALL } from './small.ts';
 import { WITNESSES } from './witnesses.ts';
 import { AsidWorld } from './world.ts';
 
@@ -30,6 +31,7 @@ export const asid: Family = {
   configurations,
   programs: (configuration) => programs(asidConfiguration(configuration)),
   world: (configuration, hazard) => new AsidWorld(configuration, hazard === undefined ? {} : hazardNamed(hazard).parts),
+  small: ASID_SMALL,
   plainer,
   simplify,
   witnesses: Object.values(WITNESSES),

@@ -40,6 +40,7 @@ export class Witnesses {
     this.#machine = machine;
     this.#architecture = architecture;
     this.#issuer = machine.store.reserve(1, 'commands outstanding');
+    machine.nameAgents('owner', this.#issuer, 1);
     this.#mapped = machine.store.reserve(16, 'pages mapped');
     this.#used = machine.store.reserve(32, 'ASIDs used');
   }

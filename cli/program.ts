@@ -1,6 +1,6 @@
 /** The command line: names, options, help. What the commands do is in `commands/`. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { StrategyName } from '../properties/campaign.ts';
+import { STRATEGY_NAMES, type StrategyName } from '../properties/campaign.ts';
 import type { Family } from '../properties/family.ts';
 import { version } from '../traces/version.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -75,7 +75,7 @@ type Add = (
 
 const strategyOption = (): Option =>
   new Option('--strategy <name>', 'how schedules are chosen')
-    .choices(['random', 'pct', 'portfolio'])
+    .choices(STRATEGY_NAMES)
     .default('portfolio');
 
 const addFuzz: Add = (program, context, done, families) => {

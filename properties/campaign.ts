@@ -10,7 +10,7 @@ import { Worlds } from './campaign/worlds.ts';
 import type { Family, Program, World } from './family.ts';
 
 export type { Found } from './campaign/found.ts';
-export type { StrategyName } from './campaign/portfolio.ts';
+export { STRATEGY_NAMES, type StrategyName } from './campaign/portfolio.ts';
 export type { FuzzSummary } from './campaign/summary.ts';
 
 /** What to run and when to end. One of `seconds` and `runs` (executions) should be given; default 20 seconds. */

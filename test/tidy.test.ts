@@ -18,6 +18,8 @@ describe('the check notices', () => {
     ['engine/a.ts', "import { x } from '../model/b.ts';"],
     ['model/contract/a.ts', "import type { X } from '../../impl/b.ts';"],
     ['model/contract/a.ts', "import type { X } from '../../engine/machine.ts';"],
+    ['model/allocators/a.ts', "import { x } from '../../impl/kernel/b.ts';"],
+    ['impl/kernel/a.ts', "import { x } from '../../model/allocators/asid.ts';"],
     ['impl/kernel/a.ts', "import { x } from '../../model/contract/translation.ts';"],
     ['impl/kernel/a.ts', "export { x } from '../../model/architecture/arm/smmu.ts';"],
     ['properties/asid/a.ts', "} from '../../traces/format.ts';"],
@@ -35,6 +37,7 @@ describe('the check notices', () => {
 describe('the check lets pass', () => {
   test.each([
     ['model/contract/a.ts', "import type { Store } from '../../engine/store.ts';"],
+    ['model/allocators/a.ts', "import { step } from '../../engine/step.ts';"],
     ['impl/kernel/a.ts', "import { STE } from '../../model/architecture/arm/layout/index.ts';"],
     ['impl/kernel/a.ts', "import type { Event } from '../../model/contract/events.ts';"],
     ['impl/kernel/a.ts', "import { step } from '../../engine/step.ts';"],

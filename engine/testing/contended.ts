@@ -52,9 +52,6 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   },
 );
 
-const withoutFailures = (moves: fc.Arbitrary<Move>): fc.Arbitrary<Move> =>
-  moves.filter(({ kind }) => kind !== 'assertNot' && kind !== 'unlock');
-
 function programsOf(moves: fc.Arbitrary<Move>): fc.Arbitrary<Contended> {
   const section = moves.map((inner): readonly Move[] => [{ kind: 'lock' }, inner, { kind: 'unlock' }]);
   const part = fc.oneof({ weight: 5, arbitrary: moves.map((one) => [one]) }, { weight: 1, arbitrary: section });
@@ -66,9 +63,6 @@ function programsOf(moves: fc.Arbitrary<Move>): fc.Arbitrary<Contended> {
 
 /** Programs of up to nine steps. */
 export const contended: fc.Arbitrary<Contended> = programsOf(move);
-/** The same without steps that fail (deadlocks remain). */
-export const contendedUnfailing: fc.Arbitrary<Contended> = programsOf(withoutFailures(move));
-
 /** A fresh world with the program loaded. */
 export function buildContended({ agents, daemon }: Contended): System {
   const things = new Things();

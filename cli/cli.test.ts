@@ -2,81 +2,16 @@
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Family } from '../properties/family.ts';
 import { ledger } from '../traces/testing/ledger.ts';
-import { exitCode, worst, type ExitCode } from './exit.ts';
-import { run } from './run.ts';
+import { exitCode, worst } from './exit.ts';
 import { stepThrough } from './stepping.ts';
+import { Recorder, stalemate } from './testing/stalemate.ts';
 import { loadTrace } from '../traces/load.ts';
-import type { Terminal } from './terminal.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stalemate-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-class Recorder implements Terminal {
-  readonly json: boolean;
-  readonly colour = false;
-  readonly printed: string[] = [];
-  readonly events: Record<string, unknown>[] = [];
-  readonly warnings: string[] = [];
-  readonly progressed: string[] = [];
-
-  constructor(json = false) {
-    this.json = json;
-  }
-
-  print(text: string): void {
-    if (!this.json) this.printed.push(text);
-  }
-
-  event(event: Readonly<Record<string, unknown>>): void {
-    if (this.json) this.events.push(JSON.parse(JSON.stringify(event)) as Record<string, unknown>);
-  }
-
-  progress(text: string): void {
-    this.progressed.push(text);
-  }
-
-  warn(text: string): void {
-    this.warnings.push(text);
-  }
-
-  get text(): string {
-    return this.printed.join('\n');
-  }
-}
-
-interface Ran {
-  readonly code: ExitCode;
-  readonly terminal: Recorder;
-  readonly stderr: string;
-}
-
-async function stalemate(line: string, families: readonly Family[] = [ledger]): Promise<Ran> {
-  let terminal = new Recorder();
-  let stderr = '';
-  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    stderr += String(text);
-    return true;
-  });
-  const out = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    stderr += String(text);
-    return true;
-  });
-  try {
-    const makeTerminal = (json: boolean) => (terminal = new Recorder(json));
-    const code = await run(
-      line.split(' ').filter((word) => word !== ''),
-      families,
-      { makeTerminal },
-    );
-    return { code, terminal, stderr };
-  } finally {
-    write.mockRestore();
-    out.mockRestore();
-  }
-}
 
 let out = '';
 beforeEach(() => {

@@ -72,6 +72,16 @@ describe('Ctrl-C', () => {
     expect(run.output()).toMatch(/Stopping.*held until it was interrupted: [\d,]+ executions.*witnesses/s);
   });
 
+  test('ends an exhaustive search with what it did not get to, and code 130', async () => {
+    const run = start('verify asid --ops 4 --world plain');
+    await until(run, () => /^ +2 +plain +✓/m.test(run.output()));
+    run.child.kill('SIGINT');
+    expect(await run.ended).toBe(130);
+    expect(run.output()).toMatch(/held until it was interrupted: every interleaving of [\d,]+ programs/);
+    expect(run.output()).toMatch(/3 operations from plain: ended early, after [\d,]+ states/);
+    expect(run.output()).toMatch(/4 operations from\s+plain: not begun/);
+  });
+
   test('while a failure is minimised loses nothing', async () => {
     const out = join(folder, 'interrupted');
     const run = start(`fuzz asid --hazard share-asid-two-masters --seed 1 --out ${out}`);

@@ -10,6 +10,7 @@ import { hazardsCommand } from './commands/hazards.ts';
 import { minimiseCommand } from './commands/minimise.ts';
 import { replayCommand } from './commands/replay.ts';
 import { summariseCommand } from './commands/summarise.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { minimiseHere, type Minimise } from './background.ts';
 import type { Context } from './context.ts';
 import type { ExitCode } from './exit.ts';
@@ -46,6 +47,7 @@ export function makeProgram(
   let json = false;
   const context = (): Context => ({ families, minimise, terminal: makeTerminal(json) });
   addFuzz(program, context, done, families);
+  addVerify(program, context, done, families);
   addExplore(program, context, done, families);
   addReplay(program, context, done, families);
   addMinimise(program, context, done, families);
@@ -74,9 +76,7 @@ type Add = (
 ) => void;
 
 const strategyOption = (): Option =>
-  new Option('--strategy <name>', 'how schedules are chosen')
-    .choices(STRATEGY_NAMES)
-    .default('portfolio');
+  new Option('--strategy <name>', 'how schedules are chosen').choices(STRATEGY_NAMES).default('portfolio');
 
 const addFuzz: Add = (program, context, done, families) => {
   interface Options {
@@ -120,6 +120,53 @@ const addFuzz: Add = (program, context, done, families) => {
         keepGoing,
       };
       done(await fuzzCommand(command, context()));
+    });
+};
+
+const addVerify: Add = (program, context, done, families) => {
+  interface Options {
+    ops: number;
+    agents?: number;
+    world: string[];
+    configuration: string[];
+    hazard?: string;
+    seconds?: number;
+    states: number;
+    out: string;
+    minimise: number;
+  }
+  program
+    .command('verify')
+    .description('run every program of a few operations under every schedule')
+    .argument('<family>', families.map(({ name }) => name).join(', '))
+    .option('--ops <number>', 'most operations of a program', integer, 2)
+    .option(
+      '--agents <number>',
+      'most CPUs that they are dealt to (default: as many as operations, at most 3)',
+      integer,
+    )
+    .option('--world <name...>', 'only from these worlds', [])
+    .option('--configuration <field=value...>', 'from the plain world, or those named, with this difference', [])
+    .option('--hazard <id>', 'build a known mistake into the software')
+    .option('--seconds <number>', 'time after which it ends, and says what is left', positive)
+    .option('--states <number>', 'states after which a search counts as not exhausted', integer, 100_000_000)
+    .option('--out <folder>', 'where the trace of a failure goes', foundFolder)
+    .option('--minimise <seconds>', 'time for making a failure small; 0: leave it as it is', positive, 60)
+    .action(async (family: string, options: Options) => {
+      const { ops, hazard, seconds, states, out, minimise, world, configuration } = options;
+      const command = {
+        family,
+        operations: ops,
+        cpus: options.agents ?? Math.min(ops, 3),
+        worlds: world,
+        configuration,
+        hazard,
+        seconds,
+        statesMax: states,
+        out,
+        minimiseSeconds: minimise,
+      };
+      done(await verifyCommand(command, context()));
     });
 };
 

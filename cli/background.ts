@@ -5,7 +5,7 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { Found } from '../properties/campaign.ts';
 import type { Family } from '../properties/family.ts';
-import { minimise, type Minimised } from '../properties/minimise.ts';
+import { minimise, type Minimised } from '../properties/minimise/minimise.ts';
 
 /** Minimises, or returns undefined if it was interrupted with nothing to show. */
 export type Minimise = (

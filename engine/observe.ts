@@ -44,6 +44,8 @@ export interface Observation {
   readonly misfit?: { readonly step: number; readonly agent: number };
   /** True if nothing was left to run after the last step. */
   readonly ended: boolean;
+  /** For each agent, the index of the operation that it was in at the end; the number of its operations if it had ended. */
+  readonly standing: readonly number[];
 }
 
 /**
@@ -80,8 +82,10 @@ export function observe(
     else system.quiescent?.();
   }
   const failure = system.machine.failure;
+  const standing = runner.nodes.map(({ operation }) => operation);
   runner.close();
-  return misfit === undefined ? { steps, failure, ended } : { steps, failure, ended, misfit };
+  const observation = { steps, failure, ended, standing };
+  return misfit === undefined ? observation : { ...observation, misfit };
 }
 
 class Observer {

@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { fuzz, type Found } from '../properties/campaign.ts';
 import { families } from '../properties/index.ts';
 import type { Family, Hazard } from '../properties/family.ts';
-import { minimise } from '../properties/minimise.ts';
+import { minimise } from '../properties/minimise/minimise.ts';
 import { toTrace } from './record.ts';
 import { saveTrace } from './save.ts';
 

@@ -1,7 +1,7 @@
 import { fingerprint, type Failure } from '../engine/failure.ts';
 import type { Found } from '../properties/campaign.ts';
 import type { Family } from '../properties/family.ts';
-import type { Minimality } from '../properties/minimise.ts';
+import type { Minimality } from '../properties/minimise/minimise.ts';
 import { choicesOf } from './align.ts';
 import { traceFormat, traceVersion, type SoftwareTrace } from './format.ts';
 import { version } from './version.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { fuzz, type Found } from '../properties/campaign.ts';
-import { minimise } from '../properties/minimise.ts';
+import { minimise } from '../properties/minimise/minimise.ts';
 import { TraceError } from './error.ts';
 import { jsonSchema, traceSchema } from './format.ts';
 import { loadTrace, parseTrace } from './load.ts';

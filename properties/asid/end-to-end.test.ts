@@ -8,7 +8,7 @@ import { findQemuArm, QemuMissing } from '../../impl/qemu/index.ts';
 import { FULL_FEATURES } from '../../model/architecture/arm/features.ts';
 import { fuzz, type Found } from '../campaign.ts';
 import type { Configuration, Litmus, Program } from '../family.ts';
-import { minimise } from '../minimise.ts';
+import { minimise } from '../minimise/minimise.ts';
 import { PLAIN } from './configuration.ts';
 import { replayOn, replayOnQemu, type EndToEndObserved, type EndToEndRun } from './end-to-end.ts';
 import { asidWithoutSubstreams } from './end-to-end/family.ts';

@@ -28,6 +28,25 @@ export function explain(
   }
 }
 
+/** The kind of structure that a failure happens through: of what was to be translated if it was, else of configuration. */
+export function structure(failure: Failure, sources: FailureSources | undefined): string | undefined {
+  const texts = [...(sources?.sources ?? []), String(failure.data?.['use'] ?? '')];
+  const kinds = STRUCTURES.filter(([is]) => texts.some((text) => is.test(text))).map(([, kind]) => kind);
+  const refused = failure.data?.['pa'] === undefined && failure.rule !== 'tlb-conflict';
+  return refused ? kinds.at(-1) : kinds[0];
+}
+
+/** How the architecture describes what it holds. */
+const STRUCTURES: readonly (readonly [RegExp, string])[] = [
+  [/walked through the table/, 'TLB entry'],
+  [/→ table of level .*from a CD/, 'CD'],
+  [/→ table of level (?!.*from a CD)/, 'walk cache'],
+  [/^the descriptor at/, 'descriptor'],
+  [/^(STE|L1STD) of/, 'STE'],
+  [/^(the )?(CD|L1CD) of/, 'CD'],
+  [/translated under ASID|bypasses translation|^the configuration of/, 'configuration'],
+];
+
 /** What an invalidation command's label says. */
 interface Invalidation {
   readonly step: number;

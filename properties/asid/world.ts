@@ -16,7 +16,7 @@ import { observe, type ArchitectureOutcome, type Vocabulary } from '../../model/
 import type { Configuration, Operation, Program, World } from '../family.ts';
 import { asidConfiguration, frameName, kernelConfig, type AsidConfiguration } from './configuration.ts';
 import type { HardwareTap } from './end-to-end/effects.ts';
-import { explain, type FailureSources } from './explain.ts';
+import { explain, structure, type FailureSources } from './explain.ts';
 import { named } from './naming.ts';
 import { asidOperation, describe, taskOf, type AsidOperation } from './operations.ts';
 import { Witnesses } from './witnesses.ts';
@@ -138,6 +138,10 @@ export class AsidWorld implements World {
     const page = slot % pages;
     const violation = this.contract.translation.allows((slot - page) / pages, page, observe(outcome, WORDS));
     return violation === undefined ? undefined : { ...violation, message: this.#named(violation.message) };
+  }
+
+  through(failure: Failure): string | undefined {
+    return structure(failure, this.#failureSources);
   }
 
   explain(observation: Observation, failure: Failure) {

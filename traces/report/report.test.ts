@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { fuzz, type Found } from '../../properties/campaign.ts';
-import { minimise } from '../../properties/minimise.ts';
+import { minimise } from '../../properties/minimise/minimise.ts';
 import { traceSchema, type ConformanceTrace, type SoftwareTrace } from '../format.ts';
 import { toTrace } from '../record.ts';
 import { replaySoftware } from '../replay.ts';

@@ -1,6 +1,15 @@
 import type { FuzzSummary } from '../properties/campaign.ts';
 import type { Family } from '../properties/family.ts';
 import { grouped, plural, wrap } from '../traces/report/text.ts';
+import {
+  growthText,
+  guaranteesText,
+  operationsText,
+  outcomesText,
+  stepsText,
+  strategiesText,
+  tracesText,
+} from './statistics.ts';
 
 const width = 120;
 const headWidth = 14;
@@ -36,12 +45,12 @@ export function unreached(family: Family, summary: FuzzSummary): string[] {
 
 /** What a run did, and as plainly what it did not look at. */
 export function summaryLines(family: Family, summary: FuzzSummary, skipped: readonly string[]): string[] {
-  const { steps, stepsMin, stepsMax, seconds, boundsHit, distinctOutcomes, executions } = summary;
-  const range =
-    executions === 0 ? '' : ` (${grouped(stepsMin)} to ${grouped(stepsMax)} in a run, ${rate(steps, seconds)})`;
+  const { boundsHit } = summary;
   const missing = unreached(family, summary);
-  const operations = Object.entries(summary.operations).toSorted(([a], [b]) => a.localeCompare(b));
-  const unused = operations.filter(([, { run }]) => run === 0).map(([name]) => name);
+  const unused = Object.entries(summary.operations)
+    .filter(([, { run }]) => run === 0)
+    .map(([name]) => name)
+    .toSorted((one, other) => one.localeCompare(other));
   const notLooked = [
     boundsHit === 0 ? '' : `${plural(boundsHit, 'run')} cut off at the bound on steps`,
     missing.length === 0 ? '' : `witnesses never reached: ${missing.join(', ')}`,
@@ -49,18 +58,19 @@ export function summaryLines(family: Family, summary: FuzzSummary, skipped: read
     ...skipped,
   ].filter((text) => text !== '');
   return [
-    ...block('steps', `${grouped(steps)}${range}`),
-    ...block('outcomes', `${grouped(distinctOutcomes)} different final states`),
+    ...block('steps', stepsText(summary)),
+    ...block('outcomes', outcomesText(summary)),
+    ...block('traces', tracesText(summary)),
+    ...block('growth', growthText(summary)),
+    ...block('strategies', strategiesText(summary)),
+    ...block('guarantee', guaranteesText(summary)),
     ...block(
       'witnesses',
       Object.entries(summary.witnesses)
         .map(([name, count]) => `${name} ${grouped(count)}`)
         .join(' · '),
     ),
-    ...block(
-      'operations',
-      operations.map(([name, { run, rejected }]) => operationText(name, run, rejected)).join(' · '),
-    ),
+    ...block('operations', operationsText(summary)),
     ...block('not checked', notLooked.join('; ')),
   ];
 }
@@ -70,8 +80,4 @@ export function block(head: string, text: string): string[] {
   if (text === '') return [];
   const [first = '', ...rest] = wrap(text, width - headWidth - 2, '');
   return [`  ${head.padEnd(headWidth)}${first}`, ...rest.map((line) => ' '.repeat(headWidth + 2) + line)];
-}
-
-function operationText(name: string, run: number, rejected: number): string {
-  return rejected === 0 ? `${name} ${grouped(run)}` : `${name} ${grouped(run)} (${grouped(rejected)} did not apply)`;
 }

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { HarnessError } from '../engine/failure.ts';
 import { Runner } from '../engine/run.ts';
-import { Visited } from '../engine/search/visited.ts';
 import type { Strategy } from '../engine/strategies/strategy.ts';
-import { confirm, stateOf, type Found } from './campaign/found.ts';
-import { strategies, type StrategyName } from './campaign/portfolio.ts';
-import { emptySummary, type FuzzSummary } from './campaign/summary.ts';
+import { confirm, type Found } from './campaign/found.ts';
+import { strategies, type Entry, type StrategyName } from './campaign/portfolio.ts';
+import { Statistics } from './campaign/statistics.ts';
+import type { FuzzSummary } from './campaign/summary.ts';
 import { Worlds } from './campaign/worlds.ts';
 import type { Family, Program, World } from './family.ts';
 
 export type { Found } from './campaign/found.ts';
 export { STRATEGY_NAMES, type StrategyName } from './campaign/portfolio.ts';
-export type { FuzzSummary } from './campaign/summary.ts';
+export { mergeSummaries, type FuzzSummary } from './campaign/summary.ts';
 
 /** What to run and when to end. One of `seconds` and `runs` (executions) should be given; default 20 seconds. */
 export interface FuzzOptions {
@@ -42,9 +42,8 @@ export async function fuzz(family: Family, options: FuzzOptions): Promise<FuzzSu
 class Campaign {
   readonly #family: Family;
   readonly #options: FuzzOptions;
-  readonly #strategies: readonly Strategy[];
-  readonly #summary: FuzzSummary = emptySummary();
-  readonly #outcomes = new Visited();
+  readonly #strategies: readonly Entry[];
+  readonly #statistics = new Statistics(() => this.#seconds());
   readonly #worlds: Worlds;
   readonly #started = performance.now();
   readonly #deadline: number;
@@ -85,53 +84,39 @@ class Campaign {
   /** @param seed determines everything that is done with the program, whatever was done before. */
   #runProgram(world: World, program: Program, seed: number): void {
     const runner = new Runner(world.load(program), STEPS_MAX);
-    const summary = this.#summary;
-    summary.programs++;
+    const statistics = this.#statistics;
+    statistics.beginProgram();
     for (let at = 0; at < SCHEDULES_PER_PROGRAM; at++) {
-      if (summary.executions >= this.#runsMax || performance.now() > this.#deadline) {
+      if (statistics.summary.executions >= this.#runsMax || performance.now() > this.#deadline) {
         this.#stopped = true;
         break;
       }
-      const strategy = this.#strategies[at % this.#strategies.length] as Strategy;
-      const end = runner.run(strategy, spread(seed, at, -1));
-      this.#count(runner, end === 'bound');
-      if (end !== 'failed') continue;
-      summary.found++;
-      if (this.#options.onFound(this.#found(world, program, runner, strategy)) === 'stop') this.#stopped = true;
+      const entry = this.#strategies[at % this.#strategies.length] as Entry;
+      if (statistics.run(runner, entry, spread(seed, at, -1)) !== 'failed') continue;
+      if (this.#options.onFound(this.#found(world, program, runner, entry.strategy)) === 'stop') this.#stopped = true;
       break;
     }
+    statistics.endProgram(runner);
     runner.close();
-  }
-
-  #count(runner: Runner, bound: boolean): void {
-    const summary = this.#summary;
-    summary.executions++;
-    summary.steps += runner.steps;
-    if (runner.steps < summary.stepsMin) summary.stepsMin = runner.steps;
-    if (runner.steps > summary.stepsMax) summary.stepsMax = runner.steps;
-    if (bound) summary.boundsHit++;
-    const print = stateOf(runner);
-    if (this.#outcomes.add(print.low, print.high)) summary.distinctOutcomes++;
   }
 
   #found(world: World, program: Program, runner: Runner, strategy: Strategy): Found {
     const { failure, schedule } = confirm(runner);
     const { family, hazard } = { family: this.#family.name, hazard: this.#options.hazard };
     const { configuration } = world;
-    const { executions } = this.#summary;
-    const seconds = (performance.now() - this.#started) / 1000;
+    const { executions } = this.#statistics.summary;
+    const seconds = this.#seconds();
     const provenance = { seed: this.#options.seed, strategy: strategy.name, executions, seconds };
     const found = { family, configuration, program, schedule, failure, provenance };
     return hazard === undefined ? found : { ...found, hazard };
   }
 
   #totals(): FuzzSummary {
-    const summary = this.#summary;
-    summary.seconds = (performance.now() - this.#started) / 1000;
-    const { witnesses, operations } = this.#worlds.counters();
-    summary.witnesses = witnesses;
-    summary.operations = operations;
-    return summary;
+    return { ...this.#statistics.summary, seconds: this.#seconds(), ...this.#worlds.counters() };
+  }
+
+  #seconds(): number {
+    return (performance.now() - this.#started) / 1000;
   }
 
   #seed(a: number, b: number): number {

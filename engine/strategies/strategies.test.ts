@@ -2,8 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asidShare, SIZES } from '../../bench/workloads/asid-share.ts';
 import { Automaton } from '../automaton.ts';
+import { HappensBefore } from '../happens-before.ts';
 import { Runner } from '../run.ts';
 import { step as stepOf, type Task } from '../step.ts';
+import { watched } from '../statistics/watched.ts';
 import { Store } from '../store.ts';
 import { build, programs } from '../testing/programs.ts';
 import { feedback } from './feedback.ts';
@@ -24,6 +26,8 @@ const STRATEGIES: readonly (readonly [string, () => Strategy])[] = [
   ['feedback2', () => feedback(2)],
   ['feedback3', () => feedback()],
   ['urw', () => urw()],
+  // What looks on does not change what is done.
+  ['urw', () => watched(urw(), new HappensBefore())],
   ['replay', () => replay([0, 1, 0, 1, 1, 0])],
 ];
 
@@ -112,6 +116,22 @@ describe.each(STRATEGIES)('%s, many runs of one program', (_, make) => {
       { numRuns: 40 },
     );
   });
+});
+
+test('a strategy that is watched does as it would alone', () => {
+  fc.assert(
+    fc.property(programs, fc.array(fc.integer(), { maxLength: 8 }), (program, seeds) => {
+      const alone = new Runner(build(program), 300);
+      const seen = new Runner(build(program), 300);
+      const strategy = urw();
+      const same = watched(urw(), new HappensBefore());
+      for (const seed of seeds) {
+        expect(seen.run(same, seed)).toBe(alone.run(strategy, seed));
+        expect(seen.schedule.subarray(0, seen.steps)).toEqual(alone.schedule.subarray(0, alone.steps));
+      }
+    }),
+    { numRuns: 40 },
+  );
 });
 
 test('random walk: each enabled agent is picked equally often, whatever their number', () => {

@@ -11,16 +11,24 @@ export const STRATEGY_NAMES = ['random', 'pct', 'pos', 'urw', 'feedback', 'portf
 /** One of `STRATEGY_NAMES`. */
 export type StrategyName = (typeof STRATEGY_NAMES)[number];
 
-/** The strategies of a name, to be used in turn. */
-export function strategies(name: StrategyName): readonly Strategy[] {
-  if (name !== 'portfolio') return [MAKE[name]()];
-  return [pct(2), randomWalk(), pct(3)];
+/** A strategy, and if it is PCT, the depth of the bugs that it guarantees to find. */
+export interface Entry {
+  readonly strategy: Strategy;
+  readonly pctDepth?: number;
 }
 
-const MAKE: Readonly<Record<Exclude<StrategyName, 'portfolio'>, () => Strategy>> = {
-  random: () => randomWalk(),
-  pct: () => pct(3),
-  pos: () => pos(),
-  urw: () => urw(),
-  feedback: () => feedback(3),
+/** The strategies of a name, to be used in turn. */
+export function strategies(name: StrategyName): readonly Entry[] {
+  return name === 'portfolio' ? [pctOf(2), of(randomWalk()), pctOf(3)] : [MAKE[name]()];
+}
+
+const MAKE: Readonly<Record<Exclude<StrategyName, 'portfolio'>, () => Entry>> = {
+  random: () => of(randomWalk()),
+  pct: () => pctOf(3),
+  pos: () => of(pos()),
+  urw: () => of(urw()),
+  feedback: () => of(feedback(3)),
 };
+
+const of = (strategy: Strategy): Entry => ({ strategy });
+const pctOf = (depth: number): Entry => ({ strategy: pct(depth), pctDepth: depth });

@@ -92,6 +92,11 @@ export class Automaton {
   readonly agents: readonly AgentSpec[];
   /** Every node made so far, by id. */
   readonly nodes: Node[] = [];
+  /**
+   * True once a task has come back to a place where it was (by `forget`). While false, no state is ever reached from itself,
+   * since each step makes its agent's (operation, id) grow.
+   */
+  loops = false;
   readonly #roots: Map<number, Node>[] = [];
   readonly #merged = new Map<string, Node>();
 
@@ -150,7 +155,10 @@ export class Automaton {
     if (key === undefined) return this.#add(place, step, task, historyPrint(place));
     const name = `${place.agent}/${place.operation}/${key}`;
     const known = this.#merged.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (place.parent === undefined || known.id <= place.parent.id) this.loops = true;
+      return known;
+    }
     const made = this.#add(place, step, task, printOfText(name));
     this.#merged.set(name, made);
     return made;

@@ -164,9 +164,10 @@ export class StepMemo {
   }
 }
 
-/** The memo of a system, if it wants one. */
-export function memoOf(system: System, automaton: Automaton): StepMemo | undefined {
-  return (system.memoise ?? system.check !== undefined) ? new StepMemo(system, automaton) : undefined;
+/** The memo of a system, if it wants one; see there for `footprints`. */
+export function memoOf(system: System, automaton: Automaton, footprints?: Footprints): StepMemo | undefined {
+  if (!(system.memoise ?? system.check !== undefined)) return undefined;
+  return new StepMemo(system, automaton, undefined, footprints);
 }
 
 function findFork(trail: Trail, at: number, value: number): Trail | undefined {

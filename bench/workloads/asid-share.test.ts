@@ -16,9 +16,16 @@ const COUNTS = [
 
 describe.each(COUNTS)('$size, locked: $locked', ({ size, locked, states, transitions }) => {
   test.each(['dfs', 'bfs'] as const)('%s reaches exactly the known states', (order) => {
-    const result = search(asidShare({ ...SIZES[size], locked }), { order, countFailures: true });
+    const result = search(asidShare({ ...SIZES[size], locked }), { order, reduction: 'none', countFailures: true });
     expect(result).toMatchObject({ verdict: 'exhausted', states, transitions });
     expect(result.failures > 0).toBe(!locked);
+  });
+
+  test('sleep sets: the same states by fewer steps', () => {
+    const result = search(asidShare({ ...SIZES[size], locked }), { order: 'dfs', countFailures: true });
+    expect(result).toMatchObject({ verdict: 'exhausted', states });
+    expect(result.failures > 0).toBe(!locked);
+    expect(result.transitions).toBeLessThan(transitions / 2);
   });
 });
 

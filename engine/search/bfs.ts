@@ -96,7 +96,7 @@ class BreadthFirst {
         if (frame.endsSearch(this.#options)) return this.#violation(state, agent);
         explored = this.#options.countFailures === true;
       }
-      if (explored && frame.visit(agent, used)) {
+      if (explored && frame.visit(agent, used, 0) !== 0) {
         this.#remember(frame.visited.size - 1, state, agent);
         this.#save(frame.visited.size - 1, agent, used);
         if (frame.visited.size >= frame.statesMax) return this.#result('bound', 'states');

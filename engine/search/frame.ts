@@ -1,4 +1,5 @@
 import { Automaton, type Node } from '../automaton.ts';
+import { Footprints } from '../footprint.ts';
 import { mixHigh, mixLow } from '../hash.ts';
 import { AGENTS_MAX } from '../machine.ts';
 import { memoOf, type StepMemo } from '../memo.ts';
@@ -6,7 +7,17 @@ import { diagnoseStuck } from '../stuck.ts';
 import type { System } from '../system.ts';
 import { Fingerprint } from './fingerprint.ts';
 import type { SearchOptions } from './options.ts';
+import type { Seen } from './seen.ts';
+import { ExactSleepers, RoughSleepers, type Sleepers } from './sleep.ts';
 import { Visited } from './visited.ts';
+
+/** True if steps are to be left out by sleep sets. */
+function reduces({ order, reduction, switchesMax }: SearchOptions): boolean {
+  const possible = order === 'dfs' && switchesMax === undefined;
+  if (reduction === 'sleep' && !possible)
+    throw new RangeError('sleep sets need depth-first order and no bound on switches');
+  return possible && reduction !== 'none';
+}
 
 /** What breadth-first and depth-first search share: the current state, the step to the next one, the bookkeeping. */
 export class Frame {
@@ -16,28 +27,36 @@ export class Frame {
   readonly nodes: Node[];
   /** Fingerprint of the current state, without the switch bound's part. */
   readonly print = new Fingerprint();
-  readonly visited = new Visited();
+  readonly visited: Seen;
   readonly root: number;
   readonly switchesMax: number;
   readonly statesMax: number;
   readonly stepsMax: number;
+  /** Which agents sleep on after a step; undefined: none ever sleeps. */
+  readonly sleepers: Sleepers | undefined;
   readonly #memo: StepMemo | undefined;
   transitions = 0;
   ends = 0;
   depth = 0;
   failures = 0;
 
-  constructor(system: System, options: SearchOptions) {
+  constructor(system: System, options: SearchOptions, seen: Seen = new Visited()) {
+    this.visited = seen;
     this.system = system;
     this.automaton = new Automaton(system.agents);
     this.nodes = system.agents.map((_, agent) => this.automaton.start(agent));
     this.root = system.machine.store.mark();
-    this.#memo = memoOf(system, this.automaton);
     this.switchesMax = options.switchesMax ?? -1;
+    const { store } = system.machine;
+    const footprints = reduces(options) ? new Footprints() : undefined;
+    this.#memo = memoOf(system, this.automaton, footprints);
+    if (footprints !== undefined)
+      this.sleepers =
+        this.#memo === undefined ? new RoughSleepers(store) : new ExactSleepers(store, this.#memo, footprints);
     this.statesMax = options.statesMax ?? 50_000_000;
     this.stepsMax = options.stepsMax ?? 100_000;
     for (const node of this.nodes) this.print.toggleNode(node);
-    this.visit(-1, 0);
+    this.visit(-1, 0, 0);
   }
 
   /** True if an agent can run in the current state. */
@@ -48,7 +67,7 @@ export class Frame {
   }
 
   /** Runs one step of an agent and brings nodes and fingerprint up to date. */
-  advance(agent: number): void {
+  advance(agent: number): Node {
     const { system, nodes, print } = this;
     const { machine } = system;
     const node = nodes[agent] as Node;
@@ -69,14 +88,18 @@ export class Frame {
     print.low ^= node.low ^ next.low;
     print.high ^= node.high ^ next.high;
     this.transitions++;
+    return next;
   }
 
-  /** Marks the current state as seen; false if it was. With a switch bound, what is left of it belongs to the state. */
-  visit(previous: number, switches: number): boolean {
+  /**
+   * Marks the current state as seen, and returns which agents are to be explored (`Seen.visit`). With a switch bound, what
+   * is left of it belongs to the state.
+   */
+  visit(previous: number, switches: number, asleep: number): number {
     const { print, switchesMax } = this;
-    if (switchesMax < 0) return this.visited.add(print.low, print.high);
+    if (switchesMax < 0) return this.visited.visit(print.low, print.high, asleep);
     const place = switches * AGENTS_MAX * 2 + previous + 1;
-    return this.visited.add(print.low ^ mixLow(place, 0x51ed270b), print.high ^ mixHigh(place, 0x51ed270b));
+    return this.visited.visit(print.low ^ mixLow(place, 0x51ed270b), print.high ^ mixHigh(place, 0x51ed270b), 0);
   }
 
   /** True if the failure at hand is one that ends the search; else it is cleared. */

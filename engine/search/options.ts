@@ -14,6 +14,12 @@ export interface SearchOptions {
   readonly wanted?: (failure: Failure) => boolean;
   /** Explore beyond failures too, and count them, instead of ending at the first. */
   readonly countFailures?: boolean;
+  /**
+   * `sleep`: steps are not made of which sleep sets tell that they lead to states reached otherwise; the states, and the
+   * failures that can be found, are the same. `none`: every transition is made and counted. Default: `sleep` for depth
+   * first without a bound on switches, to which nothing else can be applied.
+   */
+  readonly reduction?: 'sleep' | 'none';
   /** Checked every few thousand states: ends the search early. */
   readonly stop?: () => boolean;
 }
@@ -25,12 +31,13 @@ export interface SearchResult {
   readonly bound?: 'states' | 'steps' | 'stopped';
   /** Distinct states reached, the first one included. */
   readonly states: number;
+  /** Steps made: every transition of the state graph if nothing was reduced. */
   readonly transitions: number;
   /** States in which nothing is left to run. */
   readonly ends: number;
   /** Longest schedule followed. */
   readonly depth: number;
-  /** Failing transitions seen (1 unless `countFailures`). */
+  /** Failing transitions made (1 unless `countFailures`). */
   readonly failures: number;
   readonly failure?: Failure;
   /** Agent index of each step of the counterexample. */

@@ -254,7 +254,7 @@ describe('bad input ends with exit code 2 and a message that helps', () => {
     ['fuzz ledger --target qemu-vtd', /no target "qemu-vtd".*Possible: architecture, qemu-smmuv3/],
     ['fuzz --seconds soon', /must be a number/],
     ['fuzz --seed -1', /whole number/],
-    ['fuzz --strategy luck', /Allowed choices are random, pct, portfolio/],
+    ['fuzz --strategy luck', /Allowed choices are random, pct, pos, urw, feedback, portfolio/],
     ['explore nothing', /no family or litmus "nothing".*two-deposits/],
     ['replay', /missing required argument/],
     ['replay nowhere.json', /nowhere\.json cannot be read/],

@@ -1,4 +1,5 @@
 import type { Machine } from '../machine.ts';
+import { Step, type Result } from '../step.ts';
 
 /**
  * Barriers under the names that Linux gives them (Documentation/memory-barriers.txt), each to be called inside a step. On
@@ -8,6 +9,19 @@ import type { Machine } from '../machine.ts';
 /** `smp_mb`, and `dsb(ish)`: what the running CPU has stored so far is in memory before it goes on. */
 export function smp_mb(machine: Machine): void {
   machine.buffers?.drain();
+}
+
+/**
+ * A step with `smp_mb` in front of it, as one step. (Between the two nothing could happen that is not reached otherwise:
+ * the stores may arrive earlier by themselves.)
+ */
+export function afterMb<T extends Result>(machine: Machine, next: Step<T>): Step<T> {
+  if (machine.buffers === undefined) return next;
+  const run = (): T => {
+    smp_mb(machine);
+    return next.run();
+  };
+  return new Step(next.label, run, next.wait, next.show);
 }
 
 /** `wmb`, and `dsb(st)`: as `smp_mb`; that it does not order loads makes no difference here. */

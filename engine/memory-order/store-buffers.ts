@@ -145,9 +145,9 @@ export class StoreBuffers {
   }
 
   /**
-   * To be called before an access that acts on memory at once (an atomic read-modify-write, a register of a device), and
-   * after its store: those of the running agent's stores that must be in memory first are. They are the ones to the same
-   * location, and the ones that a write barrier orders before.
+   * To be called before an access that acts on memory at once (an atomic read-modify-write, a register of a device): those
+   * of the running agent's stores that must be in memory first are. They are the ones to the same location, and the ones
+   * that a write barrier orders before.
    *
    * @param cell the location; -1: none that software stores to.
    */

@@ -1,6 +1,7 @@
 import { Cell } from '../../engine/cell.ts';
 import { HarnessError } from '../../engine/failure.ts';
 import type { Machine } from '../../engine/machine.ts';
+import { beforeMmioWrite, dma_wmb } from '../../engine/memory-order/barriers.ts';
 import { step, type Step, type Task } from '../../engine/step.ts';
 import {
   CMDQ_CONS,
@@ -29,7 +30,7 @@ const SYNC: Command = { label: 'CMD_SYNC', lanes: encode(COMMAND_SYNC, { Opcode:
  *
  * The kernel guarantees that a list of commands of one CPU is not interleaved with those of another and that all of it
  * is in memory before CMDQ_PROD moves; so putting a list in and moving PROD is one step. Waiting for the CMD_SYNC at its
- * end is another one.
+ * end is another one. Its `dma_wmb` orders everything else that the CPU has stored (page tables, configuration) as well.
  */
 export class CommandQueue {
   readonly #memory: PhysicalMemory;
@@ -90,6 +91,9 @@ export class CommandQueue {
 
   #insert(list: readonly Command[]): number {
     const size = 1 << this.#log2Entries;
+    // "Mark our slots as valid, ensuring commands are visible first", then writel_relaxed(prod_reg).
+    dma_wmb(this.#machine);
+    beforeMmioWrite(this.#machine);
     let prod = this.#prod.value;
     for (const { lanes } of list) {
       if (this.#distance(this.#cons.value, prod) === size) throw new HarnessError('the command queue is full');

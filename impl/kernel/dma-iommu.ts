@@ -1,4 +1,5 @@
 import { Cell } from '../../engine/cell.ts';
+import { afterMb } from '../../engine/memory-order/barriers.ts';
 import { step, type Step, type Task } from '../../engine/step.ts';
 import { SpinLock } from '../../engine/sync/lock.ts';
 import type { Permissions } from '../../model/contract/events.ts';
@@ -76,7 +77,7 @@ export class DmaIommu {
 
   /** `queue_iova()`: puts an address into the flush queue; a full queue is flushed first. */
   *queue_iova(domain: Domain, iova: number): Task {
-    yield* this.lock.lock();
+    yield* this.lockQueue();
     const full = yield* this.fq_ring_free();
     if (full) {
       yield* this.fq_flush_iotlb(domain);
@@ -87,6 +88,14 @@ export class DmaIommu {
       return undefined;
     });
     yield* this.lock.unlock();
+  }
+
+  /**
+   * The `smp_mb` of `queue_iova()` and its lock: "Order against the IOMMU driver's pagetable update", so that a flush of
+   * another CPU which counts for this entry finds the page unmapped.
+   */
+  protected lockQueue(): Step<undefined> {
+    return afterMb(this.kernel.machine, this.lock.lock());
   }
 
   /** `fq_flush_timeout()`: the timer flushes, and frees the addresses that this flush covered. */

@@ -1,3 +1,4 @@
+import { smp_mb } from '../../engine/memory-order/barriers.ts';
 import { step, type Step, type Task } from '../../engine/step.ts';
 import { domainOwner } from './asid-xa.ts';
 import type { Kernel } from './kernel.ts';
@@ -76,12 +77,15 @@ export class ArmSmmuDriver {
 
   /**
    * `arm_smmu_attach_prepare()`: from now on unmap invalidates the domain's ASID and `arm_smmu_share_asid` rewrites the
-   * device's context descriptor. Returns the ASID.
+   * device's context descriptor. Both must know before the device can walk: `smp_mb` after the set is published, in
+   * `arm_smmu_install_new_domain_invs`. Returns the ASID.
    */
   arm_smmu_attach_prepare(domain: Domain, master: Master): Step<number> {
     return step(`${domain.name}.invs ∪= {${domain.name}.asid}`, () => {
       this.attachBegin(domain, master);
-      return this.publish(domain, master);
+      const asid = this.publish(domain, master);
+      smp_mb(this.kernel.machine);
+      return asid;
     });
   }
 

@@ -1,3 +1,4 @@
+import { dma_wmb, wmb } from '../../engine/memory-order/barriers.ts';
 import { step, type Step, type Task } from '../../engine/step.ts';
 import {
   AP,
@@ -73,7 +74,18 @@ export class ArmLpaeIoPgtable {
       yield* this.arm_lpae_init_pte(space, table, { iova: iova + at, pa: pa + at, level, permissions }, () => {
         if (at === 0) this.kernel.emit({ type: 'map.begin', space: space.id.value, iova, size, pa, permissions });
       });
+    yield* this.synchronisePtes();
     return true;
+  }
+
+  /** "Synchronise all PTE updates for the new mapping before there's a chance for anything to kick off a table walk". */
+  protected *synchronisePtes(): Task {
+    const { machine } = this.kernel;
+    if (machine.buffers === undefined) return;
+    yield* step('wmb', () => {
+      wmb(machine);
+      return undefined;
+    });
   }
 
   /**
@@ -203,6 +215,7 @@ export class ArmLpaeIoPgtable {
     if (made === 0) return -1;
     const before = yield* step(`cmpxchg L${level}(${hex(iova)}) 0 → table ${hex(made)}`, () => {
       const ptep = this.entryAt(space, table, iova, level);
+      this.kernel.memory.settle(ptep);
       const current = this.decode(ptep, level);
       if (current === 0) this.storeTable(ptep, made);
       return current;
@@ -299,9 +312,19 @@ export class ArmLpaeIoPgtable {
     return iova - (iova % this.blockBytes);
   }
 
-  /** Points an entry at a table. Inside a step. */
+  /**
+   * Points an entry at a table by a cmpxchg that orders nothing, after the `dma_wmb` of `arm_lpae_install_table`: "Ensure the
+   * table itself is visible before its PTE can be". Inside a step.
+   */
   protected storeTable(ptep: number, table: number): void {
-    this.kernel.memory.writeWords(ptep, encode(TABLE_DESCRIPTOR, { Valid: 1, Table: 1, Address: table }));
+    dma_wmb(this.kernel.machine);
+    this.linkTable(ptep, table);
+  }
+
+  /** The store of that cmpxchg. Inside a step. */
+  protected linkTable(ptep: number, table: number): void {
+    const [low = 0, high = 0] = encode(TABLE_DESCRIPTOR, { Valid: 1, Table: 1, Address: table });
+    this.kernel.memory.exchangeWord(ptep, low, high);
   }
 
   /** Lanes of a leaf entry (`arm_lpae_prot_to_pte`): not global, accessed, write-back, never executable. */

@@ -4,7 +4,7 @@ import type { Machine } from '../../engine/machine.ts';
 import { ObjectPool } from '../../engine/object.ts';
 import { Mutex } from '../../engine/sync/lock.ts';
 import type { ContractEvent, EventSink } from '../../model/contract/events.ts';
-import { PageAllocator, type PhysicalMemory, type SmmuPort } from '../platform/index.ts';
+import { CpuMemory, PageAllocator, type Memory, type PhysicalMemory, type SmmuPort } from '../platform/index.ts';
 import { AsidXa } from './asid-xa.ts';
 import { arm_smmu_device_reset } from './boot.ts';
 import { CommandQueue } from './cmdq.ts';
@@ -72,7 +72,8 @@ const CMDQ_LOG2_ENTRIES = 7;
 export class Kernel {
   readonly config: KernelConfig;
   readonly machine: Machine;
-  readonly memory: PhysicalMemory;
+  /** Memory as the CPU that runs sees it. */
+  readonly memory: Memory;
   readonly pages: PageAllocator;
   readonly cmdq: CommandQueue;
   readonly asids: AsidXa;
@@ -108,9 +109,9 @@ export class Kernel {
     const use: KernelParts = { ...CORRECT_PARTS, ...parts };
     this.config = config;
     this.machine = machine;
-    this.memory = memory;
+    this.memory = machine.buffers === undefined ? memory : new CpuMemory(memory, machine.buffers);
     this.#sink = sink;
-    this.pages = new PageAllocator(machine, memory, config.memory, 2 ** config.granule);
+    this.pages = new PageAllocator(machine, this.memory, config.memory, 2 ** config.granule);
     this.asids = new AsidXa(machine, config.asidMax);
     this.asidLock = new Mutex(machine, 'asid_lock');
     this.domains = new ObjectPool(machine, 'domain', config.objects, domainFields);

@@ -83,14 +83,14 @@ function spaceFields(slot: Slot): Space {
     name: slot.name,
     id: slot.cell('id'),
     pgd: slot.cell('pgd', address.format),
-    asid: slot.cell('asid'),
-    invs: slot.cell('invs', (_offset, set) => formatTags(set)),
+    asid: slot.buffered('asid'),
+    invs: slot.buffered('invs', (_offset, set) => formatTags(set)),
   };
 }
 
 /** Lays out a private domain. */
 export function domainFields(slot: Slot): Domain {
-  return { ...spaceFields(slot), handle: slot.handle, devices: slot.cell('devices') };
+  return { ...spaceFields(slot), handle: slot.handle, devices: slot.buffered('devices') };
 }
 
 /** Lays out a process. */
@@ -103,9 +103,9 @@ export function mmFields(slot: Slot): Mm {
     mm_users: slot.refcount('mm_users'),
     mm_count: slot.refcount('mm_count'),
     pinned: slot.cell('pinned'),
-    cd: slot.cell('cd'),
-    bonds: slot.cell('bonds'),
-    cleared: slot.cell('cleared'),
+    cd: slot.buffered('cd'),
+    bonds: slot.buffered('bonds'),
+    cleared: slot.buffered('cleared'),
   };
 }
 

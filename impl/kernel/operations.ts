@@ -1,5 +1,6 @@
 import type { Cell } from '../../engine/cell.ts';
 import { HarnessError } from '../../engine/failure.ts';
+import { releaseOrder } from '../../engine/memory-order/barriers.ts';
 import { step, type Step, type Task } from '../../engine/step.ts';
 import { READ, WRITE, type Permissions } from '../../model/contract/events.ts';
 import { hex } from './format.ts';
@@ -31,6 +32,8 @@ export class Operations {
     const domain = kernel.domains.at(handle);
     const finalised = yield* kernel.driver.arm_smmu_domain_finalise_s1(domain);
     yield* step(finalised ? 'return' : `kfree(${domain.name})`, () => {
+      // However the caller passes the domain on to another CPU: what is in it goes first.
+      releaseOrder(kernel.machine);
       place.value = finalised ? handle : 0;
       if (finalised) return undefined;
       kernel.pgtable.releasePage(domain.pgd.value >>> 0);

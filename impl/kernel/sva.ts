@@ -1,3 +1,4 @@
+import { smp_mb } from '../../engine/memory-order/barriers.ts';
 import { step, type Step, type Task } from '../../engine/step.ts';
 import { domainOwner, sharedHandle, sharedOwner } from './asid-xa.ts';
 import { formatTags } from './format.ts';
@@ -101,12 +102,16 @@ export class ArmSmmuSva {
     return step(`xa_alloc(${domain.name})`, () => this.kernel.asids.alloc(domainOwner(domain.handle)));
   }
 
-  /** The domain has two tags from now on. Returns the devices whose context descriptors have the old one. */
+  /**
+   * The domain has two tags from now on, and every unmap knows before a context descriptor has the new one (`smp_mb` after
+   * an invalidation set is published, as in `arm_smmu_install_new_domain_invs`). Returns the devices whose context descriptors have the old one.
+   */
   protected publishNewAsid(domain: Domain, old: number, asid: number): Step<number> {
     return step(`${domain.name}.asid := ${asid}, invs ∪= ${formatTags(1 << asid)}`, () => {
       this.assignNewAsid(domain, asid);
       const devices = domain.devices.value;
       if (devices !== 0) domain.invs.value = (1 << old) | (1 << asid);
+      smp_mb(this.kernel.machine);
       return devices;
     });
   }
@@ -154,6 +159,8 @@ export class ArmSmmuSva {
       mm.invs.value = 1 << asid;
       this.kernel.asids.store(asid, sharedOwner(handle));
       this.kernel.emit({ type: 'tag.assign', kind: 'asid', tag: asid, space: mm.id.value });
+      // mmu_notifier_register() takes all locks of the process: full order before arm_smmu_write_ctx_desc().
+      smp_mb(this.kernel.machine);
       return handle;
     });
   }

@@ -1,3 +1,4 @@
+import { afterMb } from '../../engine/memory-order/barriers.ts';
 import { step, type Step, type Task } from '../../engine/step.ts';
 import { COMMAND_TLBI, encode, OPCODE } from '../../model/architecture/arm/layout/index.ts';
 import type { Command } from './cmdq.ts';
@@ -40,10 +41,11 @@ export class ArmSmmuTlb {
 
   /**
    * The tags that an invalidation of a space must cover, as a bit set. Called after the page table was changed: a tag
-   * that is published later can only be used by walks that see the change.
+   * that is published later can only be used by walks that see the change; for that, the change must be in memory before
+   * the set is read (`smp_mb` of `arm_smmu_domain_inv_range`, paired with the one after the set is published).
    */
   invalidationSet(space: Space): Step<number> {
-    return space.invs.load();
+    return afterMb(this.kernel.machine, space.invs.load());
   }
 
   /** `arm_smmu_tlb_inv_range_domain()`: invalidates a range under every tag of a space and waits. */

@@ -1,5 +1,6 @@
 import type { Machine } from '../../engine/machine.ts';
-import { FRAME_BYTES, type MemoryRegion, type PhysicalMemory } from './memory.ts';
+import { releaseOrder } from '../../engine/memory-order/barriers.ts';
+import { FRAME_BYTES, type Memory, type MemoryRegion } from './memory.ts';
 
 /**
  * Pages of one region of memory for page tables, queues and structures (`alloc_pages`, `free_pages`). The lowest free
@@ -9,12 +10,12 @@ export class PageAllocator {
   /** Size of a page in bytes: 4 KiB, or that of a larger translation granule. */
   readonly pageBytes: number;
   readonly #machine: Machine;
-  readonly #memory: PhysicalMemory;
+  readonly #memory: Memory;
   readonly #base: number;
   readonly #pages: number;
   readonly #used: number;
 
-  constructor(machine: Machine, memory: PhysicalMemory, region: MemoryRegion, pageBytes = FRAME_BYTES) {
+  constructor(machine: Machine, memory: Memory, region: MemoryRegion, pageBytes = FRAME_BYTES) {
     this.pageBytes = pageBytes;
     this.#machine = machine;
     this.#memory = memory;
@@ -26,7 +27,10 @@ export class PageAllocator {
     });
   }
 
-  /** Allocates a zeroed page inside a step. Returns its physical address, or 0 when there is none (as -ENOMEM). */
+  /**
+   * Allocates a zeroed page inside a step. Returns its physical address, or 0 when there is none (as -ENOMEM). The zeros
+   * are plain stores: who links the page must order them before the link.
+   */
   alloc(): number {
     const { store } = this.#machine;
     for (let page = 0; page < this.#pages; page++) {
@@ -39,9 +43,13 @@ export class PageAllocator {
     return 0;
   }
 
-  /** Gives a page back inside a step; its content stays until it is allocated again. Freeing twice is a failure. */
+  /**
+   * Gives a page back inside a step; its content stays until it is allocated again. Freeing twice is a failure. The
+   * allocator's lock orders what its last owner stored before whatever the next one does.
+   */
   free(pa: number): void {
     const { store } = this.#machine;
+    releaseOrder(this.#machine);
     const page = (pa - this.#base) / this.pageBytes;
     if (!Number.isInteger(page) || page < 0 || page >= this.#pages)
       throw new RangeError(`0x${pa.toString(16)} is no page of this allocator`);

@@ -20,6 +20,8 @@ export interface AsidConfiguration extends Configuration {
   readonly bypass: boolean;
   /** The DMA API with its flush queue is part of the world; buffer 0 is mapped at the start. */
   readonly lazy: boolean;
+  /** Stores that each CPU may have pending, 1 to 3; 0 or absent: every store is in memory at once. */
+  readonly weak?: number;
 }
 
 /** The plain world: one device on domain0, one page mapped. */
@@ -45,22 +47,31 @@ export const configurations: fc.Arbitrary<AsidConfiguration> = fc
     ril: fc.boolean(),
     bypass: fc.constantFrom(false, true),
     lazy: fc.constantFrom(false, true),
+    // One world in four: late stores make programs longer, and most mistakes need none.
+    weak: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2),
   })
-  .map((drawn) => ({
+  .map(({ weak, ...drawn }) => ({
     ...drawn,
+    ...(weak > 0 ? { weak } : {}),
     mapped: drawn.block ? 0 : drawn.mapped,
     bound: drawn.bound && drawn.masters > 0,
   }));
 
-/** The configurations that have one more field as in `PLAIN`. */
+/** The configurations that have one more field as in `PLAIN`; the one without store buffers comes first. */
 export function plainer(configuration: Configuration): readonly Configuration[] {
-  return Object.entries(PLAIN)
+  const { weak, ...ordered } = configuration;
+  const smaller = typeof weak === 'number' && weak > 1 ? [{ ...configuration, weak: weak - 1 }] : [];
+  const others = Object.entries(PLAIN)
     .filter(([field, value]) => configuration[field] !== value)
     .map(([field, value]) => ({ ...configuration, [field]: value }))
     .filter(
       ({ block, mapped, bound, masters }) => !(block === true && mapped !== 0) && !(bound === true && masters === 0),
     );
+  return weak === undefined ? others : [ordered, ...smaller, ...others];
 }
+
+/** Most pending stores of a CPU: three CPUs, two devices and the daemons of so many are not too many agents. */
+const WEAK_MAX = 3;
 
 /** IOVA of each page that programs may name by index. All are in the first 2 MiB. */
 export const PAGES = [0x1000, 0x2000] as const;
@@ -115,11 +126,14 @@ export function asidConfiguration(configuration: Configuration): AsidConfigurati
     if (typeof configuration[field] !== typeof value)
       throw new RangeError(`configuration of family asid: "${field}" must be a ${typeof value}`);
   for (const field of Object.keys(configuration))
-    if (!(field in PLAIN)) throw new RangeError(`configuration of family asid: there is no "${field}"`);
-  const known = { ...PLAIN, ...configuration };
+    if (!(field in PLAIN) && field !== 'weak')
+      throw new RangeError(`configuration of family asid: there is no "${field}"`);
+  const known: AsidConfiguration = { ...PLAIN, ...configuration };
+  const { weak = 0 } = known;
   const within = (value: number, least: number, most: number): boolean =>
     Number.isInteger(value) && value >= least && value <= most;
   if (!within(known.masters, 0, 2) || !within(known.mapped, 0, PAGES.length) || !within(known.processes, 1, 2))
     throw new RangeError('configuration of family asid: masters and mapped are 0 to 2, processes 1 or 2');
+  if (!within(weak, 0, WEAK_MAX)) throw new RangeError(`configuration of family asid: weak is 0 to ${WEAK_MAX}`);
   return known;
 }

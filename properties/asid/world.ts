@@ -1,6 +1,9 @@
 import { runToCompletion } from '../../engine/complete.ts';
 import { HarnessError, type Failure } from '../../engine/failure.ts';
+import type { AgentSpec } from '../../engine/agent.ts';
 import { Machine } from '../../engine/machine.ts';
+import { drains } from '../../engine/memory-order/drains.ts';
+import { StoreBuffers } from '../../engine/memory-order/store-buffers.ts';
 import type { Observation } from '../../engine/observe.ts';
 import { step, type Task } from '../../engine/step.ts';
 import type { System } from '../../engine/system.ts';
@@ -18,6 +21,7 @@ import { asidConfiguration, frameName, kernelConfig, type AsidConfiguration } fr
 import type { HardwareTap } from './end-to-end/effects.ts';
 import { explain, structure, type FailureSources } from './explain.ts';
 import { named } from './naming.ts';
+import { StoreNames } from './pending.ts';
 import { asidOperation, describe, taskOf, type AsidOperation } from './operations.ts';
 import { Witnesses } from './witnesses.ts';
 
@@ -50,6 +54,7 @@ export class AsidWorld implements World {
   readonly architecture: SmmuV3;
   readonly contract: Contract<Outcome>;
   readonly #operations: Operations;
+  readonly #storeNames: StoreNames;
   readonly #witnesses: Witnesses;
   readonly #onViolation: ((violation: Failure) => void) | undefined;
   readonly #initial: number;
@@ -66,6 +71,8 @@ export class AsidWorld implements World {
     const features = options.features ?? { ...FEATURES, ril: config.rangeInvalidation };
     const { machine } = this;
     const { store } = machine;
+    const { weak = 0 } = this.configuration;
+    if (weak > 0) machine.buffers = new StoreBuffers(machine, weak);
     const memory = new PhysicalMemory(store, [{ ...config.memory, frames: MEMORY_FRAMES }]);
     const pages = [...config.pages, ...config.iovas];
     const contexts = config.streams.flatMap((stream) =>
@@ -90,6 +97,7 @@ export class AsidWorld implements World {
     const sink = { emit: (event: ContractEvent) => this.#emit(event) };
     this.kernel = new Kernel({ machine, memory, port, sink }, config, parts);
     this.#operations = new Operations(this.kernel);
+    this.#storeNames = new StoreNames(this.kernel, memory);
     this.#witnesses.kernel = this.kernel;
     // Page tables of processes are part of the initial state, what is allocated later must go again.
     this.#pagesFixed = this.kernel.pages.allocated - this.#reachableTables();
@@ -106,30 +114,38 @@ export class AsidWorld implements World {
     this.machine.failure = undefined;
     this.#failureSources = undefined;
     this.#clearChanges();
+    const agents = program.agents.map(({ name, operations }) => ({
+      name,
+      context: 'process' as const,
+      daemon: false,
+      operations: operations.map((operation) => {
+        const checked = this.#check(operation);
+        const start = (): Task => this.#witnesses.counted(checked.op, this.#task(checked));
+        return { label: describe(checked), start };
+      }),
+    }));
     return {
       machine: this.machine,
-      agents: program.agents.map(({ name, operations }) => ({
-        name,
-        context: 'process' as const,
-        daemon: false,
-        operations: operations.map((operation) => {
-          const checked = this.#check(operation);
-          const start = (): Task => this.#witnesses.counted(checked.op, this.#task(checked));
-          return { label: describe(checked), start };
-        }),
-      })),
+      agents: [...agents, ...this.#storeBufferDaemons(agents)],
       check: () => this.#afterStep(),
       quiescent: () => this.#quiescent(),
     };
   }
 
+  /** Store buffers outlive an operation. */
+  get cpusKeepState(): boolean {
+    return this.machine.buffers !== undefined;
+  }
+
   snapshot(): readonly string[] {
-    return this.architecture
+    const pending = this.machine.buffers?.pending().map((store) => this.#storeNames.pending(store)) ?? [];
+    const held = this.architecture
       .heldTranslations()
       .filter(({ kind }) => kind === 'translation')
       .map(
         ({ text, doomed }) => `${doomed ? 'held until SYNC' : 'held'}: ${this.#named(text).replace(/, walked.*/, '')}`,
       );
+    return [...held, ...pending];
   }
 
   /** What the contract says if an access of a slot comes to `outcome` now; undefined: it is permitted. */
@@ -150,6 +166,16 @@ export class AsidWorld implements World {
 
   describeOperation(operation: Operation): string {
     return describe(asidOperation(operation));
+  }
+
+  /** What moves the stores of the program's CPUs to memory, if they have store buffers. Devices have none. */
+  #storeBufferDaemons(agents: readonly AgentSpec[]): AgentSpec[] {
+    const { buffers } = this.machine;
+    if (buffers === undefined) return [];
+    const isCpu = ({ name }: AgentSpec): boolean => !name.startsWith('dev');
+    buffers.assign(agents, isCpu);
+    const cpus = agents.map((agent, index) => ({ ...agent, agent: index })).filter((agent) => isCpu(agent));
+    return drains(buffers, cpus, (cell) => this.#storeNames.arrived(cell));
   }
 
   /** An operation that this world can run. */

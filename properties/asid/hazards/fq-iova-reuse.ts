@@ -1,4 +1,4 @@
-import { step, type Task } from '../../../engine/step.ts';
+import { step, type Step, type Task } from '../../../engine/step.ts';
 import { DmaIommu, type Domain } from '../../../impl/kernel/index.ts';
 import type { AsidHazard } from './hazard.ts';
 
@@ -36,6 +36,13 @@ class EarlyFinishDma extends DmaIommu {
       this.kernel.emit({ type: 'flush.end', space: domain.id.value });
       return undefined;
     });
+  }
+}
+
+/** Queues an address while its cleared entry may still be in the store buffer. */
+class UnorderedQueueDma extends DmaIommu {
+  protected override lockQueue(): Step<undefined> {
+    return this.lock.lock();
   }
 }
 
@@ -85,4 +92,16 @@ export const fqFinishEarly: AsidHazard = {
     'Between the increment and the end of the flush another CPU frees the addresses that the flush is for, and gives them out again.',
   expected: REUSED,
   parts: { dma: EarlyFinishDma },
+};
+
+/** The flush comes before what it is for. */
+export const fqQueueNoBarrier: AsidHazard = {
+  id: 'fq-queue-no-barrier',
+  title: 'an IOVA is queued without a barrier after its entry was cleared',
+  citation:
+    'queue_iova(), dma-iommu.c, Linux 6.1: smp_mb(), "Order against the IOMMU driver\'s pagetable update from unmapping @pte"',
+  story:
+    'The cleared entry waits in the store buffer of one CPU while the flush queue’s timer flushes on another. The SMMU walks the old entry again, and the flush counts for an IOVA that is still reachable.',
+  expected: REUSED,
+  parts: { dma: UnorderedQueueDma },
 };

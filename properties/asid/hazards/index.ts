@@ -3,12 +3,15 @@ import * as bbm from './bbm-block-split.ts';
 import * as fq from './fq-iova-reuse.ts';
 import type { AsidHazard } from './hazard.ts';
 import * as pgtable from './pgtable-free-before-sync.ts';
+import * as tableStores from './pgtable-store-buffer.ts';
 import { shareAsidCdFirst } from './share-asid-cd-first.ts';
 import { shareAsidDomainFree } from './share-asid-domain-free.ts';
 import { shareAsidRefcountUaf } from './share-asid-refcount-uaf.ts';
+import { shareAsidStoreBuffer } from './share-asid-store-buffer.ts';
 import { shareAsidToctouInsert } from './share-asid-toctou-insert.ts';
 import { shareAsidTwoMasters } from './share-asid-two-masters.ts';
 import { shareAsidUnmapWindow } from './share-asid-unmap-window.ts';
+import { smmuAttachInvsStoreBuffer } from './smmu-attach-invs-store-buffer.ts';
 import { smmuAttachPublishLate } from './smmu-attach-publish-late.ts';
 import * as range from './smmu-range-tlbi-encoding.ts';
 import * as torn from './smmu-ste-torn.ts';
@@ -46,4 +49,9 @@ export const ASID_HAZARDS: readonly AsidHazard[] = [
   fq.fqFinishStamp,
   fq.fqCounterCompare,
   fq.fqFinishEarly,
+  smmuAttachInvsStoreBuffer,
+  shareAsidStoreBuffer,
+  tableStores.pgtableInstallNoWmb,
+  tableStores.pgtableMapNoWmb,
+  fq.fqQueueNoBarrier,
 ];

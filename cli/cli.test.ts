@@ -221,15 +221,6 @@ test('minimise makes a raw trace small, beside it', async () => {
   expect((await stalemate(`minimise ${join(out, name)}`)).code).toBe(exitCode.usage);
 });
 
-test('hazards shows how often and how fast each is found', async () => {
-  const { code, terminal } = await stalemate('hazards --seeds 2 --seconds 5');
-  expect(code).toBe(exitCode.holds);
-  expect(terminal.text.match(/ 2\/2 /g)).toHaveLength(3);
-  const none = await stalemate('hazards --seeds 1 --seconds 0 --hazard deposit-without-lock');
-  expect(none.code).toBe(exitCode.harness);
-  expect(none.terminal.text).toMatch(/deposit-without-lock +0\/1 .*lost-deposit expected/);
-});
-
 test('summarise writes Markdown, and goes on after a file that is no trace', async () => {
   await stalemate(`fuzz ledger --hazard deposit-without-lock --runs 5000 --seed 1 --out ${out}`);
   const good = await stalemate(`summarise ${out}`);

@@ -82,6 +82,20 @@ describe('Ctrl-C', () => {
     expect(run.output()).toMatch(/4 operations from\s+plain: not begun/);
   });
 
+  test('ends a hunt in several processes with the results so far, and code 130', async () => {
+    const run = start('hazards --workers 2 --seeds 1000 --strategy random');
+    // The bundler may be a child, too.
+    const hunters = (): number[] =>
+      childrenOf(run.child.pid ?? 0).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--hazard'));
+    await until(run, () => hunters().length === 2);
+    const children = hunters();
+    await new Promise((resolve) => void setTimeout(resolve, 4_000));
+    run.child.kill('SIGINT');
+    expect(await run.ended).toBe(130);
+    expect(run.output()).toMatch(/Interrupted: 0 of \d+ hazards hunted\./);
+    expect(children.filter(exists)).toEqual([]);
+  });
+
   test('while a failure is minimised loses nothing', async () => {
     const out = join(folder, 'interrupted');
     const run = start(`fuzz asid --hazard share-asid-two-masters --seed 1 --out ${out}`);

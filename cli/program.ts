@@ -219,18 +219,49 @@ const addMinimise: Add = (program, context, done) => {
 };
 
 const addHazards: Add = (program, context, done) => {
+  interface Options {
+    family?: string;
+    hazard?: string;
+    seeds: number;
+    seconds: number;
+    strategy: StrategyName[];
+    matrix?: boolean;
+    minimise?: number;
+    ops?: number;
+    workers: number;
+    markdown?: string;
+  }
   program
     .command('hazards')
     .description('look for each known mistake, and show how fast it is found')
     .option('--family <name>', 'only this family')
     .option('--hazard <id>', 'only this mistake')
-    .option('--seeds <number>', 'seeds 1 to this', integer, 3)
-    .option('--seconds <number>', 'how long, for each seed', positive, 20)
-    .addOption(strategyOption())
-    .action(
-      async (options: { family?: string; hazard?: string; seeds: number; seconds: number; strategy: StrategyName }) =>
-        done(await hazardsCommand({ ...options, family: options.family, hazard: options.hazard }, context())),
-    );
+    .option('--seeds <number>', 'seeds 1 to this', integer, 10)
+    .option('--seconds <number>', 'processor time for each seed', positive, 10)
+    .addOption(
+      new Option('--strategy <name...>', 'how schedules are chosen').choices(STRATEGY_NAMES).default(['portfolio']),
+    )
+    .option('--matrix', 'every strategy; and makes a failure small, and exhausts programs of two operations')
+    .option('--minimise <seconds>', 'time for making a failure of each mistake small', positive)
+    .option('--ops <number>', 'exhaust programs of up to so many operations, too', integer)
+    .option('--workers <number>', 'processes that hunt at a time', integer, 1)
+    .option('--markdown <file>', 'write the matrix as Markdown, too')
+    .action(async (options: Options) => {
+      const { seeds, seconds, workers, matrix } = options;
+      const command = {
+        family: options.family,
+        hazard: options.hazard,
+        seeds,
+        seconds,
+        strategies: matrix === true ? STRATEGY_NAMES : options.strategy,
+        minimiseSeconds: options.minimise ?? (matrix === true ? 20 : 0),
+        operations: options.ops ?? (matrix === true ? 2 : 0),
+        workers,
+        markdown: options.markdown,
+        how: `stalemate hazards${matrix === true ? ' --matrix' : ''} --seeds ${seeds} --seconds ${seconds}`,
+      };
+      done(await hazardsCommand(command, context()));
+    });
 };
 
 function integer(text: string): number {

@@ -38,7 +38,9 @@ test('finds a mistake, makes it small, saves it, and says how to replay it', asy
 test('that ends at a bound is no success', async () => {
   const bounded = await stalemate('verify asid --world plain --states 1000', [asid]);
   expect(bounded.code).toBe(exitCode.harness);
-  expect(bounded.terminal.text).toMatch(/2\s+operations\s+from\s+plain: ended at the\s+bound on states,\s+after 1,000 states/);
+  expect(bounded.terminal.text).toMatch(
+    /2\s+operations\s+from\s+plain: ended at the\s+bound on states,\s+after 1,000 states/,
+  );
   const late = await stalemate('verify asid --seconds 0', [asid]);
   expect(late.code).toBe(exitCode.harness);
   expect(late.terminal.text).toMatch(

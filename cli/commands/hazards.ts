@@ -1,10 +1,23 @@
-import { fuzz, type Found, type StrategyName } from '../../properties/campaign.ts';
+import { writeFileSync } from 'node:fs';
+import { hunt, type Hunt } from '../../properties/hunt/hunt.ts';
+import { verify } from '../../properties/verify/verify.ts';
+import type { Found, StrategyName } from '../../properties/campaign.ts';
 import type { Family, Hazard } from '../../properties/family.ts';
-import { grouped, pad, widthOf } from '../../traces/report/text.ts';
-import { paint } from '../../traces/report/paint.ts';
+import { reason } from '../../traces/load.ts';
+import { plural } from '../../traces/report/text.ts';
 import { checkHazard, findFamily, type Context } from '../context.ts';
-import { exitCode, type ExitCode } from '../exit.ts';
+import { exitCode, UsageError, type ExitCode } from '../exit.ts';
+import { huntElsewhere } from '../hunting.ts';
 import { interruptible, type Interrupt } from '../interrupt.ts';
+import {
+  hazardWidth,
+  headText,
+  isKilled,
+  markdown,
+  rowText,
+  unexpectedRules,
+  type HazardResult,
+} from '../kill-matrix.ts';
 import { progressText } from '../summary.ts';
 
 /** Options of `stalemate hazards`. */
@@ -13,14 +26,19 @@ export interface HazardsCommand {
   readonly hazard: string | undefined;
   /** Seeds 1 to this. */
   readonly seeds: number;
-  /** Budget of one search, in seconds. */
+  /** Budget of one hunt, in seconds of processor time. */
   readonly seconds: number;
-  readonly strategy: StrategyName;
-}
-
-interface Kill {
-  readonly seed: number;
-  readonly found: Found | undefined;
+  readonly strategies: readonly StrategyName[];
+  /** Seconds for making one failure of each hazard small; 0: none. */
+  readonly minimiseSeconds: number;
+  /** Most operations of programs that are exhausted besides; 0: none. */
+  readonly operations: number;
+  /** Processes that hunt at a time. */
+  readonly workers: number;
+  /** A file for the matrix as Markdown. */
+  readonly markdown: string | undefined;
+  /** The command line as the user wrote it, for the document. */
+  readonly how: string;
 }
 
 /** Which known mistakes are found, in how many seeds, and how fast: what the harness is worth. */
@@ -28,72 +46,170 @@ export async function hazardsCommand(command: HazardsCommand, context: Context):
   const { terminal } = context;
   const families = command.family === undefined ? context.families : [findFamily(context.families, command.family)];
   for (const family of families) checkHazard(family, command.hazard);
-  const width = Math.max(6, ...families.flatMap(({ hazards }) => hazards.map(({ id }) => widthOf(id)))) + 2;
-  return interruptible(terminal, async (interrupt) => {
-    let missed = 0;
-    for (const family of families) {
-      terminal.print(`${family.name}: random programs, ${command.strategy}, at most ${command.seconds} s a seed`);
-      terminal.print(`  ${pad('hazard', width)}   found   median       max   executions  violation`);
-      for (const hazard of family.hazards) {
-        if (command.hazard !== undefined && hazard.id !== command.hazard) continue;
-        const kills = await seedsOf(family, hazard, command, context, interrupt);
-        if (interrupt.requested()) return exitCode.interrupted;
-        if (kills.some(({ found }) => found === undefined)) missed++;
-        terminal.print(`  ${rowText(hazard, kills, width, terminal.colour)}`);
-        terminal.event({ event: 'hazard', family: family.name, hazard: hazard.id, seeds: kills.map(killData) });
+  if (command.strategies.length === 0 || command.workers < 1) throw new UsageError('--workers must be 1 or more.');
+  if (command.markdown !== undefined) writeMatrix(command.markdown);
+  const jobs = families.flatMap((family) =>
+    family.hazards
+      .filter(({ id }) => command.hazard === undefined || id === command.hazard)
+      .map((hazard) => ({ family, hazard })),
+  );
+  const width = hazardWidth(jobs.map(({ hazard }) => hazard.id));
+  terminal.print(
+    `Random programs, ${plural(command.seeds, 'seed')}, at most ${command.seconds} s of processor time each: ${command.strategies.join(', ')}`,
+  );
+  terminal.print(headText(command.strategies, width));
+  return interruptible(context.terminal, async (interrupt) => {
+    const results: HazardResult[] = [];
+    // In the order of the families, whichever hunt ends first.
+    const done = new Map<number, HazardResult>();
+    const show = (index: number, result: HazardResult): void => {
+      done.set(index, result);
+      for (let next = done.get(results.length); next !== undefined; next = done.get(results.length)) {
+        results.push(next);
+        if (next.strategies.some(({ hunts }) => hunts.length > 0))
+          terminal.print(rowText(next, width, terminal.colour));
+        terminal.event({ event: 'hazard', ...next });
       }
-    }
-    terminal.print(missed === 0 ? 'Every hazard was found from every seed.' : `${missed} not found from every seed.`);
-    return missed === 0 ? exitCode.holds : exitCode.harness;
+    };
+    let taken = 0;
+    const work = async (): Promise<void> => {
+      while (taken < jobs.length && !interrupt.requested()) {
+        const index = taken++;
+        const { family, hazard } = jobs[index] as (typeof jobs)[number];
+        const elsewhere = command.workers > 1;
+        show(
+          index,
+          await (elsewhere
+            ? huntElsewhere(family.name, hazard, command, interrupt)
+            : new HazardJob(family, hazard, command, context, interrupt).run()),
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(command.workers, jobs.length) }, work));
+    return conclude(results, jobs.length, command, context, interrupt);
   });
 }
 
-async function seedsOf(
-  family: Family,
-  hazard: Hazard,
-  command: HazardsCommand,
-  context: Context,
-  interrupt: Interrupt,
-): Promise<Kill[]> {
-  const kills: Kill[] = [];
-  for (let seed = 1; seed <= command.seeds && !interrupt.requested(); seed++) {
-    let first: Found | undefined;
-    await fuzz(family, {
-      hazard: hazard.id,
-      seed,
-      seconds: command.seconds,
-      strategy: command.strategy,
-      stop: interrupt.requested,
-      onProgress: (summary) =>
-        context.terminal.progress(`${hazard.id} seed ${seed}: ${progressText(family.name, summary)}`),
-      onFound: (found) => {
-        first = found;
-        return 'stop';
-      },
-    });
-    kills.push({ seed, found: first });
+/** All hunts for one hazard, in this process. */
+class HazardJob {
+  readonly #family: Family;
+  readonly #hazard: Hazard;
+  readonly #command: HazardsCommand;
+  readonly #context: Context;
+  readonly #interrupt: Interrupt;
+  #smallest: Found | undefined;
+
+  constructor(family: Family, hazard: Hazard, command: HazardsCommand, context: Context, interrupt: Interrupt) {
+    this.#family = family;
+    this.#hazard = hazard;
+    this.#command = command;
+    this.#context = context;
+    this.#interrupt = interrupt;
   }
-  return kills;
+
+  async run(): Promise<HazardResult> {
+    const strategies: { strategy: StrategyName; hunts: Hunt[] }[] = [];
+    for (const strategy of this.#command.strategies) strategies.push({ strategy, hunts: await this.#hunts(strategy) });
+    const result: HazardResult = {
+      family: this.#family.name,
+      hazard: this.#hazard.id,
+      expected: this.#hazard.expected.map(({ rule }) => rule),
+      strategies,
+      ...(await this.#minimal()),
+      ...(await this.#verified()),
+    };
+    return this.#interrupt.requested() ? { ...result, interrupted: true } : result;
+  }
+
+  async #hunts(strategy: StrategyName): Promise<Hunt[]> {
+    const { seeds, seconds } = this.#command;
+    const hunts: Hunt[] = [];
+    for (let seed = 1; seed <= seeds && !this.#interrupt.requested(); seed++) {
+      const { hunt: one, found } = await hunt(this.#family, this.#hazard, {
+        seed,
+        strategy,
+        seconds,
+        stop: this.#interrupt.requested,
+        onProgress: (summary) =>
+          this.#context.terminal.progress(
+            `${this.#hazard.id} ${strategy} seed ${seed}: ${progressText(this.#family.name, summary)}`,
+          ),
+      });
+      // A hunt that was cut off says nothing.
+      if (found === undefined && this.#interrupt.requested()) break;
+      hunts.push(one);
+      if (found !== undefined && size(found) < size(this.#smallest)) this.#smallest = found;
+    }
+    return hunts;
+  }
+
+  async #minimal(): Promise<Pick<HazardResult, 'minimal'>> {
+    const { minimiseSeconds } = this.#command;
+    if (minimiseSeconds <= 0 || this.#smallest === undefined || this.#interrupt.requested()) return {};
+    const { signal } = this.#interrupt;
+    const result = await this.#context.minimise(this.#family, this.#smallest, { seconds: minimiseSeconds, signal });
+    if (result === undefined) return {};
+    const { minimal, schedule } = result;
+    const proved = minimal.operations === 'proved' && minimal.schedule === 'proved';
+    return { minimal: { operations: size(result), switches: minimal.switches, steps: schedule.length, proved } };
+  }
+
+  async #verified(): Promise<Pick<HazardResult, 'verified'>> {
+    const { operations } = this.#command;
+    const { small } = this.#family;
+    if (operations === 0 || small === undefined || this.#interrupt.requested()) return {};
+    const { rows, found, left } = await verify(this.#family, {
+      hazard: this.#hazard.id,
+      operations,
+      cpus: operations,
+      worlds: small.worlds,
+      stop: this.#interrupt.requested,
+    });
+    const last = rows.at(-1);
+    if (found !== undefined && last !== undefined) return { verified: last };
+    return left.length === 0 ? { verified: { operations: 0, world: '' } } : {};
+  }
 }
 
-function rowText(hazard: Hazard, kills: readonly Kill[], width: number, colour: boolean): string {
-  const inks = paint(colour);
-  const found = kills.flatMap((kill) => (kill.found === undefined ? [] : [kill.found]));
-  const score = `${found.length}/${kills.length}`.padStart(7);
-  const name = `${pad(hazard.id, width)} ${(found.length === kills.length ? inks.good : inks.bad)(score)}`;
-  if (found.length === 0) return `${name}        -         -            -  ${hazard.expected[0]?.rule ?? ''} expected`;
-  const seconds = found.map(({ provenance }) => provenance.seconds).sort((a, b) => a - b);
-  const executions = found.map(({ provenance }) => provenance.executions).sort((a, b) => a - b);
-  const rules = [...new Set(found.map(({ failure }) => failure.rule))].join(', ');
-  const times = [median(seconds), seconds.at(-1) ?? 0].map((time) => `${time.toFixed(2)} s`);
-  return `${name}${(times[0] ?? '').padStart(9)}${(times[1] ?? '').padStart(10)}${grouped(median(executions)).padStart(13)}  ${rules}`;
+function size(found: Found | undefined): number {
+  return found?.program.agents.reduce((sum, { operations }) => sum + operations.length, 0) ?? Infinity;
 }
 
-/** The middle of sorted numbers; the lower one of two. */
-function median(sorted: readonly number[]): number {
-  return sorted[(sorted.length - 1) >> 1] ?? 0;
+function conclude(
+  results: readonly HazardResult[],
+  jobs: number,
+  command: HazardsCommand,
+  { terminal }: Context,
+  interrupt: Interrupt,
+): ExitCode {
+  const whole =
+    !interrupt.requested() && results.length === jobs && results.every((result) => result.interrupted !== true);
+  const judges: readonly StrategyName[] = command.strategies.includes('portfolio') ? ['portfolio'] : command.strategies;
+  const survivors = results.filter((result) => !judges.every((strategy) => isKilled(result, strategy)));
+  const unexpected = results.filter((result) => unexpectedRules(result).length > 0);
+  for (const result of unexpected)
+    terminal.print(
+      `Note: ${result.hazard} was also found as ${unexpectedRules(result).join(', ')}, which it does not say that it shows as.`,
+    );
+  if (!whole) {
+    const hunted = results.filter((result) => result.interrupted !== true).length;
+    terminal.print(`Interrupted: ${hunted} of ${plural(jobs, 'hazard')} hunted.`);
+  } else if (survivors.length === 0)
+    terminal.print(`${judges.join(' and ')} found every hazard (${jobs}) from every seed.`);
+  else
+    terminal.print(
+      `${plural(survivors.length, 'hazard')} not found from every seed by ${judges.join(' and ')}: ${survivors.map(({ hazard }) => hazard).join(', ')}.`,
+    );
+  if (command.markdown !== undefined && whole) writeMatrix(command.markdown, markdown(results, command.how));
+  if (!whole) return exitCode.interrupted;
+  return survivors.length === 0 ? exitCode.holds : exitCode.harness;
 }
 
-function killData({ seed, found }: Kill): object {
-  return { seed, found: found !== undefined, ...found?.provenance, rule: found?.failure.rule };
+/** Writes, or with no text checks before the long work that it can be written. */
+function writeMatrix(file: string, text = ''): void {
+  try {
+    writeFileSync(file, text, { flag: text === '' ? 'a' : 'w' });
+  } catch (error) {
+    throw new UsageError(`${file} cannot be written: ${reason(error)}`);
+  }
 }

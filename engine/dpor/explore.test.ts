@@ -1,54 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Automaton, type Node } from '../automaton.ts';
-import type { Failure } from '../failure.ts';
-import { HappensBefore } from '../happens-before.ts';
+import { asidShare, SIZES } from '../../bench/workloads/asid-share.ts';
+import { fingerprint, type Failure } from '../failure.ts';
+import { observe } from '../observe.ts';
+import { search } from '../search/search.ts';
 import type { System } from '../system.ts';
 import { buildContended, contended, type Contended } from '../testing/contended.ts';
 import { build, programs, type Program } from '../testing/programs.ts';
 import { nameOf, schedules, type Schedule } from '../testing/schedules.ts';
-import { TracedSteps } from '../traced-steps.ts';
-import { exploreTraces } from './explore.ts';
+import { traceOf } from '../testing/trace-of.ts';
+import { exploreTarget, exploreTraces } from './explore.ts';
 import type { TraceOptions, TraceResult } from './options.ts';
-
-/** Runs a schedule; the fingerprint of its happens-before relation, or of what happens before its last step. */
-function traceOf(system: System, schedule: readonly number[], past: 'all' | 'of the last step' = 'all'): string {
-  const { machine } = system;
-  const automaton = new Automaton(system.agents);
-  const steps = new TracedSteps(system, automaton, false);
-  const nodes = system.agents.map((_, agent) => automaton.start(agent));
-  const mark = machine.store.mark();
-  const events = schedule.map((agent) => {
-    const node = nodes[agent] as Node;
-    machine.current = agent;
-    nodes[agent] = steps.step(node);
-    machine.current = -1;
-    machine.failure = undefined;
-    return { agent, node, footprint: steps.footprint };
-  });
-  machine.store.rollback(mark);
-  const kept = new Set(events);
-  if (past !== 'all') {
-    const needed = [events.at(-1)];
-    kept.clear();
-    for (let at = events.length - 1; at >= 0; at--) {
-      const event = events[at] as (typeof events)[number];
-      const isNeeded = needed.some(
-        (later) =>
-          later === event ||
-          later?.agent === event.agent ||
-          steps.footprints.dependent(later?.footprint ?? event.footprint, event.footprint),
-      );
-      if (!isNeeded) continue;
-      needed.push(event);
-      kept.add(event);
-    }
-  }
-  const relation = new HappensBefore();
-  relation.begin();
-  for (const event of events) if (kept.has(event)) relation.step(event.node, event.footprint);
-  return `${relation.low} ${relation.high}`;
-}
+import { SystemTarget } from './system-target.ts';
+import type { TraceTarget } from './target.ts';
 
 interface Explored {
   readonly result: TraceResult;
@@ -57,37 +21,42 @@ interface Explored {
   readonly failures: Set<string>;
 }
 
-function explore(system: System, options: TraceOptions = {}): Explored {
+/** Explores everything, whatever fails. */
+function explore(system: System, options: TraceOptions = {}, adapt = (target: TraceTarget) => target): Explored {
   const { store } = system.machine;
-  const schedulesSeen: (readonly number[])[] = [];
+  const ends: (readonly number[])[] = [];
   const failing: { failure: Failure; schedule: readonly number[]; atEnd: boolean }[] = [];
   const states = new Set<string>();
-  const result = exploreTraces(system, {
+  const target = new SystemTarget(system);
+  const result = exploreTarget(adapt(target), {
     wanted: () => false,
     ...options,
     onTrace: (schedule) => {
-      schedulesSeen.push(schedule);
+      ends.push(schedule);
       states.add(store.cells.subarray(0, store.size).join());
     },
-    onFailure: (failure, schedule) =>
-      failing.push({ failure, schedule, atEnd: schedulesSeen.at(-1)?.join() === schedule.join() }),
+    onFailure: (failure, schedule) => {
+      const atEnd = ends.at(-1)?.join() === schedule.join();
+      failing.push({ failure, schedule, atEnd });
+    },
   });
+  target.reset();
   const failures = failing.map(({ failure, schedule, atEnd }) => nameFailure(system, failure, schedule, atEnd));
-  return {
-    result,
-    traces: schedulesSeen.map((schedule) => traceOf(system, schedule)),
-    states,
-    failures: new Set(failures),
-  };
+  const traces = ends.map((schedule) => traceOf(system, schedule, 'all'));
+  return { result, traces, states, failures: new Set(failures) };
 }
 
-function nameFailure(
-  system: System,
-  failure: Failure | undefined,
-  schedule: readonly number[],
-  atEnd: boolean,
-): string {
-  return `${nameOf(failure)} ${traceOf(system, schedule, atEnd ? 'all' : 'of the last step')}`;
+function nameFailure(system: System, failure: Failure, schedule: readonly number[], atEnd: boolean): string {
+  return `${nameOf(failure)} ${traceOf(system, schedule, atEnd ? 'all' : 'past of the last step')}`;
+}
+
+/** The failures of schedules, with what happens before each. */
+function failuresOf(system: System, all: readonly Schedule[]): Set<string> {
+  const names = new Map<string, string>();
+  for (const { failure, agents, end, trace } of all)
+    if (failure !== undefined && !names.has(trace))
+      names.set(trace, nameFailure(system, failure, agents, end === 'finished'));
+  return new Set(names.values());
 }
 
 const anyPrograms: fc.Arbitrary<Program | Contended> = fc.oneof(
@@ -95,53 +64,164 @@ const anyPrograms: fc.Arbitrary<Program | Contended> = fc.oneof(
   { weight: 1, arbitrary: programs },
 );
 const load = (program: Program | Contended): System => ('agents' in program ? buildContended(program) : build(program));
+const SCHEDULES_MAX = 2_000;
+const sorted = (set: Iterable<string>): string[] => [...set].sort();
 
-function show(all: readonly Schedule[], missing: string | undefined): string {
-  const one = all.find(({ trace }) => trace === missing);
-  return one === undefined ? '' : one.agents.join();
+/** Every schedule, or undefined if there are too many. */
+function enumerate(program: Program | Contended, past: boolean): Schedule[] | undefined {
+  try {
+    return schedules(load(program), { past, most: SCHEDULES_MAX }).all;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
-describe('every trace once', () => {
-  test('past steps that fail', () => {
-    let blocked = 0;
+describe('against every schedule of generated programs', () => {
+  test('every trace once, past steps that fail', () => {
     let traces = 0;
     fc.assert(
       fc.property(anyPrograms, (program) => {
-        const { all } = schedules(load(program), { past: true });
+        const all = enumerate(program, true);
+        fc.pre(all !== undefined);
         const explored = explore(load(program), { countFailures: true });
         const expected = new Set(all.map(({ trace }) => trace));
-        const missing = [...expected].find((trace) => !explored.traces.includes(trace));
-        expect(show(all, missing), 'missing').toBe('');
-        expect(explored.traces.toSorted()).toEqual([...expected].sort());
-        expect(explored.result.traces).toBe(expected.size);
-        expect([...explored.states].sort()).toEqual([...new Set(all.map(({ state }) => state))].sort());
-        blocked += explored.result.blocked;
-        traces += explored.result.traces;
+        const missing = all.find(({ trace }) => !explored.traces.includes(trace));
+        expect(missing?.agents, 'missing').toBeUndefined();
+        expect(explored.traces.toSorted()).toEqual(sorted(expected));
+        expect(explored.result).toMatchObject({ verdict: 'exhausted', traces: expected.size, failed: 0 });
+        expect(sorted(explored.states)).toEqual(sorted(new Set(all.map(({ state }) => state))));
+        traces += expected.size;
       }),
-      { numRuns: Number(process.env['RUNS'] ?? 500) },
+      { numRuns: 500 },
     );
-    if (process.env['RUNS'] !== undefined) console.log({ blocked, traces });
+    expect(traces).toBeGreaterThan(2_000);
   });
 
-  test('each failure with each past, when a step that fails ends its execution', () => {
+  test('every trace once and each failure with each past, where a step that fails ends its execution', () => {
+    let failed = 0;
     fc.assert(
       fc.property(anyPrograms, (program) => {
-        const { all } = schedules(load(program));
+        const all = enumerate(program, false);
+        fc.pre(all !== undefined);
         const explored = explore(load(program));
         const ended = all.filter(({ end }) => end === 'finished');
         const expected = new Set(ended.map(({ trace }) => trace));
-        const missing = [...expected].find((trace) => !explored.traces.includes(trace));
-        expect(show(all, missing), 'missing').toBe('');
-        expect(explored.traces.toSorted()).toEqual([...expected].sort());
-        const system = load(program);
-        const failures = new Set(
-          all
-            .filter(({ failure }) => failure !== undefined)
-            .map(({ failure, agents, end }) => nameFailure(system, failure, agents, end === 'finished')),
-        );
-        expect([...explored.failures].sort()).toEqual([...failures].sort());
+        const missing = ended.find(({ trace }) => !explored.traces.includes(trace));
+        expect(missing?.agents, 'missing').toBeUndefined();
+        expect(explored.traces.toSorted()).toEqual(sorted(expected));
+        const failures = failuresOf(load(program), all);
+        expect(sorted(explored.failures)).toEqual(sorted(failures));
+        failed += failures.size;
       }),
-      { numRuns: Number(process.env['RUNS'] ?? 500) },
+      { numRuns: 500 },
     );
+    expect(failed).toBeGreaterThan(500);
+  });
+
+  test('the first failure ends it, with a schedule that shows it', () => {
+    fc.assert(
+      fc.property(anyPrograms, (program) => {
+        const result = exploreTraces(load(program));
+        expect(result.verdict).toBe(search(load(program), { order: 'dfs' }).verdict);
+        if (result.schedule === undefined) return;
+        expect(result.failures).toBe(1);
+        expect(observe(load(program), result.schedule).failure).toEqual(result.failure);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('targets that can do less', () => {
+  test('one that cannot undo is led there again: the same executions', () => {
+    fc.assert(
+      fc.property(anyPrograms, (program) => {
+        const withUndo = explore(load(program));
+        const without = explore(load(program), {}, (target) => again(target, true));
+        expect(without.traces).toEqual(withUndo.traces);
+        expect(without.failures).toEqual(withUndo.failures);
+        expect({ ...without.result, repeated: 0 }).toEqual(withUndo.result);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('one that cannot tell whether a step would have been ready: the same traces', () => {
+    fc.assert(
+      fc.property(anyPrograms, (program) => {
+        const knowing = explore(load(program));
+        const guessing = explore(load(program), {}, (target) => again(target, false));
+        expect(guessing.traces.toSorted()).toEqual(knowing.traces.toSorted());
+        expect(sorted(guessing.failures)).toEqual(sorted(knowing.failures));
+        expect(guessing.result.blocked).toBeGreaterThanOrEqual(knowing.result.blocked);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+/** A target without `backTo`, and perhaps without `readyAfter`. */
+function again(target: TraceTarget, knows: boolean): TraceTarget {
+  const less: TraceTarget = {
+    agents: target.agents,
+    footprints: target.footprints,
+    reset: () => target.reset(),
+    enabled: (agent) => target.enabled(agent),
+    watched: (agent) => target.watched(agent),
+    step: (agent) => target.step(agent),
+    get failure() {
+      return target.failure;
+    },
+    conclude: () => target.conclude(),
+  };
+  return knows ? Object.assign(less, { readyAfter: target.readyAfter?.bind(target) }) : less;
+}
+
+describe('the canonical workload', () => {
+  // Counted apart from this, too: by enumerating the traces of all beginnings of schedules, each once.
+  test.each([
+    [{ devices: 1, dmas: 1, pages: 1 }, false, 24],
+    [{ devices: 1, dmas: 1, pages: 1 }, true, 18],
+    [{ devices: 2, dmas: 1, pages: 1 }, false, 301],
+    [{ devices: 2, dmas: 1, pages: 1 }, true, 216],
+    [{ devices: 1, dmas: 2, pages: 2 }, false, 436],
+    [{ devices: 1, dmas: 2, pages: 2 }, true, 229],
+    [SIZES.S, false, 4405],
+    [SIZES.S, true, 3264],
+  ])('%j, locked: %s', (size, locked, traces) => {
+    const seen = new Set<string>();
+    const system = asidShare({ ...size, locked });
+    const onFailure = (failure: Failure): unknown => seen.add(fingerprint(failure));
+    const result = exploreTraces(system, { countFailures: true, onFailure });
+    expect(result).toMatchObject({ verdict: 'exhausted', traces });
+    expect(result.blocked).toBeLessThanOrEqual(traces / 8);
+    expect(exploreTraces(system).verdict).toBe(seen.size > 0 ? 'violation' : 'exhausted');
+    expect(search(system, { order: 'dfs' }).verdict).toBe(seen.size > 0 ? 'violation' : 'exhausted');
+  });
+});
+
+describe('bounds are kept and reported', () => {
+  const small = asidShare({ ...SIZES.S, locked: true });
+  test.each([
+    [{ executionsMax: 7 }, 'executions'],
+    [{ depthMax: 7 }, 'depth'],
+    [{ stepsMax: 77 }, 'steps'],
+    [{ stop: () => true }, 'stopped'],
+  ] as const)('%j', (options, bound) => {
+    const result = exploreTraces(small, options);
+    expect(result).toMatchObject({ verdict: 'bound', bound });
+    if (bound === 'executions') expect(result.executions).toBe(7);
+    if (bound === 'depth') expect(result.depth).toBe(7);
+    if (bound === 'steps') expect(result.steps).toBe(77);
+  });
+
+  test('the store is as before', () => {
+    const { store } = small.machine;
+    const before = [...store.cells];
+    const mark = store.mark();
+    for (const options of [{}, { depthMax: 9 }, { executionsMax: 3 }]) exploreTraces(small, options);
+    expect([...store.cells]).toEqual(before);
+    expect(store.mark()).toBe(mark);
   });
 });

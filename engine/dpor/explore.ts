@@ -98,8 +98,8 @@ class Explorer {
     const at = execution.length;
     if (this.#steps >= (this.#options.stepsMax ?? Infinity)) return this.#result('bound', 'steps');
     this.#comeBack();
-    const watched = target.watched(agent);
-    if (watched !== undefined) this.#races.findWaits(agent);
+    let watched = target.watched(agent);
+    if (watched !== undefined) watched = this.#races.findWaits(agent);
     const footprint = target.step(agent);
     this.#position++;
     this.#steps++;
@@ -109,7 +109,7 @@ class Explorer {
     const { failure } = target;
     const failed = failure !== undefined && this.#options.countFailures !== true;
     this.#races.reverse(watched, failed);
-    if (watched !== undefined) this.#races.reverseWaits(agent, footprint, at, failed);
+    if (watched !== undefined) this.#races.reverseWaits(agent, watched, footprint, at, failed);
     this.#noteChanged(agent, footprint, failed ? at : at + 1);
     if (!failed) this.#races.orderWithChanged();
     if (failure !== undefined && this.#note(failure)) return this.#violation(failure);
@@ -117,6 +117,8 @@ class Explorer {
       this.#failed++;
       execution.pop();
       frames.sleep(at, agent, footprint, true);
+      // Had it not failed, what it touches would show in races with what comes after it.
+      if (frames.passed[at] !== 0) frames.add(at, frames.enabled[at] as number);
       return this.#boundOnExecutions();
     }
     frames.passed[at] = (frames.passed[at] as number) + 1;
@@ -197,7 +199,7 @@ class Explorer {
       const sleeper = frames.footprintOf(at, other);
       if (!footprints.dependent(sleeper, footprint))
         frames.sleep(at + 1, other, sleeper, ((frames.failing[at] as number) & bit) !== 0);
-      else if ((this.#waiting & bit) !== 0) this.#races.noteChanged(at, other, at + 1);
+      else if ((this.#waiting & bit) !== 0) this.#races.noteChanged(at, other, sleeper, at + 1);
     }
   }
 
@@ -212,17 +214,17 @@ class Explorer {
         frames.footprintOf(frame, agent) !== footprint &&
         agentOf[frame] !== agent
       )
-        this.#races.noteChanged(frame, agent, since);
+        this.#races.noteChanged(frame, agent, frames.footprintOf(frame, agent), since);
   }
 
   /** Steps that wait, and that the last event may have kept from running: its own agent's next one, and those it wrote for. */
   #findHeldUp(at: number, agent: number, footprint: Footprint): void {
     for (let left = this.#waiting; left !== 0; left &= left - 1) {
       const other = 31 - Math.clz32(left & -left);
-      const watched = this.#target.watched(other) as Footprint;
+      let watched = this.#target.watched(other) as Footprint;
       if (other !== agent && !this.#target.footprints.dependent(watched, footprint)) continue;
-      this.#races.findWaits(other);
-      this.#races.reverseWaits(other, watched, at + 1, false);
+      watched = this.#races.findWaits(other);
+      this.#races.reverseWaits(other, watched, watched, at + 1, false);
     }
   }
 

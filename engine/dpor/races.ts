@@ -4,7 +4,7 @@ import type { Execution } from './execution.ts';
 import type { Frames } from './frames.ts';
 import type { TraceTarget } from './target.ts';
 
-/** Words of an entry of the list of sleepers that have changed. */
+/** Words of an entry of the list of steps that have changed. */
 const CHANGED = 3;
 
 /** Whether a waiting step could have run before an event: it could not; it could; or not after all that comes first. */
@@ -31,8 +31,9 @@ export class Races {
   #candidates = new Int32Array(64);
   #readiness = new Uint8Array(64);
   #candidateCount = 0;
-  /** Sleepers whose step is not any more what it was: frame in which it slept, agent, and frame from which on that is so. */
+  /** Steps that are not any more what they were: frame in which they were that, agent, and frame from which on that is so. */
   #changed = new Int32Array(64 * CHANGED);
+  readonly #changedFrom: Footprint[] = [];
   #changedCount = 0;
 
   constructor(execution: Execution, frames: Frames, target: TraceTarget) {
@@ -61,7 +62,7 @@ export class Races {
    * Looks for the events before which a waiting step may have to be made: those that write what it waits for, and that
    * its agent's last event does not happen after. (Not only the last of them: that may be the one which ended the wait.)
    */
-  findWaits(agent: number): void {
+  findWaits(agent: number): Footprint {
     const { length, agentOf, footprintOf, last } = this.#execution;
     const before = last[agent] as number;
     this.#candidateCount = 0;
@@ -77,26 +78,30 @@ export class Races {
       if (agentOf[event] === agent || !this.#writes(footprintOf[event] as Footprint, watched)) continue;
       if (before >= 0 && this.#execution.happensBefore(event, before)) continue;
       const readiness = this.#readyBefore(event, agent, watched);
-      if (readiness === NEVER) continue;
       if (this.#candidateCount === this.#candidates.length) this.#growCandidates();
       this.#candidates[this.#candidateCount] = event;
       this.#readiness[this.#candidateCount++] = readiness;
     }
+    return this.#target.watched(agent) as Footprint;
   }
 
   /**
    * Has the waiting step explored before the events found.
    *
-   * @param footprint of the step: that of the last event, if it was made; else what it waits for, and where it has been
+   * @param footprint of the step: that of the last event, if it was made; else `watched`, and where the step has been
    *   explored it is known better.
    * @param end number of events without the step.
    */
-  reverseWaits(agent: number, footprint: Footprint, end: number, failed: boolean): void {
+  reverseWaits(agent: number, watched: Footprint, footprint: Footprint, end: number, failed: boolean): void {
     const { last, before } = this.#execution;
     const made = end < this.#execution.length;
     const previous = made ? (before[end] as number) : (last[agent] as number);
     for (let index = 0; index < this.#candidateCount; index++) {
       const event = this.#candidates[index] as number;
+      if (this.#readiness[index] === NEVER) {
+        if (made && watched.cells.length > 1) this.noteChanged(event, agent, watched, failed ? end : end + 1);
+        continue;
+      }
       let initials = this.#initials(event, end, failed ? end : -1, 0);
       const frames = this.#frames;
       const enabled = ((frames.enabled[event] as number) & (1 << agent)) !== 0 && previous < event;
@@ -113,19 +118,22 @@ export class Races {
   }
 
   /**
-   * An event has woken an agent that slept in a frame, and the step that it would make now is another one, or none. In the
-   * order that the sleeper stands for, its step came first; what touches what that touched, and does not happen after the
-   * event, may also come before it, and now nothing else tells.
+   * Notes that an event has made an agent's pending step another one than it would have been before the event: it touches
+   * other cells, or can run while it could not. What touches what the step touched before, and does not happen after the
+   * event, may come before both; and with the step as it is now, that need not show as a race.
    *
+   * @param frame the one before the event.
+   * @param footprint of the step there.
    * @param since the frame from which on this is so.
    */
-  noteChanged(frame: number, agent: number, since: number): void {
-    const at = this.#changedCount++ * CHANGED;
-    if (at === this.#changed.length) this.#changed = doubled(this.#changed);
+  noteChanged(frame: number, agent: number, footprint: Footprint, since: number): void {
+    const at = this.#changedCount * CHANGED;
+    if (at + CHANGED > this.#changed.length) this.#changed = doubled(this.#changed);
     this.#changed[at] = frame;
     this.#changed[at + 1] = agent;
     this.#changed[at + 2] = since;
-    for (let later = frame + 1; later < this.#execution.length; later++) this.#order(frame, agent, later);
+    this.#changedFrom[this.#changedCount++] = footprint;
+    for (let later = frame + 1; later < this.#execution.length; later++) this.#order(frame, agent, footprint, later);
   }
 
   /** Forgets what was noted in frames after this one. */
@@ -134,18 +142,20 @@ export class Races {
       this.#changedCount--;
   }
 
-  /** Has the last event explored before the steps of sleepers that have changed. */
+  /** Has the last event explored before the steps that have changed. */
   orderWithChanged(): void {
     const last = this.#execution.length - 1;
-    for (let at = 0; at < this.#changedCount * CHANGED; at += CHANGED)
-      this.#order(this.#changed[at] as number, this.#changed[at + 1] as number, last);
+    for (let index = 0; index < this.#changedCount; index++) {
+      const at = index * CHANGED;
+      const footprint = this.#changedFrom[index] as Footprint;
+      this.#order(this.#changed[at] as number, this.#changed[at + 1] as number, footprint, last);
+    }
   }
 
-  #order(frame: number, agent: number, later: number): void {
+  #order(frame: number, agent: number, footprint: Footprint, later: number): void {
     const execution = this.#execution;
     if (execution.agentOf[later] === agent || execution.happensBefore(frame, later)) return;
-    const sleeper = this.#frames.footprintOf(frame, agent);
-    if (this.#target.footprints.dependent(sleeper, execution.footprintOf[later] as Footprint))
+    if (this.#target.footprints.dependent(footprint, execution.footprintOf[later] as Footprint))
       this.#reverse(frame, later, true);
   }
 

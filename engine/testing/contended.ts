@@ -7,8 +7,11 @@ import { Completion } from '../sync/completion.ts';
 import { Mutex } from '../sync/lock.ts';
 import type { System } from '../system.ts';
 
-/** That each of some cells has a value; looked at in turn, up to the first that has not. */
-export type Condition = readonly { readonly cell: number; readonly value: number }[];
+/** That all or any of some cells have a value; looked at in turn, until the answer is known. */
+export interface Condition {
+  readonly are: 'all' | 'any';
+  readonly of: readonly { readonly cell: number; readonly value: number }[];
+}
 
 /** One instruction of a program that is all contention: two or three cells, one lock, one completion. */
 export type Move =
@@ -33,9 +36,9 @@ export interface Contended {
 
 const cell = fc.nat(2);
 const value = fc.nat(2);
-const condition: fc.Arbitrary<Condition> = fc.array(fc.record({ cell: fc.nat(2), value: fc.nat(1) }), {
-  minLength: 1,
-  maxLength: 3,
+const condition: fc.Arbitrary<Condition> = fc.record({
+  are: fc.constantFrom('all', 'any'),
+  of: fc.array(fc.record({ cell: fc.nat(2), value: fc.nat(1) }), { minLength: 1, maxLength: 3 }),
 });
 const record = <K extends string>(kind: K, rest: object): fc.Arbitrary<Move> =>
   fc.record({ kind: fc.constant(kind), ...rest }) as fc.Arbitrary<Move>;
@@ -52,17 +55,25 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   },
 );
 
-function programsOf(moves: fc.Arbitrary<Move>): fc.Arbitrary<Contended> {
-  const section = moves.map((inner): readonly Move[] => [{ kind: 'lock' }, inner, { kind: 'unlock' }]);
-  const part = fc.oneof({ weight: 5, arbitrary: moves.map((one) => [one]) }, { weight: 1, arbitrary: section });
-  const agent = fc.array(part, { minLength: 1, maxLength: 4, size: 'max' }).map((parts) => parts.flat().slice(0, 4));
-  return fc
-    .record({ agents: fc.array(agent, { minLength: 2, maxLength: 3, size: 'max' }), daemon: fc.boolean() })
-    .filter(({ agents, daemon }) => agents.flat().length + (daemon ? 2 : 0) <= 9);
-}
+/** Numbers of moves of the agents: few enough to enumerate every schedule. */
+const shapes = [
+  [3, 3, 3],
+  [2, 2, 2, 2],
+  [4, 4],
+  [3, 2, 2],
+] as const;
 
-/** Programs of up to nine steps. */
-export const contended: fc.Arbitrary<Contended> = programsOf(move);
+const agentOf = (length: number): fc.Arbitrary<readonly Move[]> => {
+  const plain = fc.array(move, { minLength: length, maxLength: length });
+  const section = move.map((inner): readonly Move[] => [{ kind: 'lock' }, inner, { kind: 'unlock' }]);
+  return length === 3 ? fc.oneof({ weight: 4, arbitrary: plain }, { weight: 1, arbitrary: section }) : plain;
+};
+
+/** Programs of eight or nine moves, and those of a daemon. */
+export const contended: fc.Arbitrary<Contended> = fc
+  .constantFrom(...shapes)
+  .chain((lengths) => fc.record({ agents: fc.tuple(...lengths.map(agentOf)), daemon: fc.boolean() }));
+
 /** A fresh world with the program loaded. */
 export function buildContended({ agents, daemon }: Contended): System {
   const things = new Things();
@@ -101,7 +112,7 @@ class Things {
   *#loop(): Task {
     for (;;) {
       yield* forget('idle');
-      yield* this.#await([{ cell: 0, value: 2 }], 0, 0);
+      yield* this.#await({ are: 'all', of: [{ cell: 0, value: 2 }] }, 0, 0);
       yield* this.#cell(1).store(1);
     }
   }
@@ -110,8 +121,9 @@ class Things {
     return this.#cells[index] as Cell;
   }
 
-  #holds(all: Condition): boolean {
-    return all.every((each) => this.#cell(each.cell).value === each.value);
+  #holds({ are, of }: Condition): boolean {
+    const is = (each: Condition['of'][number]): boolean => this.#cell(each.cell).value === each.value;
+    return are === 'all' ? of.every(is) : of.some(is);
   }
 
   #await(until: Condition, index: number, next: number): Step<undefined> {

@@ -21,7 +21,8 @@ interface Contender {
 
 /** How our search explores everything. */
 const OURS: readonly (readonly [name: string, full: boolean, options: SearchOptions])[] = [
-  ['stalemate, depth first', true, { order: 'dfs' }],
+  ['stalemate, depth first, sleep sets', false, { order: 'dfs' }],
+  ['stalemate, depth first', true, { order: 'dfs', reduction: 'none' }],
   ['stalemate, breadth first', true, { order: 'bfs' }],
 ];
 

@@ -129,6 +129,7 @@ const addVerify: Add = (program, context, done, families) => {
     agents?: number;
     world: string[];
     configuration: string[];
+    only: string[];
     hazard?: string;
     seconds?: number;
     states: number;
@@ -147,6 +148,7 @@ const addVerify: Add = (program, context, done, families) => {
     )
     .option('--world <name...>', 'only from these worlds', [])
     .option('--configuration <field=value...>', 'from the plain world, or those named, with this difference', [])
+    .option('--only <operation...>', 'only programs of these operations', [])
     .option('--hazard <id>', 'build a known mistake into the software')
     .option('--seconds <number>', 'time after which it ends, and says what is left', positive)
     .option('--states <number>', 'states after which a search counts as not exhausted', integer, 100_000_000)
@@ -160,6 +162,7 @@ const addVerify: Add = (program, context, done, families) => {
         cpus: options.agents ?? Math.min(ops, 3),
         worlds: world,
         configuration,
+        kinds: options.only,
         hazard,
         seconds,
         statesMax: states,

@@ -44,7 +44,7 @@ test('that ends at a bound is no success', async () => {
   const late = await stalemate('verify asid --seconds 0', [asid]);
   expect(late.code).toBe(exitCode.harness);
   expect(late.terminal.text).toMatch(
-    /1 operation from no-master, .*lazy:\s+not\s+begun;\s+2\s+operations\s+from\s+all\s+worlds:\s+not\s+begun/s,
+    /1 operation from no-master, .*not\s+begun;\s+2\s+operations\s+from\s+all\s+worlds:\s+not\s+begun/s,
   );
 });
 
@@ -63,7 +63,16 @@ test('starts from a world with a difference', async () => {
   expect(terminal.text).toMatch(/1 {2}plain masters=2 mapped=2 +✓ exhausted/);
 });
 
+test('of some operations only takes more of them', async () => {
+  const only = '--ops 4 --agents 1 --only dmaMap dmaUnmap dmaFlush --world lazy';
+  const { code, terminal } = await stalemate(`verify asid ${only}`, [asid]);
+  expect(code).toBe(exitCode.holds);
+  expect(terminal.text).toMatch(/up to 4 operations of dmaMap, dmaUnmap, dmaFlush on up to 1 CPU, from 1 world/);
+  expect(terminal.text).toMatch(/not checked .*operations\s+other\s+than\s+dmaMap/s);
+});
+
 test.each([
+  ['verify asid --only dmaMap --world plain', /no operation in these worlds "dmaMap"/],
   ['verify ledger', /ledger has no small worlds/],
   ['verify asid --world plan', /no world "plan".*Did you mean plain/],
   ['verify asid --configuration masters=9', /masters and mapped are 0 to 2/],

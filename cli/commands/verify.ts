@@ -19,6 +19,8 @@ export interface VerifyCommand {
   readonly worlds: readonly string[];
   /** "field=value", changed in each of the worlds. */
   readonly configuration: readonly string[];
+  /** Only programs of these kinds of operations; none: of all. */
+  readonly kinds: readonly string[];
   readonly hazard: string | undefined;
   readonly seconds: number | undefined;
   readonly statesMax: number;
@@ -32,6 +34,7 @@ export async function verifyCommand(command: VerifyCommand, context: Context): P
   checkHazard(family, command.hazard);
   if (command.operations < 1 || command.cpus < 1) throw new UsageError('--ops and --agents must be 1 or more.');
   const worlds = worldsFor(family, command);
+  checkKinds(family, worlds, command.kinds);
   return interruptible(context.terminal, (interrupt) => new VerifyJob(family, worlds, command, context).run(interrupt));
 }
 
@@ -63,6 +66,12 @@ function worldsFor(family: Family, { worlds: names, configuration: changes }: Ve
   });
 }
 
+function checkKinds(family: Family, worlds: readonly SmallWorld[], kinds: readonly string[]): void {
+  const all = worlds.flatMap(({ configuration }) => family.small?.alphabet(configuration) ?? []);
+  const known = [...new Set(all.map(({ op }) => op))];
+  for (const kind of kinds) if (!known.includes(kind)) throw unknown('operation in these worlds', kind, known);
+}
+
 function fieldOf(change: string): [string, Configuration[string]] {
   const [, field, value] = /^([^=]+)=(.+)$/.exec(change) ?? [];
   if (field === undefined || value === undefined)
@@ -88,7 +97,7 @@ class VerifyJob {
 
   async run(interrupt: Interrupt): Promise<ExitCode> {
     const { terminal } = this.#context;
-    const { hazard, operations, cpus, seconds, statesMax } = this.#command;
+    const { hazard, operations, cpus, kinds, seconds, statesMax } = this.#command;
     const what = hazard === undefined ? 'correct implementation' : `hazard ${hazard}`;
     terminal.print(`${this.#family.name} · ${what} · ${this.#scope()}`);
     terminal.print(
@@ -100,6 +109,7 @@ class VerifyJob {
       statesMax,
       worlds: this.#worlds,
       stop: interrupt.requested,
+      ...(kinds.length === 0 ? {} : { kinds }),
       ...(hazard === undefined ? {} : { hazard }),
       ...(seconds === undefined ? {} : { seconds }),
       onRow: (row) => this.#showRow(row),
@@ -114,8 +124,9 @@ class VerifyJob {
   }
 
   #scope(): string {
-    const { operations, cpus } = this.#command;
-    return `every program of up to ${plural(operations, 'operation')} on up to ${plural(Math.min(cpus, operations), 'CPU')}, from ${plural(this.#worlds.length, 'world')}`;
+    const { operations, cpus, kinds } = this.#command;
+    const which = kinds.length === 0 ? '' : ` of ${kinds.join(', ')}`;
+    return `every program of up to ${plural(operations, 'operation')}${which} on up to ${plural(Math.min(cpus, operations), 'CPU')}, from ${plural(this.#worlds.length, 'world')}`;
   }
 
   #showRow(row: VerifyRow): void {
@@ -178,7 +189,7 @@ class VerifyJob {
   /** What was exercised, and as plainly what was not looked at. */
   #details({ counters, left, rows, found }: VerifySummary): string[] {
     if (found !== undefined) return [];
-    const { operations, cpus } = this.#command;
+    const { operations, cpus, kinds: only } = this.#command;
     const witnesses = Object.entries(counters.witnesses);
     const kinds = Object.entries(counters.operations)
       .filter(([, { run }]) => run > 0)
@@ -188,6 +199,7 @@ class VerifyJob {
     const notLooked = [
       ...leftTexts(left, rows, this.#worlds.length),
       `programs of more than ${plural(operations, 'operation')}`,
+      only.length === 0 ? '' : `operations other than ${only.join(', ')}`,
       cpus < operations ? `more than ${plural(cpus, 'CPU')}` : '',
       never.length === 0 ? '' : `operations that never applied: ${never.join(', ')}`,
       unreached.length === 0 ? '' : `witnesses never reached: ${unreached.join(', ')}`,

@@ -18,6 +18,10 @@ const WORLDS: readonly SmallWorld[] = [
   world('bypass', { bypass: true }),
   world('no-ril', { ril: false }),
   world('lazy', { lazy: true }),
+  world('weak', { weak: 1 }),
+  world('weak-no-master', { masters: 0, weak: 1 }),
+  world('weak-lazy', { lazy: true, weak: 1 }),
+  world('weaker', { weak: 2 }),
 ];
 
 /** What `stalemate verify asid` exhausts. */

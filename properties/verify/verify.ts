@@ -17,6 +17,8 @@ export interface VerifyOptions {
   readonly cpus: number;
   /** Worlds to start from. */
   readonly worlds: readonly SmallWorld[];
+  /** Only programs of these kinds of operations. */
+  readonly kinds?: readonly string[];
   /** Default: no end. */
   readonly seconds?: number;
   /** Most states of one search; default 100 million. */
@@ -79,7 +81,7 @@ const PAUSE_MS = 40;
  */
 export async function verify(family: Family, options: VerifyOptions): Promise<VerifySummary> {
   if (family.small === undefined) throw new RangeError(`family ${family.name} can only be fuzzed`);
-  return new Verification(family, family.small, options).run();
+  return new Verification(family, restricted(family.small, options.kinds), options).run();
 }
 
 class Verification {
@@ -160,6 +162,12 @@ class Verification {
   #seconds(since: number): number {
     return (performance.now() - since) / 1000;
   }
+}
+
+function restricted(scope: SmallScope, kinds: readonly string[] | undefined): SmallScope {
+  if (kinds === undefined) return scope;
+  const known = new Set(kinds);
+  return { ...scope, alphabet: (configuration) => scope.alphabet(configuration).filter(({ op }) => known.has(op)) };
 }
 
 function countUpTo(kinds: number, operations: number, cpus: number): number {

@@ -1,0 +1,43 @@
+import { exploreTraces } from '../../engine/dpor/explore.ts';
+import { search } from '../../engine/search/search.ts';
+import { processorTime, table } from '../measure.ts';
+import { asidShare, SIZES } from '../workloads/asid-share.ts';
+
+/** Mazurkiewicz traces of the canonical workload, on which independent implementations of DPOR agree: bug, and lock. */
+const TRACES = { S: [4_820, 3_832], M: [458_511, 330_830] } as const;
+
+/** One execution for each trace (source-DPOR), beside the search of all states: executions are those of the known counts. */
+export function traces(rounds: number): { text: string; agree: boolean } {
+  const rows: string[][] = [];
+  let agree = true;
+  for (const name of ['S', 'M'] as const)
+    for (const [index, locked] of [false, true].entries()) {
+      const size = { ...SIZES[name], locked };
+      const known = TRACES[name][index];
+      const times: number[] = [];
+      let found = exploreTraces(asidShare(size), { countFailures: true, executionsMax: 1 });
+      for (let round = 0; round < rounds; round++) {
+        const from = processorTime();
+        found = exploreTraces(asidShare(size), { countFailures: true });
+        times.push(processorTime() - from);
+      }
+      const from = processorTime();
+      const { states } = search(asidShare(size), { order: 'dfs', countFailures: true });
+      const searched = processorTime() - from;
+      agree &&= found.traces === known;
+      rows.push([
+        `${name}, ${locked ? 'lock' : 'bug'}`,
+        String(found.traces),
+        String(known),
+        String(found.blocked),
+        `${Math.min(...times).toFixed(0)} ms`,
+        `${states} states, ${searched.toFixed(0)} ms`,
+      ]);
+    }
+  const heads = ['', 'executions', 'known traces', 'blocked', 'time', 'search instead'];
+  const verdict = agree ? 'One execution for each trace.' : 'The counts do NOT agree!';
+  return {
+    agree,
+    text: `Every Mazurkiewicz trace of the canonical workload once\n${table([heads, ...rows])}\n  ${verdict}`,
+  };
+}

@@ -100,7 +100,9 @@ class BreadthFirst {
         this.#remember(frame.visited.size - 1, state, agent);
         this.#save(frame.visited.size - 1, agent, used);
         if (frame.visited.size >= frame.statesMax) return this.#result('bound', 'states');
-        if ((++this.#budget & 0xfff) === 0 && this.#options.stop?.() === true) return this.#result('bound', 'stopped');
+        const { size } = frame.visited;
+        if ((++this.#budget & 0xfff) === 0 && this.#options.stop?.(size) === true)
+          return this.#result('bound', 'stopped');
       }
       machine.store.rollback(mark);
       frame.nodes[agent] = node;

@@ -1,6 +1,8 @@
 import type { Node } from '../automaton.ts';
 import { Frame } from './frame.ts';
 import type { SearchOptions, SearchResult } from './options.ts';
+import type { Sleepers } from './sleep.ts';
+import { EVERYTHING, type Branches, type Unit } from './unit.ts';
 import type { System } from '../system.ts';
 
 /** Words of an entry of the path. */
@@ -58,26 +60,122 @@ export class DepthFirst {
   /** The lowest depth of a state of the path that was met again. */
   #open = NOWHERE;
   readonly #mindsLoops: boolean;
-  /** Whether agents with low numbers go first. */
-  readonly #upwards: boolean;
   /** Context switches up to the step at hand. */
   #switches = 0;
   #budget = 0;
+  readonly #pollMask: number;
+  /** Whether agents with low numbers go first. */
+  readonly #upwards: boolean;
+  /** The schedule to the first state of the path. */
+  #prefix: Uint8Array = EVERYTHING.prefix;
 
-  constructor(frame: Frame, options: SearchOptions) {
+  /** @param pollMask new states between two calls of `options.stop`, less 1: a power of two, less 1. */
+  constructor(frame: Frame, options: SearchOptions, pollMask = 0xfff) {
     this.#frame = frame;
     this.#options = options;
+    this.#pollMask = pollMask;
     this.#upwards = frame.sleepers === undefined;
     this.#mindsLoops = frame.sleepers !== undefined && !frame.visited.keepsSleep;
-    for (const [agent, { step }] of frame.nodes.entries()) if (step !== undefined) this.#live |= 1 << agent;
   }
 
-  explore(): SearchResult {
-    this.#enter(-1, 0, -1);
+  /** Explores a part of the search, by default all of it. */
+  explore(from: Unit = EVERYTHING): SearchResult {
+    this.#begin(from);
     for (;;) {
       const agent = this.#nextAgent();
       const end = agent < 0 ? this.#leave() : this.#step(agent);
       if (end !== undefined) return end;
+    }
+  }
+
+  /**
+   * Takes away the untried steps that are nearest the root.
+   *
+   * @returns undefined if there are none, or only behind more than `prefixMax` steps.
+   */
+  split(prefixMax: number): Unit | undefined {
+    const path = this.#path;
+    // A step of the state at the end would be the next that is made here.
+    for (let depth = 0; depth < this.#depth && this.#prefix.length + depth <= prefixMax; depth++) {
+      const at = depth * ENTRY;
+      const agents = path[at + TODO] as number;
+      if (agents === 0) continue;
+      path[at + TODO] = 0;
+      return { prefix: this.#schedule(depth), agents, asleep: this.#asleepAfter(depth) };
+    }
+    return undefined;
+  }
+
+  /** What is left to do between two states: as branches, from which `explore` goes on. */
+  branches(): Branches {
+    const path = this.#path;
+    const units: number[] = [];
+    for (let depth = 0; depth <= this.#depth; depth++) {
+      const at = depth * ENTRY;
+      if (path[at + TODO] === 0) continue;
+      units.push(this.#prefix.length + depth, path[at + TODO] as number, this.#asleepAfter(depth));
+    }
+    return { path: this.#schedule(this.#depth), units: Int32Array.from(units) };
+  }
+
+  /** The agents that sleep at `depth` for the steps that are still to be tried there: that of the path goes before them. */
+  #asleepAfter(depth: number): number {
+    const path = this.#path;
+    const asleep = path[depth * ENTRY + ASLEEP] as number;
+    return depth === this.#depth ? asleep : asleep | (1 << (path[(depth + 1) * ENTRY + PREVIOUS] as number));
+  }
+
+  /** The schedule to the state at `depth`. */
+  #schedule(depth: number): Uint8Array {
+    const before = this.#prefix.length;
+    const schedule = new Uint8Array(before + depth);
+    schedule.set(this.#prefix);
+    for (let at = 1; at <= depth; at++) schedule[before + at - 1] = this.#path[at * ENTRY + PREVIOUS] as number;
+    return schedule;
+  }
+
+  /** Goes to the state after a unit's prefix, and finds out what the steps of those asleep touch. */
+  #begin({ prefix, agents, asleep }: Unit): void {
+    const frame = this.#frame;
+    const { sleepers, nodes } = frame;
+    const { transitions } = frame;
+    frame.goToRoot();
+    this.#prefix = prefix;
+    this.#depth = 0;
+    this.#switches = 0;
+    let previous = -1;
+    for (const agent of prefix) {
+      if (previous >= 0 && agent !== previous && frame.switchesMax >= 0 && frame.isEnabled(previous)) this.#switches++;
+      frame.advance(agent);
+      frame.system.machine.failure = undefined;
+      previous = agent;
+    }
+    this.#live = 0;
+    for (const [agent, { step }] of nodes.entries()) if (step !== undefined) this.#live |= 1 << agent;
+    this.#enter(previous, asleep, -1);
+    (this.#path[TODO] as number) &= agents;
+    // Whoever met this state first has seen whether it is an end.
+    if (agents !== -1) this.#path[ALIVE] = 1;
+    if (asleep !== 0 && sleepers !== undefined) this.#observeAsleep(asleep, sleepers);
+    frame.transitions = transitions;
+  }
+
+  /** Makes the steps of agents that sleep in the first state of the path, to see what they touch. */
+  #observeAsleep(asleep: number, sleepers: Sleepers): void {
+    const frame = this.#frame;
+    const { machine } = frame.system;
+    for (let rest = asleep; rest !== 0;) {
+      const agent = 31 - Math.clz32(rest);
+      rest ^= 1 << agent;
+      const node = frame.nodes[agent] as Node;
+      machine.store.touched = 0;
+      machine.store.written = 0;
+      frame.isEnabled(agent);
+      frame.advance(agent);
+      sleepers.pass(0, agent, 0);
+      machine.failure = undefined;
+      frame.nodes[agent] = node;
+      this.#restore(0);
     }
   }
 
@@ -185,8 +283,9 @@ export class DepthFirst {
   #boundHere(): SearchResult | undefined {
     const frame = this.#frame;
     if (frame.visited.size >= frame.statesMax) return this.#result('bound', 'states');
-    if (this.#depth >= frame.stepsMax) return this.#result('bound', 'steps');
-    if ((++this.#budget & 0xfff) === 0 && this.#options.stop?.() === true) return this.#result('bound', 'stopped');
+    if (this.#prefix.length + this.#depth >= frame.stepsMax) return this.#result('bound', 'steps');
+    if ((++this.#budget & this.#pollMask) === 0 && this.#options.stop?.(frame.visited.size) === true)
+      return this.#result('bound', 'stopped');
     return undefined;
   }
 
@@ -214,7 +313,8 @@ export class DepthFirst {
     path[at + MARK] = system.machine.store.logLength;
     path[at + LOW] = print.low;
     path[at + HIGH] = print.high;
-    if (depth > this.#frame.depth) this.#frame.depth = depth;
+    const steps = this.#prefix.length + depth;
+    if (steps > this.#frame.depth) this.#frame.depth = steps;
   }
 
   #growPath(): void {
@@ -225,7 +325,7 @@ export class DepthFirst {
 
   /** The path to the state at `depth`, and the step that failed there (-1: the state itself is wrong). */
   #violation(depth: number, last: number): SearchResult {
-    const schedule: number[] = [];
+    const schedule: number[] = [...this.#prefix];
     for (let at = 1; at <= depth; at++) schedule.push(this.#path[at * ENTRY + PREVIOUS] as number);
     if (last >= 0) schedule.push(last);
     const frame = this.#frame;

@@ -114,6 +114,18 @@ export class Frame {
     return false;
   }
 
+  /** Goes to the first state. */
+  goToRoot(): void {
+    const { nodes, print, automaton } = this;
+    this.system.machine.store.rollback(this.root);
+    print.low = 0;
+    print.high = 0;
+    for (let agent = 0; agent < nodes.length; agent++) {
+      nodes[agent] = automaton.start(agent);
+      print.toggleNode(nodes[agent] as Node);
+    }
+  }
+
   /** Leaves the system as it was before the search. */
   restore(): void {
     this.system.machine.store.rollback(this.root);

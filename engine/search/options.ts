@@ -20,8 +20,8 @@ export interface SearchOptions {
    * first without a bound on switches, to which nothing else can be applied.
    */
   readonly reduction?: 'sleep' | 'none';
-  /** Checked every few thousand states: ends the search early. */
-  readonly stop?: () => boolean;
+  /** Asked every few thousand states, with their number so far: true ends the search early. */
+  readonly stop?: (states: number) => boolean;
 }
 
 /** What a search found and how much it looked at. */

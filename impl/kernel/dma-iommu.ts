@@ -175,6 +175,7 @@ export class DmaIommu {
     return step('alloc_iova', () => {
       const { iovas } = this.kernel.config;
       const allocated = this.#allocated.value;
+      if (this.kernel.failNth.shouldFail()) return -1;
       const at = iovas.findIndex((_iova, index) => ((allocated >>> index) & 1) === 0);
       if (at < 0) return -1;
       this.#allocated.value = allocated | (1 << at);
@@ -185,6 +186,14 @@ export class DmaIommu {
   /** `free_iova()`: the address may be given out again; inside a step. */
   protected free_iova(iova: number): void {
     this.#allocated.value &= ~(1 << this.kernel.config.iovas.indexOf(iova));
+  }
+
+  /** Number of addresses given out, and how many of them only wait for their flush. */
+  get iovasInUse(): { readonly allocated: number; readonly queued: number } {
+    let allocated = 0;
+    for (let set = this.#allocated.value; set !== 0; set &= set - 1) allocated++;
+    const size = this.#entries.length;
+    return { allocated, queued: (this.#tail.value - this.#head.value + size) % size };
   }
 
   protected entry(at: number): FlushQueueEntry {

@@ -142,10 +142,10 @@ export class ArmSmmuDriver {
 
   /** `arm_smmu_domain_finalise_s1()`: gives a domain its ASID. False if there is none left. */
   *arm_smmu_domain_finalise_s1(domain: Domain): Task<boolean> {
-    const { asidLock, asids } = this.kernel;
+    const { asidLock } = this.kernel;
     yield* asidLock.lock();
     const asid = yield* step(`xa_alloc(${domain.name})`, () => {
-      const number = asids.alloc(domainOwner(domain.handle));
+      const number = this.kernel.allocAsid(domainOwner(domain.handle));
       domain.asid.value = number;
       if (number !== 0) this.kernel.emit({ type: 'tag.assign', kind: 'asid', tag: number, space: domain.id.value });
       return number;

@@ -7,6 +7,7 @@ export * from './config-writer.ts';
 export * from './context.ts';
 export * from './dma-iommu.ts';
 export * from './driver.ts';
+export * from './fail-nth.ts';
 export * from './format.ts';
 export * from './io-pgtable.ts';
 export * from './kernel.ts';

@@ -274,7 +274,8 @@ export class ArmLpaeIoPgtable {
 
   /** A zeroed page for a table, inside a step; 0 if there is none. */
   allocPage(): number {
-    const pa = this.kernel.pages.alloc();
+    const { failNth, pages } = this.kernel;
+    const pa = failNth.shouldFail() ? 0 : pages.alloc();
     if (pa !== 0) this.kernel.emit({ type: 'table.alloc', pa, size: this.pageBytes });
     return pa;
   }

@@ -5,13 +5,14 @@ import { ObjectPool } from '../../engine/object.ts';
 import { Mutex } from '../../engine/sync/lock.ts';
 import type { ContractEvent, EventSink } from '../../model/contract/events.ts';
 import { CpuMemory, PageAllocator, type Memory, type PhysicalMemory, type SmmuPort } from '../platform/index.ts';
-import { AsidXa } from './asid-xa.ts';
+import { AsidXa, type AsidOwner } from './asid-xa.ts';
 import { arm_smmu_device_reset } from './boot.ts';
 import { CommandQueue } from './cmdq.ts';
 import type { KernelConfig } from './config.ts';
 import { ArmSmmuConfigWriter } from './config-writer.ts';
 import { MmContext } from './context.ts';
 import { DmaIommu } from './dma-iommu.ts';
+import { FailNth } from './fail-nth.ts';
 import { ArmSmmuDriver } from './driver.ts';
 import { ArmLpaeIoPgtable } from './io-pgtable.ts';
 import { ArmMm } from './mm.ts';
@@ -75,6 +76,8 @@ export class Kernel {
   /** Memory as the CPU that runs sees it. */
   readonly memory: Memory;
   readonly pages: PageAllocator;
+  /** Asked at each allocation of memory, of an ASID or of an IOVA. */
+  readonly failNth: FailNth;
   readonly cmdq: CommandQueue;
   readonly asids: AsidXa;
   /** `arm_smmu_asid_lock`: over owners of ASIDs, devices of a domain, and context descriptors. */
@@ -112,6 +115,7 @@ export class Kernel {
     this.memory = machine.buffers === undefined ? memory : new CpuMemory(memory, machine.buffers);
     this.#sink = sink;
     this.pages = new PageAllocator(machine, this.memory, config.memory, 2 ** config.granule);
+    this.failNth = new FailNth(machine);
     this.asids = new AsidXa(machine, config.asidMax);
     this.asidLock = new Mutex(machine, 'asid_lock');
     this.domains = new ObjectPool(machine, 'domain', config.objects, domainFields);
@@ -167,6 +171,16 @@ export class Kernel {
   /** Tells the monitors of a promise. Inside a step, or during set-up. */
   emit(event: ContractEvent): void {
     this.#sink.emit(event);
+  }
+
+  /** `kzalloc` of an object inside a step: its handle, 0 if there is no memory. */
+  kzalloc(pool: ObjectPool<unknown>): number {
+    return this.failNth.shouldFail() ? 0 : pool.alloc();
+  }
+
+  /** `xa_alloc` of an ASID inside a step: 0 if there is none, or no memory. */
+  allocAsid(owner: AsidOwner): number {
+    return this.failNth.shouldFail() ? 0 : this.asids.alloc(owner);
   }
 
   /** The devices in a bit set. */

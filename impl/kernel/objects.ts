@@ -44,7 +44,7 @@ export interface Mm extends Space {
   readonly pinned: Cell;
   /** Handle of the shared context descriptor, 0 if the SMMU does not know this process. Under `arm_smmu_asid_lock`. */
   readonly cd: Cell;
-  /** Bit set of the devices bound. */
+  /** Bit set of the devices bound. Binds to different devices hold different locks, so bits are set and cleared atomically. */
   readonly bonds: Cell;
   /** 1 once `mm_release` has quieted the context descriptors (`arm_smmu_mmu_notifier.cleared`). */
   readonly cleared: Cell;
@@ -104,7 +104,7 @@ export function mmFields(slot: Slot): Mm {
     mm_count: slot.refcount('mm_count'),
     pinned: slot.cell('pinned'),
     cd: slot.buffered('cd'),
-    bonds: slot.buffered('bonds'),
+    bonds: slot.cell('bonds'),
     cleared: slot.buffered('cleared'),
   };
 }

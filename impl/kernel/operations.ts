@@ -267,6 +267,12 @@ export class Operations {
     return true;
   }
 
+  /** The caller's `nth` allocation from now on fails. */
+  *failAllocation(nth: number): Task<boolean> {
+    yield* this.kernel.failNth.arm(nth);
+    return true;
+  }
+
   /** `arm_smmu_iotlb_sync()`: invalidates the leaves that an unmap has gathered. */
   *arm_smmu_iotlb_sync(domain: Domain, iova: number, size: number, granule: number): Task {
     yield* this.kernel.tlb.arm_smmu_tlb_inv_range_domain(domain, { iova, size, granule, leaf: true });
@@ -305,7 +311,7 @@ export class Operations {
     const { kernel } = this;
     const place = this.#slot(slot);
     if (place.value !== 0) return 0;
-    const handle = kernel.domains.alloc();
+    const handle = kernel.kzalloc(kernel.domains);
     if (handle === 0) return 0;
     const pgd = kernel.pgtable.allocPage();
     if (pgd === 0) {

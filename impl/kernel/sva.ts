@@ -99,7 +99,7 @@ export class ArmSmmuSva {
 
   /** `xa_alloc` of the domain's new ASID; 0 if none is left. */
   protected allocNewAsid(domain: Domain): Step<number> {
-    return step(`xa_alloc(${domain.name})`, () => this.kernel.asids.alloc(domainOwner(domain.handle)));
+    return step(`xa_alloc(${domain.name})`, () => this.kernel.allocAsid(domainOwner(domain.handle)));
   }
 
   /**
@@ -148,7 +148,7 @@ export class ArmSmmuSva {
   /** Makes the shared context descriptor and `xa_insert`s it. Returns its handle, 0 without memory. */
   protected insertSharedCd(mm: Mm, asid: number): Step<number> {
     return step(`xa_insert(ASID ${asid}, ${mm.name})`, () => {
-      const handle = this.kernel.sharedCds.alloc();
+      const handle = this.kernel.kzalloc(this.kernel.sharedCds);
       if (handle === 0) return 0;
       const cd = this.kernel.sharedCds.at(handle);
       cd.refs.value = 1;

@@ -22,6 +22,8 @@ export interface AsidConfiguration extends Configuration {
   readonly lazy: boolean;
   /** Stores that each CPU may have pending, 1 to 3; 0 or absent: every store is in memory at once. */
   readonly weak?: number;
+  /** Programs may make allocations fail. Absent: they may not. */
+  readonly faults?: boolean;
 }
 
 /** The plain world: one device on domain0, one page mapped. */
@@ -49,17 +51,25 @@ export const configurations: fc.Arbitrary<AsidConfiguration> = fc
     lazy: fc.constantFrom(false, true),
     // One world in four: late stores make programs longer, and most mistakes need none.
     weak: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2),
+    faults: fc.constantFrom(false, false, true),
   })
-  .map(({ weak, ...drawn }) => ({
+  .map(({ weak, faults, ...drawn }) => ({
     ...drawn,
     ...(weak > 0 ? { weak } : {}),
+    ...(faults ? { faults } : {}),
     mapped: drawn.block ? 0 : drawn.mapped,
     bound: drawn.bound && drawn.masters > 0,
   }));
 
-/** The configurations that have one more field as in `PLAIN`; the one without store buffers comes first. */
+/** Fields that a configuration may have beyond those of `PLAIN`, with the value that stands for their absence. */
+const OPTIONS = { weak: 0, faults: false } as const;
+
+/** The configurations that have one more field as in `PLAIN`; first those without an option. */
 export function plainer(configuration: Configuration): readonly Configuration[] {
-  const { weak, ...ordered } = configuration;
+  const without = Object.keys(OPTIONS)
+    .filter((option) => option in configuration)
+    .map((option) => Object.fromEntries(Object.entries(configuration).filter(([field]) => field !== option)));
+  const { weak } = configuration;
   const smaller = typeof weak === 'number' && weak > 1 ? [{ ...configuration, weak: weak - 1 }] : [];
   const others = Object.entries(PLAIN)
     .filter(([field, value]) => configuration[field] !== value)
@@ -67,7 +77,7 @@ export function plainer(configuration: Configuration): readonly Configuration[] 
     .filter(
       ({ block, mapped, bound, masters }) => !(block === true && mapped !== 0) && !(bound === true && masters === 0),
     );
-  return weak === undefined ? others : [ordered, ...smaller, ...others];
+  return [...without, ...smaller, ...others];
 }
 
 /** Most pending stores of a CPU: three CPUs, two devices and the daemons of so many are not too many agents. */
@@ -122,12 +132,12 @@ export function kernelConfig(configuration: AsidConfiguration): KernelConfig {
  * @throws RangeError naming the field that is missing or of the wrong type.
  */
 export function asidConfiguration(configuration: Configuration): AsidConfiguration {
-  for (const [field, value] of Object.entries(PLAIN))
-    if (typeof configuration[field] !== typeof value)
+  const fields = { ...OPTIONS, ...PLAIN };
+  for (const [field, value] of Object.entries(fields))
+    if ((field in PLAIN || field in configuration) && typeof configuration[field] !== typeof value)
       throw new RangeError(`configuration of family asid: "${field}" must be a ${typeof value}`);
   for (const field of Object.keys(configuration))
-    if (!(field in PLAIN) && field !== 'weak')
-      throw new RangeError(`configuration of family asid: there is no "${field}"`);
+    if (!(field in fields)) throw new RangeError(`configuration of family asid: there is no "${field}"`);
   const known: AsidConfiguration = { ...PLAIN, ...configuration };
   const { weak = 0 } = known;
   const within = (value: number, least: number, most: number): boolean =>

@@ -198,4 +198,16 @@ export const ASID_LITMUS: readonly Litmus[] = [
     ['fq-queue-no-barrier', 'fq-finish-stamp'],
     { lazy: true, weak: 1 },
   ),
+  litmus(
+    'exit-while-bound',
+    'a process exits while a device is bound to it, and is unbound afterwards',
+    {
+      CPU0: [
+        { op: 'exit', process: 0 },
+        { op: 'unbind', process: 0, device: 0 },
+      ],
+    },
+    ['sva-mm-use-after-free'],
+    { bound: true },
+  ),
 ];

@@ -24,6 +24,7 @@ export type AsidOperation =
   | { readonly op: 'dmaMap'; readonly buffer: number; readonly frame: number }
   | { readonly op: 'dmaUnmap'; readonly buffer: number }
   | { readonly op: 'dmaFlush' }
+  | { readonly op: 'failNth'; readonly nth: number }
   | { readonly op: 'dma'; readonly device: number; readonly page: number; readonly process: number };
 
 /** Arguments of each kind of operation with their least and greatest values: what traces are checked against. */
@@ -46,6 +47,7 @@ export const ARGUMENTS: { readonly [K in AsidOperation['op']]: Readonly<Record<s
   dmaMap: { buffer: [0, 1], frame: [0, 3] },
   dmaUnmap: { buffer: [0, 1] },
   dmaFlush: {},
+  failNth: { nth: [1, 3] },
   // process -1: a transaction without a SubstreamID, which goes by the private domain.
   dma: { device: [0, 1], page: [0, 1], process: [-1, 1] },
 };
@@ -78,6 +80,7 @@ export function taskOf(
     .with({ op: 'dmaMap' }, ({ buffer, frame }) => kernel.dmaMap(buffer, framePa(frame)))
     .with({ op: 'dmaUnmap' }, ({ buffer }) => kernel.dmaUnmap(buffer))
     .with({ op: 'dmaFlush' }, () => kernel.dmaFlush())
+    .with({ op: 'failNth' }, ({ nth }) => kernel.failAllocation(nth))
     .with({ op: 'dma' }, ({ device, page, process }) => dma(device, page, process))
     .exhaustive();
 }
@@ -107,6 +110,7 @@ export function describe(operation: AsidOperation): string {
     .with({ op: 'dmaMap' }, (by) => `dma_map(buffer${by.buffer} → G${by.frame})`)
     .with({ op: 'dmaUnmap' }, (by) => `dma_unmap(buffer${by.buffer})`)
     .with({ op: 'dmaFlush' }, () => 'fq_flush_timeout()')
+    .with({ op: 'failNth' }, (by) => `fail_nth(${by.nth})`)
     .with(
       { op: 'dma' },
       (by) => `DMA(${by.process < 0 ? dev(by.device) : `${dev(by.device)} PASID ${by.process + 1}`}, ${page(by.page)})`,

@@ -41,7 +41,7 @@ test('random programs have every kind of operation that their world has', () => 
   const kinds = (lazy: boolean) =>
     new Set(
       fc
-        .sample(programs({ ...PLAIN, lazy }), { numRuns: 500, seed: 1 })
+        .sample(programs({ ...PLAIN, lazy, faults: true }), { numRuns: 500, seed: 1 })
         .flatMap(({ agents }) => agents.flatMap(({ operations }) => operations.map(({ op }) => op))),
     );
   expect(kinds(true)).toEqual(new Set(Object.keys(ARGUMENTS)));

@@ -30,6 +30,7 @@ const SWARM: readonly (readonly AsidOperation['op'][])[] = [
   ['mmap', 'munmap'],
   ['exit'],
   ['dmaMap', 'dmaUnmap', 'dmaFlush'],
+  ['failNth'],
   ['dma'],
 ];
 /** Only the DMA API: its flush queue needs several operations in a row. */
@@ -109,7 +110,7 @@ function drawOperation(
 }
 
 /** Every operation that a world has, with any arguments, frames apart: those are drawn when the operation is. */
-function optionsOf({ processes, lazy }: AsidConfiguration): AsidOperation[] {
+function optionsOf({ processes, lazy, faults = false }: AsidConfiguration): AsidOperation[] {
   const kinds = Object.entries(ARGUMENTS) as [
     AsidOperation['op'],
     Readonly<Record<string, readonly [number, number]>>,
@@ -130,5 +131,6 @@ function optionsOf({ processes, lazy }: AsidConfiguration): AsidOperation[] {
         .map((values) => ({ op, ...values }) as AsidOperation),
     )
     .filter((operation) => !('process' in operation) || operation.process < processes)
+    .filter(({ op }) => faults || op !== 'failNth')
     .filter(({ op }) => lazy || !(SWARM[DMA_API] ?? []).includes(op));
 }

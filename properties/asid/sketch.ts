@@ -48,6 +48,8 @@ export class Sketch {
         return this.#buffers[operation.buffer] === true ? 8 : 0;
       case 'dmaFlush':
         return 6;
+      case 'failNth':
+        return 3;
       case 'dma':
         return operation.process < 0 || (operation.process === 0 && operation.page === 0) ? 1 : 0;
       case 'domainAlloc':
@@ -104,6 +106,7 @@ export class Sketch {
         return;
       case 'asidPressure':
       case 'dmaFlush':
+      case 'failNth':
       case 'dma':
     }
   }

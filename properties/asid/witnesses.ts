@@ -17,6 +17,7 @@ export const WITNESSES = {
   unmapDuringTransition: 'unmap begun while a domain has two ASIDs',
   asidReused: 'ASID given to a second owner',
   lastUnbind: 'shared ASID given back',
+  allocationFailed: 'allocation failed',
 } as const;
 
 const NAMES = Object.keys(WITNESSES) as (keyof typeof WITNESSES)[];
@@ -85,6 +86,11 @@ export class Witnesses {
   afterStep(): void {
     const issuer = this.#machine.store.get(this.#issuer);
     if (issuer !== 0 && issuer !== this.#machine.current + 1) this.#reach('syncOutstanding');
+  }
+
+  /** Called when an allocation fails on demand. */
+  allocationFailed(): void {
+    this.#reach('allocationFailed');
   }
 
   /** Called with each event, inside the step that emits it. */

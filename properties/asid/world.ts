@@ -20,6 +20,7 @@ import type { Configuration, Operation, Program, World } from '../family.ts';
 import { asidConfiguration, frameName, kernelConfig, type AsidConfiguration } from './configuration.ts';
 import type { HardwareTap } from './end-to-end/effects.ts';
 import { explain, structure, type FailureSources } from './explain.ts';
+import { leaks, reachableTables } from './leaks.ts';
 import { named } from './naming.ts';
 import { StoreNames } from './pending.ts';
 import { asidOperation, describe, taskOf, type AsidOperation } from './operations.ts';
@@ -99,8 +100,9 @@ export class AsidWorld implements World {
     this.#operations = new Operations(this.kernel);
     this.#storeNames = new StoreNames(this.kernel, memory);
     this.#witnesses.kernel = this.kernel;
+    this.kernel.failNth.onFailure = () => this.#witnesses.allocationFailed();
     // Page tables of processes are part of the initial state, what is allocated later must go again.
-    this.#pagesFixed = this.kernel.pages.allocated - this.#reachableTables();
+    this.#pagesFixed = this.kernel.pages.allocated - reachableTables(this.kernel);
     this.#setUp();
     this.#initial = store.mark();
   }
@@ -128,13 +130,16 @@ export class AsidWorld implements World {
       machine: this.machine,
       agents: [...agents, ...this.#storeBufferDaemons(agents)],
       check: () => this.#afterStep(),
-      quiescent: () => this.#quiescent(),
+      quiescent: () => {
+        const leak = leaks(this.kernel, this.#pagesFixed);
+        if (leak !== undefined) this.machine.fail(leak);
+      },
     };
   }
 
-  /** Store buffers outlive an operation. */
+  /** Store buffers outlive an operation, and so does an allocation that is to fail. */
   get cpusKeepState(): boolean {
-    return this.machine.buffers !== undefined;
+    return this.machine.buffers !== undefined || this.configuration.faults === true;
   }
 
   snapshot(): readonly string[] {
@@ -187,6 +192,8 @@ export class AsidWorld implements World {
       throw new RangeError(`${describe(checked)}: this world has ${config.processes.length} process(es)`);
     if (checked.op.startsWith('dma') && 'buffer' in checked && config.iovas.length === 0)
       throw new RangeError(`${describe(checked)}: this world has no DMA API (configuration "lazy")`);
+    if (checked.op === 'failNth' && this.configuration.faults !== true)
+      throw new RangeError(`${describe(checked)}: no allocation fails in this world (configuration "faults")`);
     return checked;
   }
 
@@ -292,44 +299,6 @@ export class AsidWorld implements World {
     for (let device = 0; device < masters; device++) run({ op: 'attach', domain: 0, device });
     if (bound) run({ op: 'bind', process: 0, device: 0 });
     this.#witnesses.start();
-  }
-
-  /** When nothing runs any more: every page in use is a table that some space reaches, every descriptor has its process. */
-  #quiescent(): void {
-    const { kernel } = this;
-    const leaked = kernel.pages.allocated - this.#pagesFixed - this.#reachableTables();
-    if (leaked !== 0)
-      this.machine.fail({
-        monitor: 'safety',
-        rule: 'leak',
-        message: `${leaked} page(s) of page tables are allocated that no space reaches.`,
-        data: { kind: 'page table' },
-      });
-    for (const handle of kernel.sharedCds.live())
-      if (kernel.mms.live().every((mm) => kernel.mms.at(mm).cd.value !== handle))
-        this.machine.fail({
-          monitor: 'safety',
-          rule: 'leak',
-          message: `The shared context descriptor cd${handle - 1} belongs to no process.`,
-          data: { kind: 'cd' },
-        });
-  }
-
-  #reachableTables(): number {
-    const { kernel } = this;
-    const { pages, iovas } = kernel.config;
-    const blocks = [...new Set([...pages, ...iovas].map((iova) => Math.floor(iova / kernel.pgtable.blockBytes)))];
-    const spaces = [
-      ...kernel.domains.live().map((handle) => kernel.domains.at(handle)),
-      ...kernel.mms.live().map((handle) => kernel.mms.at(handle)),
-    ];
-    let tables = 0;
-    for (const { pgd } of spaces) {
-      const table = pgd.value >>> 0;
-      if (table === 0) continue;
-      tables += 1 + blocks.filter((index) => (kernel.memory.low(table + 8 * index) & 3) === 3).length;
-    }
-    return tables;
   }
 }
 

@@ -15,6 +15,7 @@ import { smmuAttachInvsStoreBuffer } from './smmu-attach-invs-store-buffer.ts';
 import { smmuAttachPublishLate } from './smmu-attach-publish-late.ts';
 import * as range from './smmu-range-tlbi-encoding.ts';
 import * as torn from './smmu-ste-torn.ts';
+import { svaMmUseAfterFree } from './sva-mm-use-after-free.ts';
 
 export type { AsidHazard } from './hazard.ts';
 
@@ -54,4 +55,5 @@ export const ASID_HAZARDS: readonly AsidHazard[] = [
   tableStores.pgtableInstallNoWmb,
   tableStores.pgtableMapNoWmb,
   fq.fqQueueNoBarrier,
+  svaMmUseAfterFree,
 ];

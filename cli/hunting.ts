@@ -5,7 +5,7 @@ import type { HazardsCommand } from './commands/hazards.ts';
 import type { Interrupt } from './interrupt.ts';
 import type { HazardResult } from './kill-matrix.ts';
 
-/** What the process says of the hazard; after an interruption what it has by then. @throws if it says nothing. */
+/** What the process says of the hazard; after an interruption what it has by then. */
 export async function huntElsewhere(
   family: string,
   hazard: Hazard,
@@ -32,7 +32,6 @@ export async function huntElsewhere(
     .map((text) => JSON.parse(text) as { event: string } & HazardResult)
     .find((one) => one.event === 'hazard');
   if (event !== undefined) return event;
-  if (!interrupt.requested()) throw new Error(`the process that hunts ${hazard.id} says nothing: ${errors}`);
-  const expected = hazard.expected.map(({ rule }) => rule);
-  return { family, hazard: hazard.id, expected, strategies: [], interrupted: true };
+  const nothing = { family, hazard: hazard.id, expected: hazard.expected.map(({ rule }) => rule), strategies: [] };
+  return interrupt.requested() ? { ...nothing, interrupted: true } : { ...nothing, broken: errors.trim() };
 }

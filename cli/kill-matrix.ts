@@ -23,6 +23,8 @@ export interface HazardResult {
   readonly verified?: { readonly operations: number; readonly world: string };
   /** The hunts were ended before all seeds were tried. */
   readonly interrupted?: true;
+  /** Why the hunts could not be made. */
+  readonly broken?: string;
 }
 
 /** The kills of a result, of all strategies or of one. */
@@ -62,6 +64,8 @@ export function headText(strategies: readonly StrategyName[], width: number): st
 /** One hazard: with one strategy its times, with several what each of them did. */
 export function rowText(result: HazardResult, width: number, colour: boolean): string {
   const inks = paint(colour);
+  if (result.broken !== undefined)
+    return `  ${pad(result.hazard, width)}${inks.bad(`could not be hunted: ${result.broken}`)}`;
   const cells = result.strategies.map(({ strategy, hunts }) => {
     const text = result.strategies.length === 1 ? longCell(hunts) : shortCell(hunts).padStart(CELL);
     return (isKilled(result, strategy) ? inks.good : inks.bad)(text);

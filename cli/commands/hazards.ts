@@ -182,6 +182,7 @@ function conclude(
   { terminal }: Context,
   interrupt: Interrupt,
 ): ExitCode {
+  const broken = results.filter((result) => result.broken !== undefined);
   const whole =
     !interrupt.requested() && results.length === jobs && results.every((result) => result.interrupted !== true);
   const judges: readonly StrategyName[] = command.strategies.includes('portfolio') ? ['portfolio'] : command.strategies;
@@ -191,7 +192,8 @@ function conclude(
     terminal.print(
       `Note: ${result.hazard} was also found as ${unexpectedRules(result).join(', ')}, which it does not say that it shows as.`,
     );
-  if (!whole) {
+  if (whole && broken.length > 0) terminal.print(`${plural(broken.length, 'hazard')} could not be hunted.`);
+  else if (!whole) {
     const hunted = results.filter((result) => result.interrupted !== true).length;
     terminal.print(`Interrupted: ${hunted} of ${plural(jobs, 'hazard')} hunted.`);
   } else if (survivors.length === 0)
@@ -200,7 +202,8 @@ function conclude(
     terminal.print(
       `${plural(survivors.length, 'hazard')} not found from every seed by ${judges.join(' and ')}: ${survivors.map(({ hazard }) => hazard).join(', ')}.`,
     );
-  if (command.markdown !== undefined && whole) writeMatrix(command.markdown, markdown(results, command.how));
+  if (command.markdown !== undefined && whole && broken.length === 0)
+    writeMatrix(command.markdown, markdown(results, command.how));
   if (!whole) return exitCode.interrupted;
   return survivors.length === 0 ? exitCode.holds : exitCode.harness;
 }

@@ -59,7 +59,7 @@ class BreadthFirst {
     while (this.#next.length > 0) {
       [this.#current, this.#next] = [this.#next, this.#current];
       this.#next.length = 0;
-      if (frame.depth >= frame.stepsMax) return this.#result('bound', 'steps');
+      if (frame.depth >= frame.stepsMax) return frame.result('bound', 'steps');
       for (let at = 0; at < this.#current.length; at = this.#after(at)) {
         const end = this.#expand(at);
         if (end === undefined) continue;
@@ -68,7 +68,7 @@ class BreadthFirst {
       }
       if (this.#next.length > 0) frame.depth++;
     }
-    return this.#result('exhausted');
+    return frame.result('exhausted');
   }
 
   /** All steps from one state; a result if the search ends here. */
@@ -99,10 +99,10 @@ class BreadthFirst {
       if (explored && frame.visit(agent, used, 0) !== 0) {
         this.#remember(frame.visited.size - 1, state, agent);
         this.#save(frame.visited.size - 1, agent, used);
-        if (frame.visited.size >= frame.statesMax) return this.#result('bound', 'states');
+        if (frame.isFull()) return frame.result('bound', 'states');
         const { size } = frame.visited;
         if ((++this.#budget & 0xfff) === 0 && this.#options.stop?.(size) === true)
-          return this.#result('bound', 'stopped');
+          return frame.result('bound', 'stopped');
       }
       machine.store.rollback(mark);
       frame.nodes[agent] = node;
@@ -205,13 +205,7 @@ class BreadthFirst {
     const schedule: number[] = last < 0 ? [] : [last];
     for (let at = state; at !== 0; at = this.#parent[at] as number) schedule.push(this.#by[at] as number);
     const failure = this.#frame.system.machine.failure;
-    const result = this.#result('violation');
+    const result = this.#frame.result('violation');
     return failure === undefined ? result : { ...result, failure, schedule: schedule.toReversed() };
-  }
-
-  #result(verdict: SearchResult['verdict'], bound?: SearchResult['bound']): SearchResult {
-    const { visited, transitions, ends, depth, failures } = this.#frame;
-    const counts = { verdict, states: visited.size, transitions, ends, depth, failures };
-    return bound === undefined ? counts : { ...counts, bound };
   }
 }

@@ -245,7 +245,7 @@ export class DepthFirst {
         return this.#violation(depth, -1);
     }
     do {
-      if (depth === 0) return this.#result('exhausted');
+      if (depth === 0) return frame.result('exhausted');
       if (depth === this.#open) this.#open = NOWHERE;
       const agent = path[depth * ENTRY + PREVIOUS] as number;
       frame.nodes[agent] = this.#left[depth] as Node;
@@ -282,10 +282,10 @@ export class DepthFirst {
   /** The bound that is hit on entering the state at the end of the path, as a result, if any. */
   #boundHere(): SearchResult | undefined {
     const frame = this.#frame;
-    if (frame.visited.size >= frame.statesMax) return this.#result('bound', 'states');
-    if (this.#prefix.length + this.#depth >= frame.stepsMax) return this.#result('bound', 'steps');
+    if (frame.isFull()) return frame.result('bound', 'states');
+    if (this.#prefix.length + this.#depth >= frame.stepsMax) return frame.result('bound', 'steps');
     if ((++this.#budget & this.#pollMask) === 0 && this.#options.stop?.(frame.visited.size) === true)
-      return this.#result('bound', 'stopped');
+      return frame.result('bound', 'stopped');
     return undefined;
   }
 
@@ -331,13 +331,7 @@ export class DepthFirst {
     const frame = this.#frame;
     frame.depth = Math.max(frame.depth, schedule.length);
     const failure = frame.system.machine.failure;
-    const result = this.#result('violation');
+    const result = frame.result('violation');
     return failure === undefined ? result : { ...result, failure, schedule };
-  }
-
-  #result(verdict: SearchResult['verdict'], bound?: SearchResult['bound']): SearchResult {
-    const { visited, transitions, ends, depth, failures } = this.#frame;
-    const counts = { verdict, states: visited.size, transitions, ends, depth, failures };
-    return bound === undefined ? counts : { ...counts, bound };
   }
 }

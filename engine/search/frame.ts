@@ -5,8 +5,10 @@ import { AGENTS_MAX } from '../machine.ts';
 import { memoOf, type StepMemo } from '../memo.ts';
 import { diagnoseStuck } from '../stuck.ts';
 import type { System } from '../system.ts';
+import { BitstateVisited } from './bitstate.ts';
+import { CompactVisited } from './compact.ts';
 import { Fingerprint } from './fingerprint.ts';
-import type { SearchOptions } from './options.ts';
+import type { SearchOptions, SearchResult } from './options.ts';
 import type { Seen } from './seen.ts';
 import { ExactSleepers, RoughSleepers, type Sleepers } from './sleep.ts';
 import { Visited } from './visited.ts';
@@ -17,6 +19,13 @@ function reduces({ order, reduction, switchesMax }: SearchOptions): boolean {
   if (reduction === 'sleep' && !possible)
     throw new RangeError('sleep sets need depth-first order and no bound on switches');
   return possible && reduction !== 'none';
+}
+
+/** The set of states that is asked for. */
+function seenFor({ visited, memoryMb = 256 }: SearchOptions): Seen {
+  if (!(memoryMb >= 1 && memoryMb <= 4096)) throw new RangeError('memoryMb must be 1 … 4096');
+  if (visited === 'compact') return new CompactVisited(memoryMb);
+  return visited === 'bitstate' ? new BitstateVisited(memoryMb) : new Visited();
 }
 
 /** What breadth-first and depth-first search share: the current state, the step to the next one, the bookkeeping. */
@@ -40,7 +49,7 @@ export class Frame {
   depth = 0;
   failures = 0;
 
-  constructor(system: System, options: SearchOptions, seen: Seen = new Visited()) {
+  constructor(system: System, options: SearchOptions, seen: Seen = seenFor(options)) {
     this.visited = seen;
     this.system = system;
     this.automaton = new Automaton(system.agents);
@@ -124,6 +133,21 @@ export class Frame {
       nodes[agent] = automaton.start(agent);
       print.toggleNode(nodes[agent] as Node);
     }
+  }
+
+  /** True if no more states are to be found, by the bound or for lack of memory. */
+  isFull(): boolean {
+    return this.visited.size >= this.statesMax || this.visited.isFull === true;
+  }
+
+  /** What was counted, with what ended the search. A set that may omit states has not exhausted anything. */
+  result(verdict: SearchResult['verdict'], bound?: SearchResult['bound']): SearchResult {
+    const { visited, transitions, ends, depth, failures } = this;
+    const counts = { verdict, states: visited.size, transitions, ends, depth, failures };
+    const omissions = visited.omissions?.();
+    if (omissions === undefined) return bound === undefined ? counts : { ...counts, bound };
+    if (verdict === 'exhausted') return { ...counts, verdict: 'bound', bound: 'memory', omissions };
+    return bound === undefined ? { ...counts, omissions } : { ...counts, bound, omissions };
   }
 
   /** Leaves the system as it was before the search. */

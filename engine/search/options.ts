@@ -1,4 +1,5 @@
 import type { Failure } from '../failure.ts';
+import type { Omissions } from './seen.ts';
 
 /** How to search, and where to stop. A bound that was hit is said in the result. */
 export interface SearchOptions {
@@ -20,6 +21,14 @@ export interface SearchOptions {
    * first without a bound on switches, to which nothing else can be applied.
    */
   readonly reduction?: 'sleep' | 'none';
+  /**
+   * How states are remembered. `full`: by 64 bits, about 11 to 15 bytes each, growing as needed. `compact`: by 4 bytes, and
+   * `bitstate`: by 3 bits, in memory of fixed size; some states may then be taken for others, so such a search never says
+   * `exhausted` but how probably it has missed something (`SearchResult.omissions`). Default: `full`.
+   */
+  readonly visited?: 'full' | 'compact' | 'bitstate';
+  /** Megabytes for `compact` and `bitstate`, 1 … 4096; default 256. */
+  readonly memoryMb?: number;
   /** Asked every few thousand states, with their number so far: true ends the search early. */
   readonly stop?: (states: number) => boolean;
 }
@@ -27,8 +36,8 @@ export interface SearchOptions {
 /** What a search found and how much it looked at. */
 export interface SearchResult {
   readonly verdict: 'exhausted' | 'violation' | 'bound';
-  /** With verdict `bound`: which one. */
-  readonly bound?: 'states' | 'steps' | 'stopped';
+  /** With verdict `bound`: which one. `memory`: every state was explored that was not taken for another one. */
+  readonly bound?: 'states' | 'steps' | 'stopped' | 'memory';
   /** Distinct states reached, the first one included. */
   readonly states: number;
   /** Steps made: every transition of the state graph if nothing was reduced. */
@@ -42,4 +51,6 @@ export interface SearchResult {
   readonly failure?: Failure;
   /** Agent index of each step of the counterexample. */
   readonly schedule?: readonly number[];
+  /** If states were not remembered in full: what may have been missed. */
+  readonly omissions?: Omissions;
 }

@@ -1,14 +1,29 @@
 import type { Seen } from './seen.ts';
 
-/** Most fingerprints in the cache of recent ones: 256 KB, which stays in a core's own cache. */
-const RECENT_MAX = 1 << 15;
+/** Slots above which the table lives in memory that grows in place. */
+const GROWS_IN_PLACE = 1 << 20;
+/** Slots beyond the last home, so that probing never wraps round. */
+const MARGIN = 1 << 10;
+/** Slots that are moved at a time when the table grows in place. */
+const BLOCK = 1 << 16;
+/** Bytes of a slot, and of a page of memory. */
+const SLOT = 8;
+const PAGE = 1 << 16;
+
+/** Memory that grows where it is, so that a table never exists twice. Its pages take no room until they are used. */
+interface Growing {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
+const { WebAssembly } = globalThis as unknown as {
+  readonly WebAssembly: { readonly Memory: new (size: { readonly initial: number }) => Growing };
+};
 
 /**
- * A set of 64-bit fingerprints: open addressing with linear probing over interleaved lanes, grown at two thirds load. Starts
- * small, because touching fresh pages costs more than rehashing.
- *
- * Most states are reached again soon after the first time, by steps that commute. So a small cache of what was asked for
- * last stands in front of the table, and saves most of its misses in the processor's caches: 8 % of a search.
+ * A set of 64-bit fingerprints: open addressing with linear probing over interleaved lanes. A fingerprint's home is its lane
+ * 0, scaled to the number of slots; so homes are in the order of lane 0, growing is one sweep through memory, and the table
+ * can grow by a half, in place. It starts small, because touching fresh pages costs more than moving what is there.
  */
 export class Visited implements Seen {
   readonly keepsSleep = false;
@@ -16,14 +31,23 @@ export class Visited implements Seen {
   /** Number of fingerprints in the set. */
   size = 0;
   #table: Int32Array;
-  #mask: number;
-  #recent = new Int32Array(1 << 8);
-  #recentMask = (1 << 7) - 1;
+  #memory: Growing | undefined;
+  #slots: number;
+  /** Slots for each value of lane 0. */
+  #scale: number;
+  #sizeMax: number;
 
-  /** @param capacity fingerprints to make place for at first; a power of two. */
+  /** @param capacity slots at first. */
   constructor(capacity = 1 << 12) {
-    this.#table = new Int32Array(capacity * 2);
-    this.#mask = capacity - 1;
+    this.#slots = capacity;
+    this.#scale = capacity / 2 ** 32;
+    this.#sizeMax = most(capacity);
+    this.#table = new Int32Array((capacity + MARGIN) * 2);
+  }
+
+  /** Bytes that the set takes. */
+  get bytes(): number {
+    return this.#table.byteLength;
   }
 
   /** `Seen.visit`. */
@@ -35,47 +59,77 @@ export class Visited implements Seen {
   add(low: number, high: number): boolean {
     const lane0 = low | 0;
     const lane1 = (low | high) === 0 ? 1 : high | 0;
-    const recent = this.#recent;
-    const near = (lane1 & this.#recentMask) * 2;
-    if (recent[near] === lane0 && recent[near + 1] === lane1) return false;
-    recent[near] = lane0;
-    recent[near + 1] = lane1;
     const table = this.#table;
-    const mask = this.#mask;
-    let slot = (lane0 ^ Math.imul(lane1, 0x9e3779b1)) & mask;
+    let at = (((lane0 >>> 0) * this.#scale) | 0) << 1;
     for (;;) {
-      const at = slot * 2;
       const low0 = table[at] as number;
       const high0 = table[at + 1] as number;
       if (low0 === lane0 && high0 === lane1) return false;
       if ((low0 | high0) === 0) break;
-      slot = (slot + 1) & mask;
+      at += 2;
     }
-    table[slot * 2] = lane0;
-    table[slot * 2 + 1] = lane1;
-    this.size++;
-    if (this.size * 3 > mask * 2) this.#grow();
+    table[at] = lane0;
+    table[at + 1] = lane1;
+    if (++this.size > this.#sizeMax || at + 4 > table.length) this.#grow();
     return true;
   }
 
   #grow(): void {
+    const slots = this.#slots < GROWS_IN_PLACE ? this.#slots * 2 : Math.floor(this.#slots * 1.5);
     const old = this.#table;
-    this.#table = new Int32Array(old.length * 2);
-    this.#mask = this.#mask * 2 + 1;
-    const table = this.#table;
-    const mask = this.#mask;
-    for (let at = 0; at < old.length; at += 2) {
-      const low = old[at] as number;
-      const high = old[at + 1] as number;
-      if ((low | high) === 0) continue;
-      let slot = (low ^ Math.imul(high, 0x9e3779b1)) & mask;
-      while (((table[slot * 2] as number) | (table[slot * 2 + 1] as number)) !== 0) slot = (slot + 1) & mask;
-      table[slot * 2] = low;
-      table[slot * 2 + 1] = high;
+    const used = (this.#slots + MARGIN) * 2;
+    this.#slots = slots;
+    this.#scale = slots / 2 ** 32;
+    this.#sizeMax = most(slots);
+    if (slots < GROWS_IN_PLACE) {
+      this.#table = new Int32Array((slots + MARGIN) * 2);
+      return this.#insert(old, used);
     }
-    const recent = Math.min(RECENT_MAX, old.length >> 3);
-    if (recent * 2 <= this.#recent.length) return;
-    this.#recent = new Int32Array(recent * 2);
-    this.#recentMask = recent - 1;
+    const pages = Math.ceil(((slots + MARGIN) * SLOT) / PAGE);
+    if (this.#memory === undefined) {
+      this.#memory = new WebAssembly.Memory({ initial: pages });
+      this.#table = new Int32Array(this.#memory.buffer, 0, (slots + MARGIN) * 2);
+      return this.#insert(old, used);
+    }
+    this.#memory.grow(pages - this.#memory.buffer.byteLength / PAGE);
+    this.#table = new Int32Array(this.#memory.buffer, 0, (slots + MARGIN) * 2);
+    this.#spread(used);
+    return undefined;
   }
+
+  /**
+   * Moves every fingerprint to its new place, block by block from the end: the new homes of a block are behind all that has
+   * not been moved, but for the first blocks, which are moved together at last.
+   */
+  #spread(used: number): void {
+    const table = this.#table;
+    const block = new Int32Array(BLOCK * 2 * 4);
+    for (let end = used; end > 0;) {
+      const from = end <= block.length ? 0 : end - BLOCK * 2;
+      const part = block.subarray(0, end - from);
+      part.set(table.subarray(from, end));
+      table.fill(0, from, end);
+      this.#insert(part, part.length);
+      end = from;
+    }
+  }
+
+  #insert(from: Int32Array, length: number): void {
+    const table = this.#table;
+    const scale = this.#scale;
+    for (let index = 0; index < length; index += 2) {
+      const low = from[index] as number;
+      const high = from[index + 1] as number;
+      if ((low | high) === 0) continue;
+      let at = (((low >>> 0) * scale) | 0) << 1;
+      while (((table[at] as number) | (table[at + 1] as number)) !== 0) at += 2;
+      table[at] = low;
+      table[at + 1] = high;
+    }
+  }
+}
+
+/** Most fingerprints for a number of slots. */
+function most(slots: number): number {
+  return Math.floor(slots * 0.75);
 }

@@ -9,8 +9,11 @@ import { z } from 'zod';
 
 /** Value of the `format` field of every trace. */
 export const traceFormat = 'stalemate-trace';
-/** The version that this tool writes, and the newest that it reads. */
-export const traceVersion = 1;
+/**
+ * The version that this tool writes, and the newest that it reads. Version 2 added what is known about a failure: the bug,
+ * its explanation, the switches that are needed. A trace of version 1 is one without.
+ */
+export const traceVersion = 2;
 
 const scalar = z.union([z.number(), z.string(), z.boolean()]);
 const count = z.int().min(0);
@@ -28,13 +31,39 @@ const choice = z
   .tuple([z.string().min(1), z.string(), count])
   .describe('agent, label of its step, and how often that agent has made a step with this label before');
 
+const bug = z
+  .strictObject({
+    rule: z.string().min(1),
+    promise: z.string().exactOptional(),
+    through: z.string().exactOptional().describe('the kind of structure that it happened through'),
+    at: z.string().exactOptional().describe('operation and step at which it showed'),
+    path: z.array(z.string()).exactOptional().describe('steps of that operation up to there, each once'),
+    races: z.array(z.string()).describe('accesses of two agents whose order is part of the bug'),
+  })
+  .describe('which bug it is, without names and numbers: two failures with the same one are the same bug');
+
 const expected = z.strictObject({
   fingerprint: z.string().min(1).describe('which bug it is: monitor/rule, and a kind where one rule has several'),
   monitor: z.string().min(1),
   rule: z.string().min(1),
   message: z.string().min(1),
   data: z.record(z.string(), z.union([z.string(), z.number()])).exactOptional(),
+  bug: bug.exactOptional(),
 });
+
+const needed = z
+  .strictObject({
+    at: count.describe('the step after the switch'),
+    after: z
+      .strictObject({ first: count, second: count, reads: z.boolean() })
+      .exactOptional()
+      .describe('`first` must come before `second`; `reads`: the one reads what the other wrote'),
+    before: z
+      .strictObject({ step: count, agent: z.string(), label: z.string(), ahead: count })
+      .exactOptional()
+      .describe('`step` must come before a step of the agent that was left: its `ahead`-th from there'),
+  })
+  .describe('a switch without which the program does not fail; steps count from 0');
 
 const provenance = z.strictObject({
   tool: z.string().describe('name and version of the program that wrote the trace'),
@@ -46,6 +75,7 @@ const provenance = z.strictObject({
 const verdict = z.enum(['proved', 'not-proved']);
 const minimal = z.strictObject({
   operations: verdict.describe('proved: every smaller program was exhausted and holds'),
+  arguments: verdict.exactOptional().describe('proved: so does the program with any simpler arguments'),
   schedule: verdict.describe('proved: no schedule with fewer switches, or as many and fewer steps, shows the failure'),
   smallerPrograms: count,
   states: count,
@@ -56,7 +86,7 @@ const minimal = z.strictObject({
   note: z.string(),
 });
 
-const head = { format: z.literal(traceFormat), version: z.literal(traceVersion) };
+const head = { format: z.literal(traceFormat), version: z.literal([1, traceVersion]) };
 
 const software = z
   .strictObject({
@@ -75,6 +105,11 @@ const software = z
     expected,
     provenance,
     minimal: minimal.exactOptional(),
+    necessary: z.array(needed).exactOptional().describe('the switches that are needed, as far as it is known'),
+    why: z
+      .array(z.strictObject({ head: z.string(), text: z.string() }))
+      .exactOptional()
+      .describe('the explanation, as in the report'),
   })
   .describe('a failure of software: a program, and the schedule under which it breaks a promise');
 

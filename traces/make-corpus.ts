@@ -1,53 +1,88 @@
 /**
- * Makes `traces/corpus/`: one minimised trace for each hazard, found unguided. Run it after a change that makes the old
- * traces not fit any more (`npm run corpus`), and look at what has changed.
+ * Makes `traces/corpus/`: one minimised trace for each hazard, found unguided; and `known-bugs.ts`, by which a failure is
+ * recognised as one of them. Run it after a change that makes the old traces not fit any more (`npm run corpus`), and look
+ * at what has changed. With an argument, only for the hazards whose name contains it.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { format } from 'prettier';
+import { bugName, type Bug } from '../engine/bug/bug.ts';
 import { fuzz, type Found } from '../properties/campaign.ts';
 import { families } from '../properties/index.ts';
 import type { Family, Hazard } from '../properties/family.ts';
-import { minimise } from '../properties/minimise/minimise.ts';
+import { minimise, type Minimised } from '../properties/minimise/minimise.ts';
+import { countOperations } from '../properties/minimise/program.ts';
+import { knownBugs } from './known-bugs.ts';
 import { toTrace } from './record.ts';
 import { saveTrace } from './save.ts';
 
 const folder = 'traces/corpus';
 const secondsEach = 60;
-/** Seeds tried for a failure of the hazard's usual kind. */
+/** Seeds whose failures are made known, the best of which is kept; up to `seedsMax` until one is of the usual kind. */
+const seedsKnown = 3;
 const seedsMax = 10;
-/** Only hazards whose name contains this. */
 const [, , only = ''] = process.argv;
 
-/** A failure of the kind that the hazard usually shows as, from the first seed that has one; else the first one at all. */
-async function find(family: Family, hazard: Hazard): Promise<Found | undefined> {
-  const [usual] = hazard.expected;
-  let first: Found | undefined;
-  for (let seed = 1; seed <= seedsMax; seed++) {
-    const all: Found[] = [];
-    const onFound = (found: Found): 'stop' => {
-      all.push(found);
-      return 'stop';
-    };
+const known = new Map(Object.entries(knownBugs).map(([name, hazards]) => [name, new Set(hazards)]));
+
+/** What a hazard was found to do, by seed; made small. */
+async function find(family: Family, hazard: Hazard): Promise<Minimised[]> {
+  const all: Minimised[] = [];
+  for (let seed = 1; seed <= seedsMax && (seed <= seedsKnown || !all.some(isUsual(hazard))); seed++) {
+    const found: Found[] = [];
+    const onFound = (one: Found): 'stop' => (found.push(one), 'stop');
     await fuzz(family, { hazard: hazard.id, seed, seconds: secondsEach, onFound });
-    const [found] = all;
-    first ??= found;
-    if (found?.failure.monitor === usual?.monitor && found?.failure.rule === usual?.rule) return found;
+    for (const one of found) all.push(await minimise(family, one, { seconds: secondsEach }));
   }
-  return first;
+  return all;
+}
+
+/** Whether a failure is of the kind that the hazard usually shows as. */
+function isUsual({ expected: [usual] }: Hazard): (found: Found) => boolean {
+  return ({ failure: { monitor, rule } }) => monitor === usual?.monitor && rule === usual.rule;
+}
+
+/** Proved, of the usual kind, small: what comes first is the better trace. */
+function compare(hazard: Hazard): (a: Minimised, b: Minimised) => number {
+  const isOne = isUsual(hazard);
+  const rank = (one: Minimised): number[] => [
+    isOne(one) ? 0 : 1,
+    one.minimal.note.startsWith('not') ? 1 : 0,
+    countOperations(one.program),
+    one.minimal.switches,
+    one.schedule.length,
+  ];
+  return (a, b) => {
+    const [left, right] = [rank(a), rank(b)];
+    const at = left.findIndex((value, index) => value !== right[index]);
+    return at < 0 ? 0 : (left[at] ?? 0) - (right[at] ?? 0);
+  };
+}
+
+function makeKnown(name: string, bug: Bug): void {
+  known.set(bugName(bug), (known.get(bugName(bug)) ?? new Set()).add(name));
 }
 
 mkdirSync(folder, { recursive: true });
 for (const family of families)
   for (const hazard of family.hazards.filter(({ id }) => id.includes(only))) {
-    const found = await find(family, hazard);
-    if (found === undefined) {
+    const name = `${family.name}/${hazard.id}`;
+    for (const hazards of known.values()) hazards.delete(name);
+    const all = await find(family, hazard);
+    const [minimised] = all.toSorted(compare(hazard));
+    if (minimised === undefined) {
       console.error(`${hazard.id}: not found`);
       process.exitCode = 1;
       continue;
     }
-    const minimised = await minimise(family, found, { seconds: secondsEach });
     const { file } = saveTrace(toTrace(family, minimised), folder, `${family.name}-${hazard.id}.json`);
-    const { operations, schedule, switches } = minimised.minimal;
-    console.log(
-      `${file}: ${minimised.failure.rule}, operations ${operations}, schedule ${schedule}, ${minimised.schedule.length} steps, ${switches} switches`,
-    );
+    for (const { bug } of all) makeKnown(name, bug);
+    const { switches, note } = minimised.minimal;
+    const size = `${minimised.schedule.length} steps, ${switches} switches`;
+    console.log(`${file}: ${minimised.failure.rule}, ${size}, ${note}`);
   }
+
+const entries = [...known].filter(([, hazards]) => hazards.size > 0).sort(([a], [b]) => (a < b ? -1 : 1));
+const list = entries.map(([name, hazards]) => `'${name}': ${JSON.stringify([...hazards].sort())},`).join('\n');
+const text = `/** Written by \`npm run corpus\`: names of bugs (see \`engine/bug/bug.ts\`), and the hazards that show as them. */
+export const knownBugs: Readonly<Record<string, readonly string[]>> = {\n${list}\n};\n`;
+writeFileSync('traces/known-bugs.ts', await format(text, { parser: 'typescript', singleQuote: true, printWidth: 120 }));

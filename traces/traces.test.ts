@@ -127,7 +127,7 @@ describe('a bad trace is refused with a message that helps', () => {
     ['not-json', text.replace(':', ';'), /not JSON/],
     ['not-a-trace', '{}', /not a Stalemate trace/],
     ['not-a-trace', '[1]', /not a Stalemate trace/],
-    ['future-version', edited({ version: 2 }), /format version 2.*update stalemate/],
+    ['future-version', edited({ version: 3 }), /format version 3.*update stalemate/],
     ['invalid', edited({ version: 0 }), /version/],
     ['invalid', edited({ schedule: [['ANN', 'load', -1]] }), /schedule\[0\]\[2\]/],
     ['invalid', edited({ program: { agents: [{ name: 'ANN' }] } }), /program\.agents\[0\]\.operations/],

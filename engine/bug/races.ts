@@ -40,18 +40,17 @@ export function racesOf(observation: Observation): Race[] {
     if (step.result === undefined && step !== last) return;
     const own = spans.find((span) => holds(span, step));
     const rivals = spans.filter((span) => own !== undefined && span.agent !== own.agent && overlap(span, own));
+    const isRival = (other: number): boolean => rivals.some((span) => holds(span, steps[other] as ObservedStep));
     for (const cell of new Set(step.reads)) {
-      const writes = (from: number, to: number, order: 1 | -1): number => {
-        for (let other = order > 0 ? from : to - 1; other >= from && other < to; other += order)
-          if (named(steps[other] as ObservedStep, cell) !== undefined) return other;
-        return -1;
-      };
-      for (const other of [writes(0, at, -1), writes(at + 1, steps.length, 1)]) {
-        const by = steps[other];
-        if (by === undefined || !rivals.some((span) => holds(span, by))) continue;
+      const writes = (other: number): boolean => named(steps[other] as ObservedStep, cell) !== undefined;
+      const before = findLast(0, at, writes);
+      // A lost update shows only at the end, and has the reader's own store between the two.
+      const after = findFirst(at + 1, steps.length, (other) => writes(other) && (!ended || isRival(other)));
+      for (const other of [before, after]) {
+        if (other < 0 || !isRival(other)) continue;
         const [first, second] = other < at ? [other, at] : [at, other];
         const text = `${shapeOf(steps[first] as ObservedStep)} → ${shapeOf(steps[second] as ObservedStep)}`;
-        races.push({ first, second, cell: named(by, cell) ?? '', text });
+        races.push({ first, second, cell: named(steps[other] as ObservedStep, cell) ?? '', text });
       }
     }
   });
@@ -91,4 +90,15 @@ function sameOperation(a: ObservedStep, b: ObservedStep): boolean {
 /** True if neither operation had ended before the other began. */
 function overlap(a: Span, b: Span): boolean {
   return !(a.finished && a.to < b.from) && !(b.finished && b.to < a.from);
+}
+
+/** The first number of a range for which something holds, or -1. */
+function findFirst(from: number, to: number, holdsFor: (one: number) => boolean): number {
+  for (let one = from; one < to; one++) if (holdsFor(one)) return one;
+  return -1;
+}
+
+function findLast(from: number, to: number, holdsFor: (one: number) => boolean): number {
+  for (let one = to - 1; one >= from; one--) if (holdsFor(one)) return one;
+  return -1;
 }

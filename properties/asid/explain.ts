@@ -1,3 +1,4 @@
+import { racesOf, type Race } from '../../engine/bug/races.ts';
 import type { Failure } from '../../engine/failure.ts';
 import type { Observation, ObservedStep } from '../../engine/observe.ts';
 import type { WhyLine } from '../family.ts';
@@ -16,7 +17,7 @@ export function explain(
   failure: Failure,
   sources: FailureSources | undefined,
 ): readonly WhyLine[] {
-  const story = new Story(observation.steps, failure, sources ?? { sources: [], configured: [] });
+  const story = new Story(observation, failure, sources ?? { sources: [], configured: [] });
   switch (failure.monitor) {
     case 'translation':
       return story.translation();
@@ -58,11 +59,14 @@ class Story {
   readonly #steps: readonly ObservedStep[];
   readonly #failure: Failure;
   readonly #sources: FailureSources;
+  readonly #races: readonly Race[];
   /** Index of the failing step. */
   readonly #last: number;
 
-  constructor(steps: readonly ObservedStep[], failure: Failure, sources: FailureSources) {
+  constructor(observation: Observation, failure: Failure, sources: FailureSources) {
+    const { steps } = observation;
     this.#steps = steps;
+    this.#races = racesOf(observation);
     this.#failure = failure;
     this.#sources = sources;
     this.#last = steps.length - 1;
@@ -134,17 +138,17 @@ class Story {
     const lines: WhyLine[] = [];
     if (freed >= 0) lines.push({ head: 'Then', text: `${this.#at(freed)} freed ${object}.` });
     lines.push({ head: freed >= 0 ? 'However' : 'Then', text: `${this.#at(this.#last)}: ${message}` });
-    const own = this.#steps[this.#last]?.agent;
-    const interloper = this.#findBack(this.#last, (step) => step.switchedFrom !== undefined);
-    if (interloper > 0) {
-      const before = this.#findBack(interloper, (step) => step.agent === own);
-      if (before >= 0 && this.#steps[interloper]?.agent !== own)
-        lines.push({
-          head: 'Because',
-          text: `between ${this.#short(before)} and this, ${this.#steps[interloper]?.agentName ?? ''} ran ${this.#short(interloper)} and what followed.`,
-        });
-    }
-    return lines;
+    return freed >= 0 ? lines : [...lines, ...this.#changedBefore()];
+  }
+
+  /** Who had changed what the failing step relied on. */
+  #changedBefore(): WhyLine[] {
+    return this.#races
+      .filter(({ second }) => second === this.#last)
+      .map(({ first, cell }) => ({
+        head: 'Because',
+        text: `${this.#at(first)} had changed ${cell}, on which this step relies.`,
+      }));
   }
 
   /** Which invalidations were issued since the page table or configuration changed, and what they left. */

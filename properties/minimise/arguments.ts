@@ -35,7 +35,7 @@ export async function simplerArguments(bench: Bench, best: Candidate): Promise<L
 }
 
 /** An operation and everything simpler, each once. */
-function variantsOf(family: Family, operation: Operation): Variant[] {
+export function variantsOf(family: Family, operation: Operation): Variant[] {
   const seen = new Map<string, Variant>();
   const visit = (one: Operation): number => {
     const key = JSON.stringify(one);

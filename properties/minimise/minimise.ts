@@ -98,7 +98,7 @@ class Minimisation {
     const { states } = this.#bench;
     const smallerPrograms = [...levels.values()].reduce((sum, { programs }) => sum + programs, 0);
     const scheduled = this.#unproved.length === 0;
-    for (const [name, { verdict }] of [...levels].reverse())
+    for (const [name, { verdict }] of [...levels].toReversed())
       if (verdict !== 'holds') this.#unproved.unshift([name, verdict]);
     const proof = (proved: boolean) => (proved ? 'proved' : 'not-proved');
     const { configuration, program, schedule, failure } = best;

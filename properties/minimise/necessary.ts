@@ -21,8 +21,8 @@ export interface Needed {
   readonly at: number;
   /** Step `first` must come before step `second`; `reads` if the one reads what the other wrote. */
   readonly after?: { readonly first: number; readonly second: number; readonly reads: boolean };
-  /** Step `step` must come before this step of the agent that was left. */
-  readonly before?: { readonly step: number; readonly agent: string; readonly label: string };
+  /** Step `step` must come before this step of the agent that was left, its `ahead`-th from there. */
+  readonly before?: { readonly step: number; readonly agent: string; readonly label: string; readonly ahead: number };
 }
 
 /** Most steps of an agent that are looked at. */
@@ -91,7 +91,7 @@ class Necessity {
     if (order === undefined) return undefined;
     const [step, until] = order;
     const { agentName, label } = ahead[until] as ObservedStep;
-    return { step, agent: agentName, label };
+    return { step, agent: agentName, label, ahead: until + 1 };
   }
 
   /** The latest of `first` and, with it, the earliest of `second` whose order is necessary. */

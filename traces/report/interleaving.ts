@@ -1,6 +1,7 @@
 import type { Change, ObservedStep } from '../../engine/observe.ts';
 import type { Store } from '../../engine/store.ts';
 import type { Handover } from '../align.ts';
+import type { SoftwareTrace } from '../format.ts';
 import type { Replayed } from '../replay.ts';
 import type { Paint } from './paint.ts';
 import { pad, widthOf, wrap } from './text.ts';
@@ -13,6 +14,8 @@ const agentWidthMin = 14;
 /** Earlier steps named in "reads step 3". */
 const sourcesMax = 2;
 const hexFrom = 0x1000;
+/** Column at which the reason of a switch begins. */
+const reasonAt = 11;
 
 /** One column of the table: an agent that makes at least one step. */
 interface Column {
@@ -21,8 +24,16 @@ interface Column {
   readonly width: number;
 }
 
+/** What a switch is needed for, as traces say it. */
+type Necessary = NonNullable<SoftwareTrace['necessary']>[number];
+
 /** The table of steps: one column for each agent, and what changed. */
-export function interleavingLines(replayed: Replayed, width: number, paint: Paint): string[] {
+export function interleavingLines(
+  replayed: Replayed,
+  necessary: readonly Necessary[],
+  width: number,
+  paint: Paint,
+): string[] {
   const { observation, alignment } = replayed;
   const { steps } = observation;
   const cells = steps.map((step, at) => cellText(step, steps.slice(0, at)));
@@ -41,7 +52,13 @@ export function interleavingLines(replayed: Replayed, width: number, paint: Pain
       continue;
     }
     const handover = alignment.handovers.get(at);
-    if (handover !== undefined) lines.push(paint.switched(`       ─── ${handoverText(handover)} ───`));
+    if (handover !== undefined) {
+      lines.push(paint.switched(`       ─── ${handoverText(handover)} ───`));
+      const reason = necessary.find((needed) => needed.at === at);
+      if (reason !== undefined)
+        for (const line of wrap(neededText(reason), width - reasonAt, ''))
+          lines.push(' '.repeat(reasonAt) + paint.switched(line));
+    }
     const failed = at === steps.length - 1 && replayed.failure !== undefined && !observation.ended;
     const cell = wrap(cells[at] ?? '', columns.find(({ agent }) => agent === step.agent)?.width ?? width);
     const wrapped = [...state, ...(failed ? ['✗'] : [])].flatMap((text) => wrap(text, stateWidth));
@@ -115,6 +132,27 @@ function clip(text: string, width: number): string {
 export function handoverText({ from, why, detail }: Handover): string {
   if (why === 'could-continue') return `switch: ${from} could continue (next: ${detail})`;
   return why === 'ended' ? `${from} has ended` : `${from} waits for ${detail}`;
+}
+
+/** Why a switch is needed, in words. */
+export function neededText({ after, before }: Necessary): string {
+  const parts: string[] = [];
+  if (after !== undefined) {
+    const { first, second, reads } = after;
+    const order = reads ? `must read what step ${first + 1} wrote` : `must come after step ${first + 1}`;
+    parts.push(`step ${second + 1} ${order}`);
+  }
+  if (before !== undefined) {
+    const { step, agent, label, ahead } = before;
+    parts.push(`step ${step + 1} must come before ${agent} does ${label} (${ordinal(ahead)} step from here)`);
+  }
+  return `needed: ${parts.join(', and ')}`;
+}
+
+function ordinal(count: number): string {
+  if (count === 1) return 'its next';
+  const last = count % 100 >= 11 && count % 100 <= 13 ? 0 : count % 10;
+  return `its ${count}${['th', 'st', 'nd', 'rd'][last] ?? 'th'}`;
 }
 
 /** What a step changed; lock words are left out, because the label says it already. */

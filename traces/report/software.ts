@@ -1,6 +1,7 @@
 import type { Failure } from '../../engine/failure.ts';
-import type { Family } from '../../properties/family.ts';
+import type { Family, WhyLine } from '../../properties/family.ts';
 import type { SoftwareTrace } from '../format.ts';
+import { hazardsWith } from '../known.ts';
 import type { Replayed } from '../replay.ts';
 import { interleavingLines } from './interleaving.ts';
 import { liveDevice } from './live-device.ts';
@@ -38,13 +39,18 @@ export function softwareReport(input: ReportInput): string {
     ...programLines(trace, replayed, inks),
     '',
     ...section('Interleaving', interleavingSummary(trace, replayed), inks),
-    ...interleavingLines(replayed, reportWidth, inks),
+    ...interleavingLines(replayed, fitting(trace, replayed), reportWidth, inks),
     '',
     ...whyBlock(input, failure, inks),
     '',
     ...replayLines(input),
     '',
   ].join('\n');
+}
+
+/** What is known of the switches, if the schedule is still the one that it is known of. */
+function fitting({ schedule, necessary }: SoftwareTrace, { alignment }: Replayed): SoftwareTrace['necessary'] & object {
+  return alignment.added === 0 && alignment.schedule.length === schedule.length ? (necessary ?? []) : [];
 }
 
 function headLines({ trace, seconds }: ReportInput, failure: Failure, inks: Paint): string[] {
@@ -72,7 +78,7 @@ function programLines(trace: SoftwareTrace, { system, world, initial }: Replayed
   );
   const from =
     minimal === undefined || minimal.operationsFrom === operations.length ? '' : ` (from ${minimal.operationsFrom})`;
-  const proved = minimal?.operations === 'proved' ? ' · minimal: every smaller program holds' : ' · not proved minimal';
+  const proved = isProved(minimal) ? ' · minimal: every smaller program holds' : ' · not proved minimal';
   const nameWidth = Math.max(...operations.map(({ name }) => widthOf(name))) + 2;
   const labelWidth = Math.min(Math.max(...operations.map(({ label }) => widthOf(label))) + 3, 60);
   const settings = Object.entries(configuration).map(([key, value]) => `${key} ${String(value)}`);
@@ -84,7 +90,19 @@ function programLines(trace: SoftwareTrace, { system, world, initial }: Replayed
     }),
     ...wrap(`with ${settings.join(', ')}`, reportWidth - 4).map((line) => `    ${inks.dim(line)}`),
     ...initialText(initial).map((line) => `    ${inks.dim(line)}`),
+    ...unprovedText(minimal).map((line) => `    ${inks.bad(line)}`),
   ];
+}
+
+/** True if no program with less is left that could fail. Traces of version 1 say nothing about arguments. */
+function isProved(minimal: SoftwareTrace['minimal']): boolean {
+  return minimal?.operations === 'proved' && minimal.arguments !== 'not-proved';
+}
+
+/** What keeps a minimised trace from being proved minimal. */
+function unprovedText(minimal: SoftwareTrace['minimal']): string[] {
+  if (minimal === undefined || (isProved(minimal) && minimal.schedule === 'proved')) return [];
+  return wrap(minimal.note, reportWidth - 4);
 }
 
 /** What there is before the first step; the interleaving shows only what changes. */
@@ -104,12 +122,18 @@ function interleavingSummary({ minimal }: SoftwareTrace, { observation, alignmen
 }
 
 function whyBlock({ trace, family, replayed }: ReportInput, failure: Failure, inks: Paint): string[] {
-  const hazard = family.hazards.find(({ id }) => id === trace.hazard);
-  const same =
-    hazard === undefined ? [] : [{ head: 'Hazard', text: `${hazard.id}: ${hazard.title} (${hazard.citation}).` }];
-  const lines = [...whyLines(replayed, failure), ...same].map(({ head, text }) => headed(head, text).join('\n'));
+  const lines = [...whyLines(replayed, failure), ...hazardLines(trace, family)];
   // Several steps of hardware may stand for one fact.
-  return [inks.bold('  Why'), ...new Set(lines)];
+  return [inks.bold('  Why'), ...new Set(lines.map(({ head, text }) => headed(head, text).join('\n')))];
+}
+
+/** The mistake that was built in, and the known ones that show as the same bug. */
+function hazardLines({ hazard: own, expected }: SoftwareTrace, family: Family): WhyLine[] {
+  const known = expected.bug === undefined ? [] : hazardsWith(family.name, expected.bug);
+  return family.hazards.flatMap(({ id, title, citation }) => {
+    if (id === own) return [{ head: 'Hazard', text: `${id}: ${title} (${citation}).` }];
+    return known.includes(id) ? [{ head: 'Same as', text: `hazard ${id}: ${title} (${citation}).` }] : [];
+  });
 }
 
 /** A word at the left, and text beside it. */

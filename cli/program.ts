@@ -133,6 +133,7 @@ const addVerify: Add = (program, context, done, families) => {
     hazard?: string;
     seconds?: number;
     states: number;
+    traces?: boolean;
     out: string;
     minimise: number;
   }
@@ -152,6 +153,7 @@ const addVerify: Add = (program, context, done, families) => {
     .option('--hazard <id>', 'build a known mistake into the software')
     .option('--seconds <number>', 'time after which it ends, and says what is left', positive)
     .option('--states <number>', 'states after which a search counts as not exhausted', integer, 100_000_000)
+    .option('--traces', 'explore each program on its own, too, and count its interleavings and traces')
     .option('--out <folder>', 'where the trace of a failure goes', foundFolder)
     .option('--minimise <seconds>', 'time for making a failure small; 0: leave it as it is', positive, 60)
     .action(async (family: string, options: Options) => {
@@ -166,6 +168,7 @@ const addVerify: Add = (program, context, done, families) => {
         hazard,
         seconds,
         statesMax: states,
+        traces: options.traces === true,
         out,
         minimiseSeconds: minimise,
       };

@@ -63,6 +63,17 @@ test('starts from a world with a difference', async () => {
   expect(terminal.text).toMatch(/1 {2}plain masters=2 mapped=2 +✓ exhausted/);
 });
 
+test('counts interleavings and traces of each program on its own', async () => {
+  const line = 'verify asid --traces --world lazy --only dmaMap dmaFlush';
+  const { code, terminal } = await stalemate(line, [asid]);
+  expect(code).toBe(exitCode.holds);
+  const [, programs, interleavings, traces] =
+    /lazy: (\d+) programs, each on its own: ([\d,]+) interleavings, ([\d,]+) different traces/.exec(terminal.text) ??
+    [];
+  expect(programs).toBe('135');
+  expect(Number(interleavings?.replaceAll(',', ''))).toBeGreaterThan(10 * Number(traces?.replaceAll(',', '')));
+});
+
 test('of some operations only takes more of them', async () => {
   const only = '--ops 4 --agents 1 --only dmaMap dmaUnmap dmaFlush --world lazy';
   const { code, terminal } = await stalemate(`verify asid ${only}`, [asid]);

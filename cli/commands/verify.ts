@@ -1,8 +1,10 @@
 import type { Configuration, Family, SmallWorld } from '../../properties/family.ts';
+import { countTraces, type TraceCount } from '../../properties/verify/traces.ts';
 import { verify, type VerifyRow, type VerifySummary } from '../../properties/verify/verify.ts';
 import { paint } from '../../traces/report/paint.ts';
 import { grouped, pad, plural, widthOf } from '../../traces/report/text.ts';
 import { checkHazard, findFamily, unknown, type Context } from '../context.ts';
+import { HarnessError } from '../../engine/failure.ts';
 import { exitCode, UsageError, type ExitCode } from '../exit.ts';
 import { Finding } from '../findings.ts';
 import { interruptible, type Interrupt } from '../interrupt.ts';
@@ -24,6 +26,8 @@ export interface VerifyCommand {
   readonly hazard: string | undefined;
   readonly seconds: number | undefined;
   readonly statesMax: number;
+  /** Explore each program on its own, too, and count its traces. */
+  readonly traces: boolean;
   readonly out: string;
   readonly minimiseSeconds: number;
 }
@@ -120,7 +124,28 @@ class VerifyJob {
     });
     if (summary.found !== undefined)
       await new Finding(this.#family, summary.found, this.#context, this.#command).conclude(interrupt);
-    return this.#conclude(summary, interrupt);
+    const code = this.#conclude(summary, interrupt);
+    if (this.#command.traces && code === exitCode.holds) await this.#countTraces(interrupt);
+    return code;
+  }
+
+  async #countTraces(interrupt: Interrupt): Promise<void> {
+    const { terminal } = this.#context;
+    const { operations, cpus, kinds } = this.#command;
+    for (const world of this.#worlds) {
+      if (interrupt.requested()) break;
+      const count = await countTraces(this.#family, world, {
+        operations,
+        cpus: Math.min(cpus, operations),
+        ...(kinds.length === 0 ? {} : { kinds }),
+        stop: interrupt.requested,
+        onProgress: (so) => terminal.progress(tracesText(so)),
+      });
+      if (count.violated > 0)
+        throw new HarnessError(`${plural(count.violated, 'program')} from ${world.name} fails on its own only`);
+      terminal.print(`  ${tracesText(count)}`);
+      terminal.event({ event: 'traces', family: this.#family.name, ...count });
+    }
   }
 
   #scope(): string {
@@ -246,4 +271,10 @@ function leftTexts(left: VerifySummary['left'], rows: readonly VerifyRow[], worl
     return `${plural(operations, 'operation')} from ${from}: not begun`;
   });
   return [...begun, ...notBegun];
+}
+
+function tracesText({ world, programs, interleavings, traces, seconds, complete }: TraceCount): string {
+  const least = complete ? '' : 'at least ';
+  const schedules = interleavings < 1e6 ? grouped(interleavings) : interleavings.toPrecision(3);
+  return `${world}: ${plural(programs, 'program')}, each on its own: ${least}${schedules} interleavings, ${least}${plural(traces, 'different trace')}, in ${seconds.toFixed(1)} s`;
 }

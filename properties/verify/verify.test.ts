@@ -10,6 +10,7 @@ import { countAll, exhaust } from '../generate/exhaust.ts';
 import { Client } from './client.ts';
 import { countPrograms } from './count.ts';
 import { OpenSearch } from './open-search.ts';
+import { countTraces } from './traces.ts';
 import { verify, type VerifyOptions } from './verify.ts';
 
 /** Operations that meet in every way that the family knows, few enough to search each program of two on its own. */
@@ -128,6 +129,19 @@ test('programs are counted as they are enumerated', () => {
           cpus,
           count: enumerated(n, size, cpus),
         });
+});
+
+test('traces of each program on its own come to the same verdict, and are fewer than interleavings', async () => {
+  const small = { name: 'plain', configuration: PLAIN };
+  const options = { operations: 2, cpus: 2, kinds: ['bind', 'unmap'] };
+  const correct = await countTraces(asid, small, options);
+  expect(correct).toMatchObject({ violated: 0, complete: true });
+  // Two devices to bind, two pages of two domains to unmap.
+  expect(correct.programs).toBe(6 + 36 + 21);
+  expect(correct.interleavings).toBeGreaterThan(100 * correct.traces);
+  expect(correct.traces).toBeGreaterThan(correct.programs);
+  const wrong = await countTraces(asid, small, { ...options, hazard: 'share-asid-unmap-window' });
+  expect(wrong.violated).toBeGreaterThan(0);
 });
 
 describe('verify', () => {

@@ -1,7 +1,7 @@
 import type { AgentSpec } from '../../engine/agent.ts';
 import { step, waitStep, type Task } from '../../engine/step.ts';
 import { checkTlbs } from './invariants.ts';
-import { AllocatorModel, endless, type Routines, type Symmetry } from './model.ts';
+import { AllocatorModel, type Routines, type Symmetry } from './model.ts';
 import { spaceName, type AllocatorConfig, type Row } from './state.ts';
 import { TagAllocator } from './tag-allocator.ts';
 import { NO_TAG } from './tag.ts';
@@ -10,9 +10,12 @@ import { NO_TAG } from './tag.ts';
 export interface AsidConfig extends AllocatorConfig {
   /** CPUs share their TLBs ("common, not private"). Default false. */
   readonly cnp?: boolean;
-  /** Devices use address spaces, whose ASIDs are pinned meanwhile (arm64_mm_context_get, _put). Default false. */
-  readonly pin?: boolean;
+  /** How many spaces, the first ones, devices use, which pins their ASIDs (arm64_mm_context_get, _put). Default 0. */
+  readonly pinned?: number;
 }
+
+/** A device is about to use a space. */
+const BEING_BOUND = -1;
 
 /** The ASID allocator (arch/arm64/mm/context.c). A roll-over makes each CPU flush its own TLB at its next switch. */
 export class AsidAllocator extends TagAllocator {
@@ -61,6 +64,7 @@ export class AsidAllocator extends TagAllocator {
       const looked = yield* waitStep('spin_lock', unlocked, () => {
         if (!this.mayPin()) return -1;
         state.lock.set(0, 1);
+        this.device.set(space, BEING_BOUND);
         const tag = state.context.get(space);
         return tag * 2 + (this.isCurrent(tag) ? 1 : 0);
       });
@@ -80,13 +84,13 @@ export class AsidAllocator extends TagAllocator {
   }
 
   override check(): void {
-    const { cnp = false, replace = false } = this.config;
-    checkTlbs(this.state, { shared: cnp, replaced: replace });
-    if (this.config.pin === true) this.#checkPinned();
+    const { cnp = false, replaced = 0 } = this.config;
+    checkTlbs(this.state, { shared: cnp, replaced: replaced > 0 });
+    if ((this.config.pinned ?? 0) > 0) this.#checkPinned();
   }
 
   override beginAcquire(cpu: number): void {
-    if (this.config.cnp === true) this.state.running.set(cpu, 0);
+    if (this.config.cnp === true) this.leave(cpu);
   }
 
   override resetMap(): undefined {
@@ -145,8 +149,8 @@ export class AsidAllocator extends TagAllocator {
     return undefined;
   }
 
-  override isIdle(space: number): boolean {
-    return super.isIdle(space) && this.device.get(space) === 0;
+  override mayEnd(space: number): boolean {
+    return super.mayEnd(space) && this.device.get(space) === 0;
   }
 
   /** A space that a device uses keeps its number, and has it alone. */
@@ -155,7 +159,7 @@ export class AsidAllocator extends TagAllocator {
     const { format } = state;
     for (let space = 0; space < state.spaces; space++) {
       const number = this.device.get(space);
-      if (number === 0) continue;
+      if (number <= 0) continue;
       if (format.number(state.context.get(space)) !== number)
         this.fail(
           'pinned-tag-changed',
@@ -171,18 +175,12 @@ export class AsidAllocator extends TagAllocator {
     }
   }
 
-  /** The agents: each CPU with each space that it may switch to, then unmapping and pinning. */
+  /** The agents: each CPU with each space that it may switch to, what both allocators have, and devices. */
   agents(): AgentSpec[] {
-    const { cpus, spaces, unmap = true, replace = false, pin = false } = this.config;
-    const perSpace = Array.from({ length: spaces }, (_, space) => space);
-    const perCpu = Array.from({ length: cpus }, (_, cpu) => cpu);
     return [
-      ...perCpu.flatMap((cpu) =>
-        perSpace.map((space) => endless(`CPU${cpu} ${spaceName(space)}`, () => this.schedule(cpu, space))),
-      ),
-      ...(unmap ? perSpace.map((space) => endless(`unmap ${spaceName(space)}`, () => this.unmapAgain(space))) : []),
-      ...(replace ? perSpace.map((space) => endless(`replace ${spaceName(space)}`, () => this.replace(space))) : []),
-      ...(pin ? perSpace.map((space) => endless(`bind ${spaceName(space)}`, () => this.bind(space))) : []),
+      ...this.perCpuAndSpace((cpu, space) => this.schedule(cpu, space)),
+      ...this.otherAgents(),
+      ...this.perSpace('bind', 0, this.config.pinned ?? 0, (space) => this.bind(space)),
     ];
   }
 }

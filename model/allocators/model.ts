@@ -1,5 +1,4 @@
 import type { AgentSpec } from '../../engine/agent.ts';
-import type { Task } from '../../engine/step.ts';
 import type { System } from '../../engine/system.ts';
 import { renamings } from './symmetry.ts';
 import type { TagAllocator } from './tag-allocator.ts';
@@ -40,9 +39,4 @@ export class AllocatorModel {
     const { tallies } = this.allocator.state.machine;
     return WITNESSES.filter((_, index) => (tallies[index] as number) > 0);
   }
-}
-
-/** An agent that goes on for ever. */
-export function endless(name: string, start: () => Task): AgentSpec {
-  return { name, context: 'process', daemon: false, operations: [{ label: name, start }] };
 }

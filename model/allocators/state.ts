@@ -12,12 +12,12 @@ export interface AllocatorConfig {
   readonly tags: number;
   /** The last generation explored: a state with a later one is reached and not left. */
   readonly generations: number;
-  /** Spaces end, and others begin in their place: two spaces then use up any number of tags. Default false. */
-  readonly replace?: boolean;
+  /** How many spaces, the last ones, end and are followed by others: two then use up any number of tags. Default 0. */
+  readonly replaced?: number;
   /** Values that are not used any more stay in the state, as in PlusCal: for comparing counts. Default false. */
   readonly plusCal?: boolean;
-  /** Whether pages are unmapped and their translations invalidated meanwhile. Default true. */
-  readonly unmap?: boolean;
+  /** How many spaces, the first ones, unmap pages meanwhile. Default: all. */
+  readonly unmapped?: number;
 }
 
 /** Of what a row has a cell each: the CPUs, the spaces, both (CPU by CPU). */

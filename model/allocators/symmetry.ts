@@ -4,14 +4,15 @@ import { spaceName, type AllocatorState, type Row } from './state.ts';
 
 /**
  * The renamings of spaces, and of CPUs if wanted, but the one that changes nothing. Agents are renamed by their names:
- * "CPU1 B" is what CPU 1 does with space B.
+ * "CPU1 B" is what CPU 1 does with space B. Where only some spaces end or unmap, only those are renamed that do the same.
  */
 export function renamings(state: AllocatorState, agents: readonly AgentSpec[], ofCpus: boolean): Renaming[] {
   const cpuOrders = ofCpus ? permutations(state.cpus) : [identity(state.cpus)];
   return cpuOrders
     .flatMap((cpus) => permutations(state.spaces).map((spaces) => ({ cpus, spaces })))
     .filter(({ cpus, spaces }) => !isIdentity(cpus) || !isIdentity(spaces))
-    .map((order) => renaming(state, agents, order));
+    .map((order) => renaming(state, agents, order))
+    .filter(({ agents: places }) => !places.includes(-1));
 }
 
 /** For each CPU and each space the one that takes its place. */
@@ -32,7 +33,7 @@ function renaming(state: AllocatorState, agents: readonly AgentSpec[], { cpus, s
       .replace(/ ([A-Z])$/, (_, letter: string) => ` ${letters.get(letter) ?? letter}`);
   const place = new Map(agents.map(({ name }, index) => [name, index]));
   return {
-    agents: agents.map(({ name }) => place.get(renamed(name)) as number),
+    agents: agents.map(({ name }) => place.get(renamed(name)) ?? -1),
     cell: (cell) => {
       const row = rowOf.get(cell);
       if (row === undefined) return cell;

@@ -1,4 +1,6 @@
+import type { AgentSpec } from '../../engine/agent.ts';
 import { forget, step, waitStep, type Forget, type Task } from '../../engine/step.ts';
+import { endless } from './agents.ts';
 import { PTE, spaceName } from './state.ts';
 import { NO_TAG } from './tag.ts';
 import { TagRoutines } from './tag-routines.ts';
@@ -193,15 +195,16 @@ export abstract class TagAllocator extends TagRoutines {
     }
   }
 
-  /** A space ends when nobody uses it, and a new one takes its name. Its TLB entries stay, until a roll-over. */
+  /** A space ends, and CPUs that ran it idle; a new one takes its name. Its TLB entries stay until a roll-over. */
   *replace(space: number): Task {
     const { state } = this;
-    const idle = { name: `${spaceName(space)} to be idle`, ready: () => this.isIdle(space) };
+    const settled = { name: `${spaceName(space)} to be left alone`, ready: () => this.mayEnd(space) };
     for (;;) {
       yield* this.at('alive');
-      yield* waitStep(`${spaceName(space)} exits, another begins`, idle, () => {
+      yield* waitStep(`${spaceName(space)} exits, another begins`, settled, () => {
         state.context.set(space, NO_TAG);
         state.pte.set(space, PTE.mapped);
+        for (let cpu = 0; cpu < state.cpus; cpu++) if (state.running.get(cpu) === space + 1) this.leave(cpu);
         return undefined;
       });
     }
@@ -209,6 +212,32 @@ export abstract class TagAllocator extends TagRoutines {
 
   /** What stands between the slow path's tag and its publication, with the lock held. */
   *beforeActive(_cpu: number, _tag: number, _before: number): Task {}
+
+  /**
+   * One agent for each CPU and space, of which one at a time is in the switching code of its CPU: an agent has one next step,
+   * so what a CPU may choose from is several agents.
+   */
+  perCpuAndSpace(task: (cpu: number, space: number) => Task): AgentSpec[] {
+    return Array.from({ length: this.config.cpus }, (_, cpu) => cpu).flatMap((cpu) =>
+      this.perSpace(`CPU${cpu}`, 0, this.config.spaces, (space) => task(cpu, space)),
+    );
+  }
+
+  /** One agent for each of the spaces `from` … `to` - 1. */
+  perSpace(name: string, from: number, to: number, task: (space: number) => Task): AgentSpec[] {
+    return Array.from({ length: to - from }, (_, offset) =>
+      endless(`${name} ${spaceName(from + offset)}`, () => task(from + offset)),
+    );
+  }
+
+  /** Those who unmap, and the ends of spaces. */
+  otherAgents(): AgentSpec[] {
+    const { spaces, unmapped = spaces, replaced = 0 } = this.config;
+    return [
+      ...this.perSpace('unmap', 0, unmapped, (space) => this.unmapAgain(space)),
+      ...this.perSpace('replace', spaces - replaced, spaces, (space) => this.replace(space)),
+    ];
+  }
 
   /** Says what the local state is: the place and the live variables. */
   at(place: string, ...variables: readonly number[]): Forget {

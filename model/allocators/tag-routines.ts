@@ -15,13 +15,18 @@ export abstract class TagRoutines {
   /** What is wrong with the state at hand is reported to the machine. Inside a step. */
   abstract check(): void;
 
-  /** Nobody runs a space that had a tag, nor switches to it, nor unmaps its pages. */
-  isIdle(space: number): boolean {
+  /** A space can end if it ever ran, and nobody switches to it or unmaps its pages. */
+  mayEnd(space: number): boolean {
     const { state } = this;
     if (state.context.get(space) === NO_TAG || state.unmapping.get() === space + 1) return false;
-    for (let cpu = 0; cpu < state.cpus; cpu++)
-      if (state.running.get(cpu) === space + 1 || state.switching.get(cpu) === space + 1) return false;
+    for (let cpu = 0; cpu < state.cpus; cpu++) if (state.switching.get(cpu) === space + 1) return false;
     return true;
+  }
+
+  /** A CPU runs no space any more (kernel: cpu_set_reserved_ttbr0). */
+  leave(cpu: number): void {
+    this.state.running.set(cpu, 0);
+    this.state.runningNumber.set(cpu, 0);
   }
 
   /** Before a switch; with shared TLBs the CPU must leave the old space first. */

@@ -1,7 +1,8 @@
 import type { AgentSpec } from '../../engine/agent.ts';
 import { step, waitStep, type Task } from '../../engine/step.ts';
 import { checkTlbs } from './invariants.ts';
-import { AllocatorModel, endless, type Routines, type Symmetry } from './model.ts';
+import { endless } from './agents.ts';
+import { AllocatorModel, type Routines, type Symmetry } from './model.ts';
 import { showSpace, spaceName, type AllocatorConfig, type Row } from './state.ts';
 import { TagAllocator } from './tag-allocator.ts';
 import { NO_TAG } from './tag.ts';
@@ -36,7 +37,7 @@ export class VmidAllocator extends TagAllocator {
       yield* this.at('in the guest or not loaded');
       yield* waitStep(`vCPU of ${spaceName(space)} is about to run`, free, () => {
         this.loaded.set(cpu, space + 1);
-        this.leaveGuest(cpu);
+        this.leave(cpu);
         return state.switching.set(cpu, space + 1);
       });
       const { tag, before } = yield* this.acquire(cpu, space);
@@ -58,7 +59,7 @@ export class VmidAllocator extends TagAllocator {
     for (;;) {
       yield* this.at('loaded');
       yield* waitStep('leave the guest', running, () => {
-        this.leaveGuest(cpu);
+        this.leave(cpu);
         return state.switching.set(cpu, this.loaded.get(cpu));
       });
       yield* this.at('put');
@@ -68,11 +69,6 @@ export class VmidAllocator extends TagAllocator {
         return state.switching.set(cpu, 0);
       });
     }
-  }
-
-  leaveGuest(cpu: number): void {
-    this.state.running.set(cpu, 0);
-    this.state.runningNumber.set(cpu, 0);
   }
 
   /** kvm_arm_vmid_clear_active. No lock: a roll-over that takes the active VMID at this time reserves it, or nothing. */
@@ -94,14 +90,14 @@ export class VmidAllocator extends TagAllocator {
     return undefined;
   }
 
-  override isIdle(space: number): boolean {
+  override mayEnd(space: number): boolean {
     for (let cpu = 0; cpu < this.state.cpus; cpu++) if (this.loaded.get(cpu) === space + 1) return false;
-    return super.isIdle(space);
+    return super.mayEnd(space);
   }
 
   override check(): void {
     const { state } = this;
-    checkTlbs(state, { shared: true, replaced: this.config.replace === true });
+    checkTlbs(state, { shared: true, replaced: (this.config.replaced ?? 0) > 0 });
     for (let cpu = 0; cpu < state.cpus; cpu++) if (state.running.get(cpu) !== 0) this.#checkGuest(cpu);
   }
 
@@ -119,18 +115,12 @@ export class VmidAllocator extends TagAllocator {
       this.fail('running-tag-not-kept', `CPU${cpu} runs VMID ${number}, which is neither active nor reserved there.`);
   }
 
-  /** The agents: each CPU with the vCPU of each machine, what puts it, and unmapping. */
+  /** The agents: each CPU with the vCPU of each machine, what puts it, and what both allocators have. */
   agents(): AgentSpec[] {
-    const { cpus, spaces, unmap = true, replace = false } = this.config;
-    const perSpace = Array.from({ length: spaces }, (_, space) => space);
-    const perCpu = Array.from({ length: cpus }, (_, cpu) => cpu);
     return [
-      ...perCpu.flatMap((cpu) =>
-        perSpace.map((space) => endless(`CPU${cpu} ${spaceName(space)}`, () => this.run(cpu, space))),
-      ),
-      ...perCpu.map((cpu) => endless(`CPU${cpu} put`, () => this.put(cpu))),
-      ...(unmap ? perSpace.map((space) => endless(`unmap ${spaceName(space)}`, () => this.unmapAgain(space))) : []),
-      ...(replace ? perSpace.map((space) => endless(`replace ${spaceName(space)}`, () => this.replace(space))) : []),
+      ...this.perCpuAndSpace((cpu, space) => this.run(cpu, space)),
+      ...Array.from({ length: this.config.cpus }, (_, cpu) => endless(`CPU${cpu} put`, () => this.put(cpu))),
+      ...this.otherAgents(),
     ];
   }
 }

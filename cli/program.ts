@@ -126,7 +126,7 @@ const addFuzz: Add = (program, context, done, families) => {
 const addVerify: Add = (program, context, done, families) => {
   interface Options {
     ops: number;
-    agents?: number;
+    agents: number;
     world: string[];
     configuration: string[];
     only: string[];
@@ -142,11 +142,7 @@ const addVerify: Add = (program, context, done, families) => {
     .description('run every program of a few operations under every schedule')
     .argument('<family>', families.map(({ name }) => name).join(', '))
     .option('--ops <number>', 'most operations of a program', integer, 2)
-    .option(
-      '--agents <number>',
-      'most CPUs that they are dealt to (default: as many as operations, at most 3)',
-      integer,
-    )
+    .option('--agents <number>', 'most CPUs that they are dealt to', integer, 2)
     .option('--world <name...>', 'only from these worlds', [])
     .option('--configuration <field=value...>', 'from the plain world, or those named, with this difference', [])
     .option('--only <operation...>', 'only programs of these operations', [])
@@ -161,7 +157,7 @@ const addVerify: Add = (program, context, done, families) => {
       const command = {
         family,
         operations: ops,
-        cpus: options.agents ?? Math.min(ops, 3),
+        cpus: options.agents,
         worlds: world,
         configuration,
         kinds: options.only,

@@ -22,6 +22,8 @@ const WORLDS: readonly SmallWorld[] = [
   world('weak-no-master', { masters: 0, weak: 1 }),
   world('weak-lazy', { lazy: true, weak: 1 }),
   world('weaker', { weak: 2 }),
+  world('faults', { faults: true }),
+  world('lazy-faults', { lazy: true, faults: true }),
 ];
 
 /** What `stalemate verify asid` exhausts. */

@@ -17,9 +17,22 @@ export interface Entry {
   readonly pctDepth?: number;
 }
 
+/**
+ * The portfolio, and how many of four runs each gets. Measured on the five hazards of the family `asid` that take longest to
+ * find, with 320 random programs and 24 runs of each: PCT of depth 5 showed the mistake in 68 programs, of depth 4 in 63, 3
+ * in 58, 2 in 51, partial order sampling in 64, the uniform random walk in 48, the random walk in 43; these together in 67.
+ * (Depths 6 and 8 are as good as 5.) Together they are hardly better than PCT alone, but never far behind whoever is best at
+ * a hazard. Partial order sampling is left out because tracing costs more than it adds.
+ */
+const PORTFOLIO: readonly (readonly [share: number, make: () => Entry])[] = [
+  [2, () => pctOf(5)],
+  [1, () => of(randomWalk())],
+  [1, () => of(urw())],
+];
+
 /** The strategies of a name, to be used in turn. */
 export function strategies(name: StrategyName): readonly Entry[] {
-  return name === 'portfolio' ? [pctOf(2), of(randomWalk()), pctOf(3)] : [MAKE[name]()];
+  return name === 'portfolio' ? inTurn(PORTFOLIO.map(([share, make]) => [share, make()])) : [MAKE[name]()];
 }
 
 const MAKE: Readonly<Record<Exclude<StrategyName, 'portfolio'>, () => Entry>> = {
@@ -32,3 +45,15 @@ const MAKE: Readonly<Record<Exclude<StrategyName, 'portfolio'>, () => Entry>> = 
 
 const of = (strategy: Strategy): Entry => ({ strategy });
 const pctOf = (depth: number): Entry => ({ strategy: pct(depth), pctDepth: depth });
+
+/** Each as often as its share says, spread evenly: at each turn, the one that is furthest behind. */
+function inTurn(shares: readonly (readonly [share: number, entry: Entry])[]): Entry[] {
+  const total = shares.reduce((sum, [share]) => sum + share, 0);
+  const given = shares.map(() => 0);
+  return Array.from({ length: total }, (_, turn) => {
+    const behind = shares.map(([share], at) => (share * (turn + 1)) / total - (given[at] as number));
+    const at = behind.indexOf(Math.max(...behind));
+    given[at] = (given[at] as number) + 1;
+    return (shares[at] as readonly [number, Entry])[1];
+  });
+}

@@ -26,6 +26,7 @@ export const shareAsidRefcountUaf: AsidHazard = {
     { monitor: 'safety', rule: 'refcount-resurrected' },
     { monitor: 'safety', rule: 'use-after-free' },
     { monitor: 'tags', rule: 'tag-free-in-use' },
+    { monitor: 'safety', rule: 'leak' },
   ],
   parts: { sva: UnlockedPutSva },
 };

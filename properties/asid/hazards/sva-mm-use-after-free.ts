@@ -30,6 +30,8 @@ export const svaMmUseAfterFree: AsidHazard = {
   expected: [
     { monitor: 'safety', rule: 'use-after-free' },
     { monitor: 'safety', rule: 'refcount-underflow' },
+    // One reference too few, which shows as soon as nothing runs any more.
+    { monitor: 'safety', rule: 'leak' },
     { monitor: 'tables', rule: 'table-free-in-use' },
   ],
   parts: { context: NoReferenceContext },

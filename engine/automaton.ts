@@ -33,6 +33,8 @@ export class Node {
   readonly parent: Node | undefined;
   /** @internal */
   readonly result: unknown;
+  /** @internal the key by which a task is known here, if it has just forgotten what it received. */
+  readonly key: string | number | undefined;
   /** @internal the generator suspended here, until a child takes it over. */
   task: Task | undefined;
   /** @internal what the step did before, by what it read (`StepMemo`). */
@@ -48,12 +50,20 @@ export class Node {
   /** @internal */
   otherChildren: Node[] | undefined;
 
-  constructor(id: number, place: Place, step: Step | undefined, task: Task | undefined, print: Lanes) {
+  constructor(
+    id: number,
+    place: Place,
+    step: Step | undefined,
+    task: Task | undefined,
+    print: Lanes,
+    key?: string | number,
+  ) {
     this.id = id;
     this.agent = place.agent;
     this.operation = place.operation;
     this.parent = place.parent;
     this.result = place.result;
+    this.key = key;
     this.depth = place.parent === undefined ? 0 : place.parent.depth + 1;
     this.step = step;
     this.run = step === undefined ? notRunnable : step.run;
@@ -74,13 +84,32 @@ interface Place {
   readonly result: unknown;
 }
 
+/** Fingerprint of the start of an operation, or of the end of an agent. */
+export function printOfStart(agent: number, operation: number): Lanes {
+  return { low: mixLow(agent + 1, operation), high: mixHigh(agent + 1, operation) };
+}
+
 /**
- * Fingerprint of the local state that `place` leads to: its parent's and the result, or the start of an operation. Both
- * lanes are computed apart, each from its own: one lane from the other would make a fingerprint of 32 bits.
+ * Fingerprint of the local state behind a step. Both lanes are computed apart, each from its own: one lane from the other
+ * would make a fingerprint of 32 bits.
+ *
+ * @param before fingerprint of the local state with the step.
  */
+export function printOfResult(before: Lanes, result: unknown): Lanes {
+  return { low: mixLow(before.low, hashResult(result)), high: mixHigh(before.high, hashResult(result, 0x9e3779b9)) };
+}
+
+/** Fingerprint of a local state that is known by a key. */
+export function printOfKey(agent: number, operation: number, key: string | number): Lanes {
+  return printOfText(nameOfKey(agent, operation, key));
+}
+
+function nameOfKey(agent: number, operation: number, key: string | number): string {
+  return `${agent}/${operation}/${key}`;
+}
+
 function historyPrint({ agent, operation, parent, result }: Place): Lanes {
-  if (parent === undefined) return { low: mixLow(agent + 1, operation), high: mixHigh(agent + 1, operation) };
-  return { low: mixLow(parent.low, hashResult(result)), high: mixHigh(parent.high, hashResult(result, 0x9e3779b9)) };
+  return parent === undefined ? printOfStart(agent, operation) : printOfResult(parent, result);
 }
 
 function notRunnable(): never {
@@ -153,19 +182,19 @@ export class Automaton {
 
   #node(task: Task, place: Place, step: Step, key: string | number | undefined): Node {
     if (key === undefined) return this.#add(place, step, task, historyPrint(place));
-    const name = `${place.agent}/${place.operation}/${key}`;
+    const name = nameOfKey(place.agent, place.operation, key);
     const known = this.#merged.get(name);
     if (known !== undefined) {
       if (place.parent === undefined || known.id <= place.parent.id) this.loops = true;
       return known;
     }
-    const made = this.#add(place, step, task, printOfText(name));
+    const made = this.#add(place, step, task, printOfKey(place.agent, place.operation, key), key);
     this.#merged.set(name, made);
     return made;
   }
 
-  #add(place: Place, step: Step | undefined, task: Task | undefined, print: Lanes): Node {
-    const node = new Node(this.nodes.length, place, step, task, print);
+  #add(place: Place, step: Step | undefined, task: Task | undefined, print: Lanes, key?: string | number): Node {
+    const node = new Node(this.nodes.length, place, step, task, print, key);
     this.nodes.push(node);
     return node;
   }

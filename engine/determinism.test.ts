@@ -17,6 +17,9 @@ import type { System } from './system.ts';
 import { build, programs } from './testing/programs.ts';
 import { agent, effect, steps, world } from './testing/world.ts';
 
+/** Every transition is made. */
+const FULL = { order: 'dfs', reduction: 'none' } as const;
+
 describe('what plays by the rules is unchanged', () => {
   test('generated programs: the same states, failures and counterexample', () => {
     fc.assert(
@@ -32,7 +35,7 @@ describe('what plays by the rules is unchanged', () => {
 
   test('the canonical workload, both versions', () => {
     for (const locked of [true, false]) {
-      const plain = search(asidShare({ ...SIZES.S, locked }), { order: 'dfs', reduction: 'none', countFailures: true });
+      const plain = search(asidShare({ ...SIZES.S, locked }), { ...FULL, countFailures: true });
       expect(
         search(deterministic(asidShare({ ...SIZES.S, locked })), {
           order: 'dfs',
@@ -64,9 +67,7 @@ describe('what plays by the rules is unchanged', () => {
         };
       return world(machine, [agent('a', [user(1)]), agent('b', [user(2)]), queue.daemon(), rcu.daemon()]);
     };
-    expect(search(deterministic(system()), { order: 'dfs', reduction: 'none' })).toEqual(
-      search(system(), { order: 'dfs', reduction: 'none' }),
-    );
+    expect(search(deterministic(system()), FULL)).toEqual(search(system(), FULL));
     checkIsolation(system, { runs: 30 });
   });
 
@@ -99,7 +100,7 @@ function searchChecked(task: (bench: Bench) => Task, check?: (bench: Bench) => (
     [agent('cheat', [() => task(bench)]), honest],
     check === undefined ? {} : { check: check(bench) },
   );
-  search(deterministic(system), { order: 'dfs', reduction: 'none' });
+  search(deterministic(system), FULL);
 }
 
 describe('what breaks the rules is caught, and named', () => {
@@ -315,9 +316,7 @@ test('a check may take notes that the step left for it', () => {
     ],
     { check },
   );
-  expect(search(deterministic(system), { order: 'dfs', reduction: 'none' })).toEqual(
-    search(system, { order: 'dfs', reduction: 'none' }),
-  );
+  expect(search(deterministic(system), FULL)).toEqual(search(system, FULL));
 });
 
 test('interning may make steps read more, if the store is told and what is new was 0 before', () => {
@@ -333,7 +332,7 @@ test('interning may make steps read more, if the store is told and what is new w
   });
   const sum = (): Task => steps(() => step('sum', () => interned.reduce((so, cell) => so + cell.value, 0)))();
   const agents = [agent('a', [sum, sum]), agent('b', [steps(() => intern)]), agent('c', [steps(() => x.store(1))])];
-  expect(search(deterministic(world(machine, agents)), { order: 'dfs', reduction: 'none' })).toMatchObject({
+  expect(search(deterministic(world(machine, agents)), FULL)).toMatchObject({
     verdict: 'exhausted',
     ends: 1,
   });
@@ -351,7 +350,7 @@ describe('checkIsolation', () => {
   };
 
   test('finds a variable shared behind the store, which running a step twice cannot', () => {
-    expect(search(deterministic(leaky()), { order: 'dfs', reduction: 'none' }).verdict).toBe('exhausted');
+    expect(search(deterministic(leaky()), FULL).verdict).toBe('exhausted');
     expect(() => checkIsolation(leaky)).toThrow(
       'reader, reader 0, "read": wrote something else in a world that was used before and rolled back.',
     );

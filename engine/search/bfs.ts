@@ -153,6 +153,7 @@ class BreadthFirst {
       store.set(words[pair] as number, words[pair + 1] as number);
     frame.print.low = words[at + 1] as number;
     frame.print.high = words[at + 2] as number;
+    frame.orbit?.absorb(this.root);
     return store.mark();
   }
 

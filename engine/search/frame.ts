@@ -1,7 +1,5 @@
 import { Automaton, type Node } from '../automaton.ts';
 import { Footprints } from '../footprint.ts';
-import { mixHigh, mixLow } from '../hash.ts';
-import { AGENTS_MAX } from '../machine.ts';
 import { memoOf, type StepMemo } from '../memo.ts';
 import { diagnoseStuck } from '../stuck.ts';
 import type { System } from '../system.ts';
@@ -9,15 +7,16 @@ import { BitstateVisited } from './bitstate.ts';
 import { CompactVisited } from './compact.ts';
 import { Fingerprint } from './fingerprint.ts';
 import type { SearchOptions, SearchResult } from './options.ts';
+import { Orbit, placeHigh, placeLow } from './orbit.ts';
 import type { Seen } from './seen.ts';
 import { ExactSleepers, RoughSleepers, type Sleepers } from './sleep.ts';
 import { Visited } from './visited.ts';
 
 /** True if steps are to be left out by sleep sets. */
-function reduces({ order, reduction, switchesMax }: SearchOptions): boolean {
-  const possible = order === 'dfs' && switchesMax === undefined;
+function reduces({ symmetry }: System, { order, reduction, switchesMax }: SearchOptions): boolean {
+  const possible = order === 'dfs' && switchesMax === undefined && symmetry === undefined;
   if (reduction === 'sleep' && !possible)
-    throw new RangeError('sleep sets need depth-first order and no bound on switches');
+    throw new RangeError('sleep sets need depth-first order, no bound on switches and no symmetry');
   return possible && reduction !== 'none';
 }
 
@@ -43,6 +42,8 @@ export class Frame {
   readonly stepsMax: number;
   /** Which agents sleep on after a step; undefined: none ever sleeps. */
   readonly sleepers: Sleepers | undefined;
+  /** The states that count as the current one; undefined: only itself. */
+  readonly orbit: Orbit | undefined;
   readonly #memo: StepMemo | undefined;
   transitions = 0;
   ends = 0;
@@ -57,7 +58,7 @@ export class Frame {
     this.root = system.machine.store.mark();
     this.switchesMax = options.switchesMax ?? -1;
     const { store } = system.machine;
-    const footprints = reduces(options) ? new Footprints() : undefined;
+    const footprints = reduces(system, options) ? new Footprints() : undefined;
     this.#memo = memoOf(system, this.automaton, footprints);
     if (footprints !== undefined)
       this.sleepers =
@@ -65,6 +66,7 @@ export class Frame {
     this.statesMax = options.statesMax ?? 50_000_000;
     this.stepsMax = options.stepsMax ?? 100_000;
     for (const node of this.nodes) this.print.toggleNode(node);
+    this.orbit = system.symmetry === undefined ? undefined : new Orbit(system, system.symmetry, this.nodes);
     this.visit(-1, 0, 0);
   }
 
@@ -97,6 +99,7 @@ export class Frame {
     print.low ^= node.low ^ next.low;
     print.high ^= node.high ^ next.high;
     this.transitions++;
+    this.orbit?.absorb(mark);
     return next;
   }
 
@@ -105,10 +108,14 @@ export class Frame {
    * is left of it belongs to the state.
    */
   visit(previous: number, switches: number, asleep: number): number {
-    const { print, switchesMax } = this;
-    if (switchesMax < 0) return this.visited.visit(print.low, print.high, asleep);
-    const place = switches * AGENTS_MAX * 2 + previous + 1;
-    return this.visited.visit(print.low ^ mixLow(place, 0x51ed270b), print.high ^ mixHigh(place, 0x51ed270b), 0);
+    const { print, orbit, visited } = this;
+    const used = this.switchesMax < 0 ? -1 : switches;
+    if (orbit !== undefined) {
+      orbit.choose(print, this.nodes, previous, used);
+      return visited.visit(orbit.low, orbit.high, asleep);
+    }
+    if (used < 0) return visited.visit(print.low, print.high, asleep);
+    return visited.visit(print.low ^ placeLow(previous, used), print.high ^ placeHigh(previous, used), 0);
   }
 
   /** True if the failure at hand is one that ends the search; else it is cleared. */

@@ -1,6 +1,8 @@
 import type { Family } from '../properties/family.ts';
 import type { Minimise } from './background.ts';
+import type { RunCampaigns } from './campaigns.ts';
 import { UsageError } from './exit.ts';
+import type { MakeSearcher } from './searchers.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a command works with. Tests give families and a terminal of their own. */
@@ -8,6 +10,10 @@ export interface Context {
   readonly terminal: Terminal;
   readonly families: readonly Family[];
   readonly minimise: Minimise;
+  readonly searcher: MakeSearcher;
+  readonly campaigns: RunCampaigns;
+  /** Names the sources that run, for checkpoints; undefined: unknown. */
+  readonly software: string | undefined;
 }
 
 /** A family by name. @throws UsageError naming the families that there are. */

@@ -1,4 +1,5 @@
 /** The command line: names, options, help. What the commands do is in `commands/`. */
+import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { STRATEGY_NAMES, type StrategyName } from '../properties/campaign.ts';
 import type { Family } from '../properties/family.ts';
@@ -14,6 +15,9 @@ import { verifyCommand } from './commands/verify.ts';
 import { minimiseHere, type Minimise } from './background.ts';
 import type { Context } from './context.ts';
 import type { ExitCode } from './exit.ts';
+import { campaignsHere, type RunCampaigns } from './campaigns.ts';
+import { seedIn } from './fuzzing-progress.ts';
+import { searchHere, type MakeSearcher } from './searchers.ts';
 import { ProcessTerminal, type Terminal } from './terminal.ts';
 
 const foundFolder = 'traces/found';
@@ -28,13 +32,25 @@ export interface Surroundings {
   readonly makeTerminal?: (json: boolean) => Terminal;
   /** Default: in this thread. */
   readonly minimise?: Minimise;
+  /** Default: in this thread. */
+  readonly searcher?: MakeSearcher;
+  /** Default: in this thread. */
+  readonly campaigns?: RunCampaigns;
+  /** Names the sources that run; default: unknown. */
+  readonly software?: string;
 }
 
 /** The command-line parser. `done` receives the exit code of the command that ran. */
 export function makeProgram(
   families: readonly Family[],
   done: (code: ExitCode) => void,
-  { makeTerminal = (json) => new ProcessTerminal(json), minimise = minimiseHere }: Surroundings = {},
+  {
+    makeTerminal = (json) => new ProcessTerminal(json),
+    minimise = minimiseHere,
+    searcher = searchHere(families),
+    campaigns = campaignsHere,
+    software,
+  }: Surroundings = {},
 ): Command {
   const program = new Command('stalemate')
     .description(
@@ -45,7 +61,7 @@ export function makeProgram(
     .addHelpText('after', exitCodes)
     .showHelpAfterError('(stalemate --help lists commands and options)');
   let json = false;
-  const context = (): Context => ({ families, minimise, terminal: makeTerminal(json) });
+  const context = (): Context => ({ families, minimise, searcher, campaigns, software, terminal: makeTerminal(json) });
   addFuzz(program, context, done, families);
   addVerify(program, context, done, families);
   addExplore(program, context, done, families);
@@ -89,6 +105,8 @@ const addFuzz: Add = (program, context, done, families) => {
     out: string;
     minimise: number;
     keepGoing?: boolean;
+    workers: number;
+    checkpoint?: string;
   }
   program
     .command('fuzz')
@@ -103,9 +121,11 @@ const addFuzz: Add = (program, context, done, families) => {
     .option('--out <folder>', 'where traces of failures go', foundFolder)
     .option('--minimise <seconds>', 'time for making a failure small; 0: leave it as it is', positive, 60)
     .option('--keep-going', 'go on after a failure, and look for different ones')
+    .option('--workers <number>', 'how many runs side by side, each in a thread and with a seed of its own', integer, 1)
+    .option('--checkpoint <file>', 'keep the progress in a file; the same command then goes on from it')
     .action(async (names: string[], options: Options) => {
-      const { target, hazard, seconds, runs, strategy, out } = options;
-      const seed = options.seed ?? Date.now() % 1_000_000_000;
+      const { target, hazard, seconds, runs, strategy, out, workers, checkpoint } = options;
+      const seed = options.seed ?? seedIn(checkpoint) ?? Date.now() % 1_000_000_000;
       const keepGoing = options.keepGoing === true;
       const command = {
         families: names,
@@ -118,6 +138,8 @@ const addFuzz: Add = (program, context, done, families) => {
         out,
         minimiseSeconds: options.minimise,
         keepGoing,
+        workers,
+        checkpoint,
       };
       done(await fuzzCommand(command, context()));
     });
@@ -173,6 +195,13 @@ const addVerify: Add = (program, context, done, families) => {
 };
 
 const addExplore: Add = (program, context, done) => {
+  interface Options {
+    hazard?: string;
+    states: number;
+    out: string;
+    workers?: number;
+    checkpoint?: string;
+  }
   program
     .command('explore')
     .description('run litmus programs under every schedule')
@@ -183,11 +212,13 @@ const addExplore: Add = (program, context, done) => {
     )
     .option('--states <number>', 'states after which a litmus counts as not exhausted', integer, 50_000_000)
     .option('--out <folder>', 'where traces of failures go', foundFolder)
-    .action(async (name: string, options: { hazard?: string; states: number; out: string }) =>
-      done(
-        await exploreCommand({ name, hazard: options.hazard, statesMax: options.states, out: options.out }, context()),
-      ),
-    );
+    .option('--workers <number>', 'how many threads (default: one for each processor)', integer)
+    .option('--checkpoint <file>', 'keep the progress in a file; the same command then goes on from it')
+    .action(async (name: string, options: Options) => {
+      const { hazard, states, out, checkpoint } = options;
+      const workers = options.workers ?? availableParallelism();
+      done(await exploreCommand({ name, hazard, statesMax: states, out, workers, checkpoint }, context()));
+    });
 };
 
 const addReplay: Add = (program, context, done) => {

@@ -1,12 +1,14 @@
-import type { Failure } from '../../engine/failure.ts';
-import { search, type SearchResult } from '../../engine/search/search.ts';
-import type { Family, Hazard, Litmus } from '../../properties/family.ts';
-import { paint } from '../../traces/report/paint.ts';
-import { grouped, pad, plural, widthOf } from '../../traces/report/text.ts';
+import type { PlainOptions } from '../../engine/search/parallel/job.ts';
+import type { ParallelOptions } from '../../engine/search/parallel/threads.ts';
+import type { Family, Litmus } from '../../properties/family.ts';
+import { grouped, plural } from '../../traces/report/text.ts';
 import { checkHazard, unknown, type Context } from '../context.ts';
-import { exitCode, worst, type ExitCode } from '../exit.ts';
+import { exitCode, UsageError, worst, type ExitCode } from '../exit.ts';
+import { digestOf, Progress } from '../exploration/progress.ts';
+import { codeOf, rowOf, Table, type Exploration, type Row } from '../exploration/row.ts';
 import { Finding } from '../findings.ts';
-import { interruptible } from '../interrupt.ts';
+import { interruptible, type Interrupt } from '../interrupt.ts';
+import type { Searcher, WorldDescription } from '../searchers.ts';
 
 /** Options of `stalemate explore`. */
 export interface ExploreCommand {
@@ -16,49 +18,31 @@ export interface ExploreCommand {
   readonly hazard: string | undefined;
   readonly statesMax: number;
   readonly out: string;
+  /** Threads. */
+  readonly workers: number;
+  /** A file to keep the progress in, and to go on from. */
+  readonly checkpoint: string | undefined;
 }
 
-interface Row {
-  readonly litmus: Litmus;
-  /** Undefined: the correct implementation. */
-  readonly hazard: string | undefined;
-  readonly result: SearchResult;
-  readonly seconds: number;
-  readonly verdict: 'holds' | 'violated' | 'unexpected' | 'missed' | 'bound';
-}
+/** Seconds between two checkpoints of one search, at first; large ones are written less often. */
+const CHECKPOINT_SECONDS = 1;
 
 /** Every interleaving of litmus programs: they hold on the correct implementation and are violated under their hazards. */
 export async function exploreCommand(command: ExploreCommand, context: Context): Promise<ExitCode> {
   const { family, litmus } = select(command.name, context.families);
   checkHazard(family, command.hazard);
-  const { terminal } = context;
-  const width = Math.max(...litmus.map(({ id }) => widthOf(id)), 6) + 2;
-  const implementations = ['correct', ...family.hazards.map(({ id }) => id)];
-  const hazardWidth = Math.max(...implementations.map(widthOf)) + 2;
-  terminal.print(
-    `${pad('litmus', width)}${pad('implementation', hazardWidth)}${pad('result', 34)}    states transitions      ends     time`,
-  );
-  const codes: ExitCode[] = [];
-  for (const one of litmus) {
-    const hazards = command.hazard === undefined ? [undefined, ...one.hazards] : [command.hazard];
-    for (const hazard of hazards) {
-      const row = explore(family, one, hazard, command.statesMax);
-      terminal.print(rowText(row, width, hazardWidth, terminal.colour));
-      const { verdict: ended, ...counts } = row.result;
-      const what = { family: family.name, litmus: one.id, hazard, verdict: row.verdict };
-      terminal.event({ event: 'explored', ...what, ended, seconds: row.seconds, ...counts });
-      if (
-        command.hazard !== undefined ||
-        row.verdict === 'unexpected' ||
-        (row.verdict === 'violated' && hazard === undefined)
-      )
-        await report(family, row, context, command);
-      codes.push(codeOf(row, command.hazard !== undefined));
-    }
+  if (command.workers < 1) throw new UsageError('--workers must be 1 or more.');
+  const { name, hazard, statesMax } = command;
+  const what = { name, hazard, states: statesMax, programs: digestOf(litmus), software: context.software };
+  const progress = new Progress(command.checkpoint, what, context.terminal);
+  const searcher = context.searcher(command.workers);
+  try {
+    return await interruptible(context.terminal, (interrupt) =>
+      new ExploreJob(family, litmus, { command, context, progress, searcher, interrupt }).run(),
+    );
+  } finally {
+    await searcher.close();
   }
-  const code = worst(codes);
-  terminal.print(closing(code, codes.length));
-  return code;
 }
 
 function select(name: string, families: readonly Family[]): { family: Family; litmus: readonly Litmus[] } {
@@ -75,83 +59,156 @@ function select(name: string, families: readonly Family[]): { family: Family; li
   );
 }
 
-function explore(family: Family, litmus: Litmus, hazard: string | undefined, statesMax: number): Row {
-  const system = family.world(litmus.configuration, hazard).load(litmus.program);
-  const started = performance.now();
-  // A hazard's counterexample is wanted short; the absence of one is shown with less memory depth first.
-  const result = search(system, { order: hazard === undefined ? 'dfs' : 'bfs', statesMax });
-  const seconds = (performance.now() - started) / 1000;
-  return { litmus, hazard, result, seconds, verdict: verdictOf(family, hazard, result) };
+interface Parts {
+  readonly command: ExploreCommand;
+  readonly context: Context;
+  readonly progress: Progress;
+  readonly searcher: Searcher;
+  readonly interrupt: Interrupt;
 }
 
-function verdictOf(family: Family, hazard: string | undefined, result: SearchResult): Row['verdict'] {
-  if (result.verdict === 'bound') return 'bound';
-  if (result.failure === undefined) return hazard === undefined ? 'holds' : 'missed';
-  const known = family.hazards.find(({ id }) => id === hazard);
-  return known === undefined || isExpected(known, result.failure) ? 'violated' : 'unexpected';
-}
+class ExploreJob {
+  readonly #family: Family;
+  readonly #litmus: readonly Litmus[];
+  readonly #parts: Parts;
+  readonly #explorations: readonly Exploration[];
 
-function isExpected(hazard: Hazard, failure: Failure): boolean {
-  return hazard.expected.some(({ monitor, rule }) => monitor === failure.monitor && rule === failure.rule);
-}
+  constructor(family: Family, litmus: readonly Litmus[], parts: Parts) {
+    this.#family = family;
+    this.#litmus = litmus;
+    this.#parts = parts;
+    const { hazard } = parts.command;
+    this.#explorations = litmus.flatMap((one) =>
+      (hazard === undefined ? [undefined, ...one.hazards] : [hazard]).map((each) => ({ litmus: one, hazard: each })),
+    );
+  }
 
-function rowText(
-  { litmus, hazard, result, seconds, verdict }: Row,
-  width: number,
-  hazardWidth: number,
-  colour: boolean,
-): string {
-  const inks = paint(colour);
-  const rule = result.failure?.rule ?? '';
-  const words = {
-    holds: '✓ holds',
-    violated: hazard === undefined ? `✗ ${rule}` : `✓ violated: ${rule}`,
-    unexpected: `✗ another violation: ${rule}`,
-    missed: '✗ not violated',
-    bound: `✗ not exhausted (${result.bound ?? ''})`,
-  }[verdict];
-  const good = words.startsWith('✓');
-  const numbers = [result.states, result.transitions, result.ends].map((value) => grouped(value).padStart(10)).join('');
-  const head = `${pad(litmus.id, width)}${pad(hazard ?? 'correct', hazardWidth)}`;
-  return `${head}${(good ? inks.good : inks.bad)(pad(words, 34))}${numbers}${`${seconds.toFixed(2)} s`.padStart(9)}`;
-}
+  async run(): Promise<ExitCode> {
+    const { command, context, progress, interrupt } = this.#parts;
+    const { terminal } = context;
+    const all = this.#explorations;
+    if (progress.finished > 0)
+      terminal.warn(`Going on from ${command.checkpoint ?? ''}: ${progress.finished} of ${all.length} done before.`);
+    const table = new Table(this.#family, this.#litmus, terminal.colour);
+    terminal.print(table.head());
+    const rows = all.map((exploration) => this.#explore(exploration));
+    // The first that breaks is thrown below, when its turn comes.
+    for (const row of rows) row.catch(() => undefined);
+    const codes: ExitCode[] = [];
+    for (const waiting of rows) {
+      const row = await waiting;
+      if (row === undefined) continue;
+      terminal.print(table.line(row));
+      const { verdict: ended, ...counts } = row.result;
+      const what = { family: this.#family.name, litmus: row.litmus.id, hazard: row.hazard, verdict: row.verdict };
+      terminal.event({ event: 'explored', ...what, ended, seconds: row.seconds, ...counts });
+      if (this.#isReported(row)) await this.#finding(row)?.conclude(interrupt);
+      codes.push(codeOf(row, command.hazard !== undefined));
+    }
+    progress.write();
+    return this.#end(codes);
+  }
 
-function codeOf({ hazard, verdict }: Row, asked: boolean): ExitCode {
-  if (verdict === 'violated') return hazard === undefined || asked ? exitCode.violation : exitCode.holds;
-  if (verdict === 'unexpected') return asked ? exitCode.violation : exitCode.harness;
-  // With one hazard chosen, a litmus that is not for it simply holds.
-  if (verdict === 'missed') return asked ? exitCode.holds : exitCode.harness;
-  return verdict === 'holds' ? exitCode.holds : exitCode.harness;
-}
-
-async function report(
-  family: Family,
-  { litmus, hazard, result }: Row,
-  context: Context,
-  command: ExploreCommand,
-): Promise<void> {
-  if (result.failure === undefined || result.schedule === undefined) return;
-  const finding = new Finding(
-    family,
-    {
-      family: family.name,
-      ...(hazard === undefined ? {} : { hazard }),
+  /** Undefined: interrupted. */
+  async #explore(exploration: Exploration): Promise<Row | undefined> {
+    const { progress, searcher, interrupt, command, context } = this.#parts;
+    const done = progress.done(exploration);
+    if (done !== undefined) return rowOf(this.#family, exploration, done.result, done.seconds);
+    if (interrupt.requested()) return undefined;
+    const { litmus, hazard } = exploration;
+    const before = progress.underWay(exploration);
+    let started = performance.now();
+    const seconds = (): number => (before?.seconds ?? 0) + (performance.now() - started) / 1000;
+    const description: WorldDescription = {
+      family: this.#family.name,
+      hazard,
       configuration: litmus.configuration,
       program: litmus.program,
-      schedule: result.schedule,
-      failure: result.failure,
-      provenance: { seed: 0, strategy: `explore ${litmus.id}`, executions: result.ends + 1, seconds: 0 },
-    },
-    context,
-    { out: command.out, minimiseSeconds: 0 },
-  );
-  await interruptible(context.terminal, (interrupt) => finding.conclude(interrupt));
-}
+    };
+    // A hazard's counterexample is wanted short; the absence of one is shown with less memory depth first.
+    const options: PlainOptions = { order: hazard === undefined ? 'dfs' : 'bfs', statesMax: command.statesMax };
+    const parallel: ParallelOptions = {
+      // Many explorations keep the threads busy by themselves; one has them all.
+      threads: this.#litmus.length === 1 ? searcher.size : 1,
+      signal: interrupt.signal,
+      onStart: () => (started = performance.now()),
+      onProgress: (states) =>
+        context.terminal.progress(`${litmus.id}, ${hazard ?? 'correct'}: ${grouped(states)} states`),
+      ...(before === undefined ? {} : { from: before.state }),
+      ...(command.checkpoint === undefined
+        ? {}
+        : {
+            checkpoint: {
+              seconds: CHECKPOINT_SECONDS,
+              save: (state) => progress.reach(exploration, { state, seconds: seconds() }),
+            },
+          }),
+    };
+    const result = await searcher.search({ description, options }, parallel);
+    if (result.bound === 'stopped') return undefined;
+    const row = rowOf(this.#family, exploration, result, seconds());
+    // What is found is on disk before the checkpoint says that it has been found.
+    if (this.#isReported(row)) this.#finding(row);
+    progress.finish(exploration, { result, seconds: row.seconds });
+    return row;
+  }
 
-function closing(code: ExitCode, total: number): string {
-  const explored = plural(total, 'exploration');
-  if (code === exitCode.holds) return `${explored}: all as they should be.`;
-  return code === exitCode.violation
-    ? `${explored}: violated.`
-    : `${explored}: some did not show what they should (see above).`;
+  #isReported({ verdict, hazard }: Row): boolean {
+    return (
+      this.#parts.command.hazard !== undefined ||
+      verdict === 'unexpected' ||
+      (verdict === 'violated' && hazard === undefined)
+    );
+  }
+
+  /** The failure of a row, saved. */
+  readonly #findings = new Map<Exploration['litmus'], Map<string, Finding>>();
+
+  #finding({ litmus, hazard, result }: Row): Finding | undefined {
+    if (result.failure === undefined || result.schedule === undefined) return undefined;
+    const ofLitmus = this.#findings.get(litmus) ?? new Map<string, Finding>();
+    this.#findings.set(litmus, ofLitmus);
+    const known = ofLitmus.get(hazard ?? '');
+    if (known !== undefined) return known;
+    const finding = new Finding(
+      this.#family,
+      {
+        family: this.#family.name,
+        ...(hazard === undefined ? {} : { hazard }),
+        configuration: litmus.configuration,
+        program: litmus.program,
+        schedule: result.schedule,
+        failure: result.failure,
+        provenance: { seed: 0, strategy: `explore ${litmus.id}`, executions: result.ends + 1, seconds: 0 },
+      },
+      this.#parts.context,
+      { out: this.#parts.command.out, minimiseSeconds: 0 },
+    );
+    ofLitmus.set(hazard ?? '', finding);
+    return finding;
+  }
+
+  #end(codes: readonly ExitCode[]): ExitCode {
+    const { command, context } = this.#parts;
+    const total = this.#explorations.length;
+    const explored = plural(codes.length, 'exploration');
+    const code = worst(codes);
+    if (codes.length < total) {
+      const how =
+        command.checkpoint === undefined
+          ? 'With --checkpoint FILE it could be taken up again.'
+          : `The same command goes on from ${command.checkpoint}.`;
+      context.terminal.print(`Interrupted: ${codes.length} of ${total} explorations done. ${how}`);
+      context.terminal.event({ event: 'interrupted', done: codes.length, of: total, checkpoint: command.checkpoint });
+      return worst([...codes, exitCode.interrupted]);
+    }
+    const words = {
+      [exitCode.holds]: `${explored}: all as they should be.`,
+      [exitCode.violation]: `${explored}: violated.`,
+    };
+    context.terminal.print(
+      words[code as keyof typeof words] ?? `${explored}: some did not show what they should (see above).`,
+    );
+    return code;
+  }
 }

@@ -1,5 +1,5 @@
 import { findQemuArm } from '../../impl/qemu/index.ts';
-import { fuzz, type FuzzSummary, type StrategyName } from '../../properties/campaign.ts';
+import type { Found, FuzzSummary, StrategyName } from '../../properties/campaign.ts';
 import type { Family } from '../../properties/family.ts';
 import { fingerprint } from '../../engine/failure.ts';
 import { grouped, plural } from '../../traces/report/text.ts';
@@ -7,6 +7,7 @@ import { paint } from '../../traces/report/paint.ts';
 import { checkHazard, findFamily, unknown, type Context } from '../context.ts';
 import { exitCode, UsageError, worst, type ExitCode } from '../exit.ts';
 import { Finding } from '../findings.ts';
+import { FuzzProgress, type FoundBy } from '../fuzzing-progress.ts';
 import { interruptible, type Interrupt } from '../interrupt.ts';
 import { progressText, rate, summaryLines, unreached, witnessSecondsMin } from '../summary.ts';
 import { conformanceFamily, conformanceTargets } from '../../traces/conformance.ts';
@@ -25,11 +26,18 @@ export interface FuzzCommand {
   readonly minimiseSeconds: number;
   /** Go on after a failure, and look for different ones. */
   readonly keepGoing: boolean;
+  /** Campaigns side by side. */
+  readonly workers: number;
+  /** A file to keep the progress in, and to go on from. */
+  readonly checkpoint: string | undefined;
 }
 
 /** Random programs under random schedules. */
 export async function fuzzCommand(command: FuzzCommand, context: Context): Promise<ExitCode> {
   const names = command.families.length > 0 ? command.families : [context.families[0]?.name ?? ''];
+  if (command.workers < 1) throw new UsageError('--workers must be 1 or more.');
+  if (command.checkpoint !== undefined && (names.length > 1 || names.includes(conformanceFamily)))
+    throw new UsageError('--checkpoint is for one family of software at a time.');
   const jobs = names.map((name) => jobFor(name, command, context));
   return interruptible(context.terminal, async (interrupt) => {
     const codes: ExitCode[] = [];
@@ -50,16 +58,28 @@ function jobFor(name: string, command: FuzzCommand, context: Context): (interrup
     throw new UsageError(
       `The family ${name} runs on the target architecture; ${target} is checked by: stalemate fuzz ${conformanceFamily} --target ${target}`,
     );
-  return (interrupt) => new FuzzJob(family, command, context).run(interrupt);
+  const { hazard, seed, seconds, runs, strategy, keepGoing, workers, checkpoint } = command;
+  const what = { family: name, hazard, seed, strategy, software: context.software };
+  const run = { workers, limits: { seconds, runs }, keepGoing, what };
+  const progress = new FuzzProgress(checkpoint, run, context.terminal);
+  return (interrupt) => new FuzzJob(family, command, context, progress).run(interrupt);
+}
+
+/** A failure of a run, and the first campaign that found it. */
+interface Held {
+  readonly by: FoundBy;
+  readonly finding: Finding;
 }
 
 class FuzzJob {
   readonly #family: Family;
   readonly #command: FuzzCommand;
   readonly #context: Context;
-  readonly #findings = new Map<string, Finding>();
+  readonly #progress: FuzzProgress;
+  readonly #findings = new Map<string, Held>();
 
-  constructor(family: Family, command: FuzzCommand, context: Context) {
+  constructor(family: Family, command: FuzzCommand, context: Context, progress: FuzzProgress) {
+    this.#progress = progress;
     this.#family = family;
     this.#command = command;
     this.#context = context;
@@ -67,34 +87,72 @@ class FuzzJob {
 
   async run(interrupt: Interrupt): Promise<ExitCode> {
     const { terminal } = this.#context;
-    const { hazard, seed, seconds, runs, strategy } = this.#command;
+    const { hazard, seed, strategy, workers } = this.#command;
     const { name } = this.#family;
     terminal.print(
-      `${name} · ${hazard === undefined ? 'correct implementation' : `hazard ${hazard}`} · seed ${seed} · ${strategy}`,
+      `${name} · ${hazard === undefined ? 'correct implementation' : `hazard ${hazard}`} · seed ${seed} · ${strategy}${workers === 1 ? '' : ` · ${workers} workers`}`,
     );
-    const summary = await fuzz(this.#family, {
+    this.#sayWhatWasBefore();
+    const summary = this.#progress.finished ?? (await this.#run(interrupt));
+    for (const { by, finding } of this.#findings.values()) {
+      await finding.conclude(interrupt);
+      if (!interrupt.requested()) this.#progress.conclude(by, finding.file ?? '');
+    }
+    return this.#conclude(summary, interrupt);
+  }
+
+  async #run(interrupt: Interrupt): Promise<FuzzSummary> {
+    const { hazard, seed, seconds, runs, strategy, workers, keepGoing } = this.#command;
+    const options = {
       seed,
       strategy,
-      stop: interrupt.requested,
       ...(hazard === undefined ? {} : { hazard }),
       ...(seconds === undefined ? {} : { seconds }),
       ...(runs === undefined ? {} : { runs }),
-      onProgress: (progress) => terminal.progress(progressText(name, progress)),
-      onFound: (found) => {
-        const key = fingerprint(found.failure);
-        if (!this.#findings.has(key))
-          this.#findings.set(key, new Finding(this.#family, found, this.#context, this.#command));
-        return this.#command.keepGoing ? 'continue' : 'stop';
-      },
+    };
+    const from = this.#progress.states;
+    const plan = { family: this.#family, options, workers, keepGoing, from, signal: interrupt.signal };
+    const summary = await this.#context.campaigns(plan, {
+      onProgress: (progress) => this.#context.terminal.progress(progressText(this.#family.name, progress)),
+      onFound: (worker, found) => this.#hold(worker, found),
+      onRound: (worker, state) => this.#progress.reach(worker, state),
     });
-    for (const finding of this.#findings.values()) await finding.conclude(interrupt);
-    return this.#conclude(summary, interrupt);
+    if (interrupt.requested()) this.#progress.write();
+    else this.#progress.finish(summary);
+    return summary;
+  }
+
+  /** Saves a failure, unless the same has been found; of several campaigns' the one that took fewest executions counts. */
+  #hold(worker: number, found: Found): void {
+    const key = fingerprint(found.failure);
+    const known = this.#findings.get(key)?.by;
+    if (known !== undefined && !isEarlier(worker, found, known)) return;
+    const by = { worker, found };
+    this.#findings.set(key, { by, finding: new Finding(this.#family, found, this.#context, this.#command) });
+    this.#progress.find(by);
+  }
+
+  #sayWhatWasBefore(): void {
+    const { found, states, finished } = this.#progress;
+    const before = found.splice(0);
+    const rounds = states.reduce((sum, state) => sum + (state?.round ?? 0), 0);
+    const { terminal } = this.#context;
+    if (finished !== undefined) terminal.warn(`All of this run is in ${this.#command.checkpoint ?? ''} already.`);
+    else if (rounds > 0)
+      terminal.warn(`Going on from ${this.#command.checkpoint ?? ''}, after ${plural(rounds, 'round')}.`);
+    for (const by of before) {
+      if (by.concluded === undefined) this.#hold(by.worker, by.found);
+      else {
+        found.push(by);
+        terminal.warn(`Found before: ${fingerprint(by.found.failure)}; saved as ${by.concluded}.`);
+      }
+    }
   }
 
   #conclude(summary: FuzzSummary, interrupt: Interrupt): ExitCode {
     const { terminal } = this.#context;
     const { hazard, seed } = this.#command;
-    const found = this.#findings.size;
+    const found = new Set(this.#progress.found.map((by) => fingerprint(by.found.failure))).size;
     const missing = hazard === undefined && found === 0 ? unreached(this.#family, summary) : [];
     const vacuous = missing.length > 0 && !interrupt.requested();
     const long = summary.seconds >= witnessSecondsMin;
@@ -139,4 +197,9 @@ class FuzzJob {
     const missing = findQemuArm() === undefined ? ', which is not installed here (stalemate doctor says how)' : '';
     return [`device models: QEMU's SMMUv3${missing} is checked by: ${how}`];
   }
+}
+
+function isEarlier(worker: number, found: Found, known: FoundBy): boolean {
+  const [executions, others] = [found.provenance.executions, known.found.provenance.executions];
+  return executions < others || (executions === others && worker < known.worker);
 }

@@ -4,7 +4,7 @@ import { Cell } from '../cell.ts';
 import { fingerprint } from '../failure.ts';
 import { Machine } from '../machine.ts';
 import { observe } from '../observe.ts';
-import type { Task } from '../step.ts';
+import { forget, type Task } from '../step.ts';
 import { Mutex } from '../sync/lock.ts';
 import { enumerate } from '../testing/naive.ts';
 import { build, programs } from '../testing/programs.ts';
@@ -122,6 +122,35 @@ describe('bounds are kept and reported', () => {
     expect(free.states).toBeGreaterThan(41 * 41);
     expect(free).toMatchObject({ verdict: 'exhausted', ends: expect.any(Number) as number });
     expect(search(lattice(40), { order: 'bfs', switchesMax: 79 }).states).toBe(free.states);
+  });
+});
+
+describe('loops that forget have finitely many states', () => {
+  /** One agent retries until a flag is set that another one sets after some steps; or nobody sets it. */
+  function retrying(setter: boolean): ReturnType<typeof world> {
+    const machine = new Machine();
+    const flag = new Cell(machine, 'flag');
+    const other = new Cell(machine, 'other');
+    function* retry(): Task {
+      do yield* forget('retry');
+      while ((yield* flag.load()) === 0);
+      yield* other.store(0);
+    }
+    const set = steps(
+      () => other.store(1),
+      () => flag.store(1),
+    );
+    return world(machine, [agent('retry', [retry]), ...(setter ? [agent('set', [set])] : [])]);
+  }
+
+  test.each([
+    ['bfs', 'none'],
+    ['dfs', 'none'],
+    ['dfs', 'sleep'],
+  ] as const)('%s, reduction %s: a retry loop is exhausted', (order, reduction) => {
+    // Flag and steps of the setter (3), times retrying, about to store, or ended (only once the flag is set): 3 + 2.
+    expect(search(retrying(true), { order, reduction })).toMatchObject({ verdict: 'exhausted', states: 5, ends: 1 });
+    expect(search(retrying(false), { order, reduction })).toMatchObject({ verdict: 'exhausted', states: 1, ends: 0 });
   });
 });
 

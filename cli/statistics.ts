@@ -58,11 +58,12 @@ export function strategiesText({ strategies }: FuzzSummary): string {
 
 /** What runs of PCT guarantee; no more than the theorem says. */
 export function guaranteesText({ guarantees }: FuzzSummary): string {
-  const parts = guarantees.map(({ depth, programs, missed, largest: { agents, steps } }) => {
-    const one = grouped(agents * steps ** (depth - 1));
-    return `a bug of depth ${depth} with ${probability(missed / programs)} on average (one run of the largest program, ${plural(agents, 'agent')} and ${plural(steps, 'step')}, finds it with 1/${one} at least)`;
-  });
-  return parts.length === 0 ? '' : `all PCT runs of a program miss, at most, ${parts.join(', ')}`;
+  return guarantees
+    .map(({ depth, programs, missed, largest: { agents, steps } }) => {
+      const one = `1/${grouped(agents * steps ** (depth - 1))}`;
+      return `a bug of depth ${depth} is missed by all PCT runs of its program with probability at most ${probability(missed / programs)} (mean of the programs); in the largest, ${plural(agents, 'agent')} and ${plural(steps, 'step')}, one run finds it with ${one} at least`;
+    })
+    .join('. ');
 }
 
 /** Share of each kind of operation, and how many of the kind did not apply. */
@@ -70,12 +71,11 @@ export function operationsText({ operations }: FuzzSummary): string {
   const all = Object.entries(operations).toSorted(([a], [b]) => a.localeCompare(b));
   const total = all.reduce((sum, [, { run }]) => sum + run, 0);
   if (total === 0) return '';
-  const rejected = all.reduce((sum, [, counts]) => sum + counts.rejected, 0);
-  const mix = all.map(([name, { run, rejected: none }]) => {
-    const applied = none === 0 ? '' : ` (${percent(none, run)} did not apply)`;
-    return `${name} ${percent(run, total)}${applied}`;
+  const mix = all.map(([name, { run, rejected }]) => {
+    const share = `${name} ${percent(run, total)}`;
+    return rejected === 0 ? share : `${share} (${percent(rejected, run)})`;
   });
-  return `${grouped(total)}, of which ${percent(rejected, total)} did not apply: ${mix.join(' · ')}`;
+  return `${grouped(total)}; in brackets, how many did not apply: ${mix.join(' · ')}`;
 }
 
 function percent(part: number, whole: number): string {

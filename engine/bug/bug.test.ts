@@ -94,9 +94,9 @@ describe('where a run failed', () => {
 describe('the races of a run', () => {
   test('are those by which the failing operation was influenced, without locks', () => {
     const observation = observe(publisher(), failing);
-    expect(racesOf(observation)).toEqual([
-      { first: 1, second: 3, cell: 'cell', text: 'a #: cell := # → b #: load cell' },
-    ]);
+    const text = 'a #: cell := # → b #: load cell';
+    const read = 'b #: load cell of cell, late';
+    expect(racesOf(observation)).toEqual([{ first: 1, second: 3, cell: 'cell', text, read }]);
   });
 
   test('count what was read too early, too', () => {

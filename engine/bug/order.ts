@@ -46,6 +46,8 @@ export const ORDER = 'order of the search';
 
 function constrained(step: Step, store: Store, flag: number, { raises, waits }: { raises: boolean; waits: boolean }) {
   const run = () => {
+    // The step depends on what it waits for, as reductions must see from its footprint.
+    if (waits) store.get(flag);
     const result = step.run();
     if (raises) store.set(flag, 1);
     return result;

@@ -1,5 +1,5 @@
 import type { Observation, ObservedStep } from '../observe.ts';
-import { operationShape, stepShape } from './shape.ts';
+import { numberless, operationShape, stepShape } from './shape.ts';
 
 /** Two accesses of one shared variable by operations that overlap in time, the order of which made a difference. */
 export interface Race {
@@ -10,6 +10,8 @@ export interface Race {
   readonly cell: string;
   /** Both in shapes: "bind: domain#.asid := # → unmap: load domain#.asid". */
   readonly text: string;
+  /** The same without who wrote, which may be a store buffer instead of the operation: "unmap: load domain#.asid, late". */
+  readonly read: string;
 }
 
 /** A run of consecutive operations of one agent: here, one operation. */
@@ -50,7 +52,9 @@ export function racesOf(observation: Observation): Race[] {
         if (other < 0 || !isRival(other)) continue;
         const [first, second] = other < at ? [other, at] : [at, other];
         const text = `${shapeOf(steps[first] as ObservedStep)} → ${shapeOf(steps[second] as ObservedStep)}`;
-        races.push({ first, second, cell: named(steps[other] as ObservedStep, cell) ?? '', text });
+        const name = named(steps[other] as ObservedStep, cell) ?? '';
+        const read = `${shapeOf(step)} of ${numberless(name)}, ${other < at ? 'late' : 'early'}`;
+        races.push({ first, second, cell: name, text, read });
       }
     }
   });

@@ -23,6 +23,7 @@ import { explain, structure, type FailureSources } from './explain.ts';
 import { leaks, reachableTables } from './leaks.ts';
 import { named } from './naming.ts';
 import { StoreNames } from './pending.ts';
+import { noteOn } from './notes.ts';
 import { asidOperation, describe, taskOf, type AsidOperation } from './operations.ts';
 import { Witnesses } from './witnesses.ts';
 
@@ -170,7 +171,7 @@ export class AsidWorld implements World {
   }
 
   describeOperation(operation: Operation): string {
-    return describe(asidOperation(operation));
+    return noteOn(this.kernel, asidOperation(operation));
   }
 
   /** What moves the stores of the program's CPUs to memory, if they have store buffers. Devices have none. */

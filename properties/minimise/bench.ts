@@ -1,5 +1,6 @@
 import { bugKey, bugOf, type Bug } from '../../engine/bug/bug.ts';
 import { Places } from '../../engine/bug/places.ts';
+import { racesOf } from '../../engine/bug/races.ts';
 import type { Failure } from '../../engine/failure.ts';
 import { observe } from '../../engine/observe.ts';
 import { Runner } from '../../engine/run.ts';
@@ -24,6 +25,8 @@ export interface Candidate {
   readonly failure: Failure;
   readonly switches: number;
   readonly bug: Bug;
+  /** What its races are, for the comparison of two candidates: see `Race.read`. */
+  readonly reads: readonly string[];
 }
 
 /** What a search for the failure came to: a candidate, or whether there is certainly none. */
@@ -242,7 +245,8 @@ export class Bench {
       const observation = observe(system, schedule);
       const switches = observation.steps.filter(({ switchedFrom }) => switchedFrom !== undefined).length;
       const bug = bugOf(failure, loaded.places.of(failure), observation);
-      return { configuration, program, schedule, tokens, failure, switches, bug };
+      const reads = [...new Set(racesOf(observation).map(({ read }) => read))];
+      return { configuration, program, schedule, tokens, failure, switches, bug, reads };
     }
     runner.close();
     return undefined;
@@ -251,7 +255,7 @@ export class Bench {
 
 /** True if a failure is by some of the races of another one: what a deletion may leave of them. */
 export function someRaces(candidate: Candidate, from: Candidate): boolean {
-  return candidate.bug.races.every((race) => from.bug.races.includes(race));
+  return candidate.reads.every((read) => from.reads.includes(read));
 }
 
 /**
@@ -259,8 +263,8 @@ export function someRaces(candidate: Candidate, from: Candidate): boolean {
  * other: they differ in what is beside the point, but a bug that needs a race shows it in each.
  */
 export function akin(a: Candidate, b: Candidate): boolean {
-  if (a.bug.races.length === 0 || b.bug.races.length === 0) return a.bug.races.length === b.bug.races.length;
-  return a.bug.races.some((race) => b.bug.races.includes(race));
+  if (a.reads.length === 0 || b.reads.length === 0) return a.reads.length === b.reads.length;
+  return a.reads.some((read) => b.reads.includes(read));
 }
 
 function isAt(token: Token | undefined, place: Token | undefined): boolean {

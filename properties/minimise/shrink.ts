@@ -33,7 +33,9 @@ function* smaller(bench: Bench, { configuration, program }: Candidate): Generato
   const total = countOperations(program);
   const all = Array.from({ length: total }, () => true);
   for (const plain of bench.family.plainer?.(configuration) ?? []) yield [plain, keep(program, all)];
-  for (let without = total - 1; without >= 0; without--) yield [configuration, keep(program, all.with(without, false))];
+  // A program without operations is no program, even if the world is wrong from the start.
+  for (let without = total - 1; total > 1 && without >= 0; without--)
+    yield [configuration, keep(program, all.with(without, false))];
   const operations = operationsOf(program);
   for (const [at, operation] of operations.entries())
     for (const simpler of bench.family.simplify(operation))

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asidShare, SIZES } from '../../bench/workloads/asid-share.ts';
+import { Cell } from '../cell.ts';
 import type { Failure } from '../failure.ts';
+import { Machine } from '../machine.ts';
 import { observe } from '../observe.ts';
 import { search } from '../search/search.ts';
 import type { System } from '../system.ts';
@@ -9,6 +11,7 @@ import { buildContended, contended, type Contended } from '../testing/contended.
 import { build, programs, type Program } from '../testing/programs.ts';
 import { nameOf, schedules, type Schedule } from '../testing/schedules.ts';
 import { traceOf } from '../testing/trace-of.ts';
+import { agent as agentOf, effect, steps, world } from '../testing/world.ts';
 import { exploreTarget, exploreTraces } from './explore.ts';
 import type { TraceOptions, TraceResult } from './options.ts';
 import { SystemTarget } from './system-target.ts';
@@ -176,6 +179,29 @@ function again(target: TraceTarget, knows: boolean): TraceTarget {
   };
   return knows ? Object.assign(less, { readyAfter: target.readyAfter?.bind(target) }) : less;
 }
+
+describe('things that come up', () => {
+  test('what steps iterate over is complete before it counts', () => {
+    const machine = new Machine();
+    const cell = new Cell(machine, 'entry');
+    const known = new Set<Cell>();
+    const flush = effect('flush', () => {
+      for (const entry of known) entry.value = 0;
+    });
+    const fill = effect('fill', () => {
+      if (!known.has(cell)) machine.store.epoch++;
+      known.add(cell);
+      cell.value = 1;
+    });
+    const system = world(machine, [agentOf('flusher', [steps(() => flush)]), agentOf('filler', [steps(() => fill)])]);
+    const states = new Set<number>();
+    let restarts = 0;
+    const options = { onTrace: () => states.add(cell.value), onRestart: () => restarts++ };
+    expect(exploreTraces(system, options)).toMatchObject({ verdict: 'exhausted', traces: 2 });
+    expect([...states].sort()).toEqual([0, 1]);
+    expect(restarts).toBe(1);
+  });
+});
 
 describe('bounds are kept and reported', () => {
   const small = asidShare({ ...SIZES.S, locked: true });

@@ -12,13 +12,24 @@ import type { TraceTarget } from './target.ts';
 /** Executions between two questions whether to stop. */
 const STOP_EVERY = 256;
 
-/** Explores every Mazurkiewicz trace of a system once. The store is as before when it returns. */
+/**
+ * Explores every Mazurkiewicz trace of a system once. The store is as before when it returns.
+ *
+ * When things came up meanwhile over which steps iterate (`Store.epoch`), steps made before that did not touch them yet, and
+ * races may have been missed. Then all is explored again: this time they are known from the start.
+ */
 export function exploreTraces(system: System, options: TraceOptions = {}): TraceResult {
-  const target = new SystemTarget(system);
-  try {
-    return exploreTarget(target, options);
-  } finally {
-    target.reset();
+  const { store } = system.machine;
+  for (;;) {
+    const { epoch } = store;
+    const target = new SystemTarget(system);
+    try {
+      const result = exploreTarget(target, options);
+      if (result.verdict !== 'exhausted' || store.epoch === epoch) return result;
+    } finally {
+      target.reset();
+    }
+    options.onRestart?.();
   }
 }
 

@@ -19,6 +19,8 @@ export interface TraceOptions {
   readonly onTrace?: (schedule: readonly number[]) => void;
   /** Called for each failing step or end. */
   readonly onFailure?: (failure: Failure, schedule: readonly number[]) => void;
+  /** Called when all is explored again, from the beginning: what was told of traces and failures is told again. */
+  readonly onRestart?: () => void;
   /** Checked now and then: ends the exploration early. */
   readonly stop?: () => boolean;
 }

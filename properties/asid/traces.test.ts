@@ -10,7 +10,7 @@ import { traceOf } from '../../engine/testing/trace-of.ts';
 import { asid } from './index.ts';
 
 /** Executions after which a litmus is left: some have millions of traces, although few states. */
-const EXECUTIONS_MAX = 3_000;
+const EXECUTIONS_MAX = 1_200;
 
 const cases = asid.litmus.flatMap(({ id, configuration, program, hazards }) =>
   [undefined, ...hazards].map((hazard) => ({
@@ -33,6 +33,10 @@ function explore(system: System): Explored {
     wanted: () => false,
     onFailure: (failure) => failures.add(fingerprint(failure)),
     onTrace: (schedule) => schedules.push(schedule),
+    onRestart: () => {
+      failures.clear();
+      schedules.splice(0);
+    },
   });
   return { result, failures: [...failures].sort(), schedules };
 }

@@ -47,6 +47,7 @@ export async function everyTraceOn(
     wanted: () => false,
     onTrace: (schedule) => schedules.push(schedule),
     onFailure: (_, schedule) => schedules.push(schedule),
+    onRestart: () => schedules.splice(0),
   });
   const traces = schedules.length;
   for (const [at, schedule] of schedules.entries()) {

@@ -20,7 +20,7 @@ import type { Configuration, Operation, Program, World } from '../family.ts';
 import { asidConfiguration, frameName, kernelConfig, type AsidConfiguration } from './configuration.ts';
 import type { HardwareTap } from './end-to-end/effects.ts';
 import { explain, structure, type FailureSources } from './explain.ts';
-import { leaks, reachableTables } from './leaks.ts';
+import { LeakCheck } from './leaks.ts';
 import { named } from './naming.ts';
 import { StoreNames } from './pending.ts';
 import { noteOn } from './notes.ts';
@@ -60,8 +60,7 @@ export class AsidWorld implements World {
   readonly #witnesses: Witnesses;
   readonly #onViolation: ((violation: Failure) => void) | undefined;
   readonly #initial: number;
-  /** Pages given out before any program: structures and queues. */
-  readonly #pagesFixed: number;
+  readonly #leaks: LeakCheck;
   #failureSources: FailureSources | undefined;
 
   /** @param parts replaced routines of the kernel: a hazard. */
@@ -102,8 +101,7 @@ export class AsidWorld implements World {
     this.#storeNames = new StoreNames(this.kernel, memory);
     this.#witnesses.kernel = this.kernel;
     this.kernel.failNth.onFailure = () => this.#witnesses.allocationFailed();
-    // Page tables of processes are part of the initial state, what is allocated later must go again.
-    this.#pagesFixed = this.kernel.pages.allocated - reachableTables(this.kernel);
+    this.#leaks = new LeakCheck(this.kernel);
     this.#setUp();
     this.#initial = store.mark();
   }
@@ -132,7 +130,7 @@ export class AsidWorld implements World {
       agents: [...agents, ...this.#storeBufferDaemons(agents)],
       check: () => this.#afterStep(),
       quiescent: () => {
-        const leak = leaks(this.kernel, this.#pagesFixed);
+        const leak = this.#leaks.find();
         if (leak !== undefined) this.machine.fail(leak);
       },
     };

@@ -5,6 +5,7 @@ import { exhaustive } from './sections/exhaustive.ts';
 import { firstBug } from './sections/first-bug.ts';
 import { memory } from './sections/memory.ts';
 import { randomRuns } from './sections/random.ts';
+import { timeToBug } from './sections/strategies.ts';
 import { traces } from './sections/traces.ts';
 
 /** What can be measured, in the order in which it is. */
@@ -21,6 +22,9 @@ const SECTIONS: Readonly<Record<string, (rounds: number, seconds: number) => Asy
   },
   async *bug(rounds) {
     for (const size of ['S', 'M', 'L'] as const) yield await firstBug(size, rounds);
+  },
+  async *strategies(rounds, seconds) {
+    yield await timeToBug(rounds, seconds);
   },
   async *traces(rounds) {
     const { text, agree } = traces(rounds);

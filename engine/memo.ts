@@ -9,10 +9,8 @@ import type { System } from './system.ts';
 interface Effect {
   readonly next: Node;
   readonly failure: Failure | undefined;
-  /** Cells written, with the values before and after. */
-  readonly cells: Int32Array;
-  readonly old: Int32Array;
-  readonly now: Int32Array;
+  /** Cells written, with the values before and after, side by side: replaying a step is mostly waiting for memory. */
+  readonly writes: Int32Array;
   /** Change of the state's fingerprint by these writes. */
   readonly low: number;
   readonly high: number;
@@ -23,11 +21,17 @@ interface Effect {
 
 /** A run of reads with the values found, and where other values were found. */
 export interface Trail {
-  readonly cells: Int32Array;
-  readonly values: Int32Array;
+  /** Cell and value in turn. */
+  readonly pairs: Int32Array;
   readonly effect: Effect;
   /** For a position, the trails that begin there with another value. */
-  forks: Map<number, Trail[]> | undefined;
+  forks: Map<number, Forks> | undefined;
+}
+
+/** Trails by the values that they begin with. */
+interface Forks {
+  readonly values: number[];
+  readonly trails: Trail[];
 }
 
 /** Bounds memory. */
@@ -79,7 +83,7 @@ export class StepMemo {
     if (effect === undefined) return this.#compute(node);
     this.replayed++;
     const { machine } = this.#system;
-    this.#store.setMany(effect.cells.length, effect.cells, effect.old, effect.now);
+    this.#store.setMany(effect.writes);
     if (effect.failure !== undefined) machine.fail(effect.failure);
     const { tallies } = effect;
     if (tallies !== undefined) for (let at = 0; at < tallies.length; at++) machine.tally(tallies[at] as number);
@@ -93,15 +97,15 @@ export class StepMemo {
     const state = this.#store.cells;
     let trail = node.trail;
     if (trail === undefined || node.trailEpoch !== this.#store.epoch) return undefined;
-    for (let at = 0; ; at++) {
-      const { cells, values } = trail;
-      const length = cells.length;
-      while (at < length && state[cells[at] as number] === values[at]) at++;
+    for (;;) {
+      const { pairs } = trail;
+      const { length } = pairs;
+      let at = 0;
+      while (at < length && state[pairs[at] as number] === pairs[at + 1]) at += 2;
       if (at === length) return trail.effect;
-      const fork = findFork(trail, at, state[cells[at] as number] as number);
+      const fork = findFork(trail, at, state[pairs[at] as number] as number);
       if (fork === undefined) return undefined;
       trail = fork;
-      at = 0;
     }
   }
 
@@ -132,34 +136,31 @@ export class StepMemo {
       this.#kept = [];
     }
     this.#kept.push(node);
-    const { reads, readValues, readCount } = this.#store;
-    const cut = (from: number): Trail => ({
-      cells: reads.slice(from, readCount),
-      values: readValues.slice(from, readCount),
-      effect,
-      forks: undefined,
-    });
+    const pairs = pairsOf(this.#store);
+    const cut = (from: number): Trail => ({ pairs: pairs.slice(from), effect, forks: undefined });
     let trail = node.trail;
     if (trail === undefined || node.trailEpoch !== this.#store.epoch) {
       node.trail = cut(0);
       node.trailEpoch = this.#store.epoch;
       return;
     }
-    for (let at = 0, base = 0; ;) {
-      const { cells, values } = trail;
-      while (at < cells.length && cells[at] === reads[base + at] && values[at] === readValues[base + at]) at++;
-      if (at === cells.length || base + at >= readCount || cells[at] !== reads[base + at]) throw notAFunction(node);
-      const fork = findFork(trail, at, readValues[base + at] as number);
+    for (let base = 0; ;) {
+      const known = trail.pairs;
+      let at = 0;
+      while (at < known.length && known[at] === pairs[base + at] && known[at + 1] === pairs[base + at + 1]) at += 2;
+      if (at === known.length || base + at >= pairs.length || known[at] !== pairs[base + at]) throw notAFunction(node);
+      const value = pairs[base + at + 1] as number;
+      const fork = findFork(trail, at, value);
       if (fork === undefined) {
         trail.forks ??= new Map();
-        const forks = trail.forks.get(at) ?? [];
-        forks.push(cut(base + at));
+        const forks = trail.forks.get(at) ?? { values: [], trails: [] };
+        forks.values.push(value);
+        forks.trails.push(cut(base + at));
         trail.forks.set(at, forks);
         return;
       }
       trail = fork;
       base += at;
-      at = 0;
     }
   }
 }
@@ -173,9 +174,18 @@ export function memoOf(system: System, automaton: Automaton, footprints?: Footpr
 function findFork(trail: Trail, at: number, value: number): Trail | undefined {
   const forks = trail.forks?.get(at);
   if (forks === undefined) return undefined;
-  for (let index = 0; index < forks.length; index++)
-    if ((forks[index] as Trail).values[0] === value) return forks[index];
-  return undefined;
+  const index = forks.values.indexOf(value);
+  return index < 0 ? undefined : forks.trails[index];
+}
+
+/** What has been read, cell and value in turn. */
+function pairsOf({ reads, readValues, readCount }: Store): Int32Array {
+  const pairs = new Int32Array(readCount * 2);
+  for (let at = 0; at < readCount; at++) {
+    pairs[at * 2] = reads[at] as number;
+    pairs[at * 2 + 1] = readValues[at] as number;
+  }
+  return pairs;
 }
 
 /** What the step just recorded has done: the cells of its footprint that have changed. */
@@ -188,19 +198,17 @@ function effectOf(
   const { cells: state, reads, readValues, readCount, identities } = store;
   let count = 0;
   for (let at = 0; at < readCount; at++) if (state[reads[at] as number] !== readValues[at]) count++;
-  const cells = new Int32Array(count);
-  const old = new Int32Array(count);
-  const now = new Int32Array(count);
+  const writes = new Int32Array(count * 3);
   let low = 0;
   let high = 0;
-  for (let at = 0, index = 0; index < count; at++) {
+  for (let at = 0, index = 0; index < writes.length; at++) {
     const cell = reads[at] as number;
     const before = readValues[at] as number;
     const after = state[cell] as number;
     if (before === after) continue;
-    cells[index] = cell;
-    old[index] = before;
-    now[index++] = after;
+    writes[index++] = cell;
+    writes[index++] = before;
+    writes[index++] = after;
     if (identities === undefined) {
       low ^= (before === 0 ? 0 : mixLow(cell, before)) ^ (after === 0 ? 0 : mixLow(cell, after));
       high ^= (before === 0 ? 0 : mixHigh(cell, before)) ^ (after === 0 ? 0 : mixHigh(cell, after));
@@ -209,7 +217,7 @@ function effectOf(
       high ^= identities.high(cell, before) ^ identities.high(cell, after);
     }
   }
-  return { next, failure, cells, old, now, low, high, tallies: tallies.length === 0 ? undefined : tallies };
+  return { next, failure, writes, low, high, tallies: tallies.length === 0 ? undefined : tallies };
 }
 
 function notAFunction(node: Node): HarnessError {

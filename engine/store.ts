@@ -118,15 +118,21 @@ export class Store {
     this.cells[cell] = next;
   }
 
-  /** Writes many cells at once, of which it is known that each holds its `old` value and changes. */
-  setMany(count: number, cells: Int32Array, old: Int32Array, next: Int32Array): void {
-    while (this.logLength + count > this.logCell.length) this.#growLog();
+  /**
+   * Writes many cells at once.
+   *
+   * @param writes cell, value before and value after in turn: each cell holds its value before, and changes.
+   */
+  setMany(writes: Int32Array): void {
+    const { length } = writes;
+    while (this.logLength + length / 3 > this.logCell.length) this.#growLog();
+    const { cells, logCell, logOld, logNew } = this;
     let at = this.logLength;
-    for (let index = 0; index < count; index++, at++) {
-      const cell = cells[index] as number;
-      this.logCell[at] = cell;
-      this.logOld[at] = old[index] as number;
-      this.cells[cell] = this.logNew[at] = next[index] as number;
+    for (let index = 0; index < length; index += 3, at++) {
+      const cell = writes[index] as number;
+      logCell[at] = cell;
+      logOld[at] = writes[index + 1] as number;
+      cells[cell] = logNew[at] = writes[index + 2] as number;
     }
     this.logLength = at;
   }

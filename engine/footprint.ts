@@ -14,6 +14,9 @@ export interface Footprint {
 /** Most footprints for which it is remembered which pairs are dependent; the others are compared each time. */
 const REMEMBERED_MAX = 4096;
 
+/** Marks are words of 32 bits. */
+const ROUND_MAX = 2 ** 30;
+
 const UNKNOWN = 0;
 const DEPENDENT = 2;
 
@@ -39,7 +42,8 @@ export class Footprints {
   /**
    * The footprint with these cells.
    *
-   * @param cells 0 … `count`-1: numbers of cells, each 0 … 2³⁰ and not twice; the first `written` are those written.
+   * @param cells 0 … `count`-1: numbers of cells (small ones: memory is set aside up to the highest), none twice; the first
+   *   `written` are those written.
    */
   of(cells: Int32Array, count: number, written: number): Footprint {
     let hash = written;
@@ -87,6 +91,10 @@ export class Footprints {
   }
 
   #meet(one: Footprint, other: Footprint): boolean {
+    if (this.#round === ROUND_MAX) {
+      this.#marks.fill(0);
+      this.#round = 0;
+    }
     const round = (this.#round += 2);
     for (let at = 0; at < one.cells.length; at++) {
       const cell = one.cells[at] as number;

@@ -1,3 +1,4 @@
+import { HarnessError } from '../failure.ts';
 import { doubled } from './doubled.ts';
 import type { Footprint } from '../footprint.ts';
 
@@ -53,8 +54,16 @@ export class Frames {
     return (this.backtrack[frame] as number) | (this.asleep[frame] as number);
   }
 
-  /** Has agents explored from a frame, too. */
+  /**
+   * Has agents explored from a frame, too.
+   *
+   * @throws HarnessError if one of them cannot run there: that it can follows from the footprints.
+   */
   add(frame: number, agents: number): void {
+    if ((agents & ~(this.enabled[frame] as number)) !== 0)
+      throw new HarnessError(
+        'a step cannot be made although nothing has changed of what it and its wait touch: footprints are incomplete',
+      );
     this.backtrack[frame] = (this.backtrack[frame] as number) | agents;
   }
 

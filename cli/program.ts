@@ -21,6 +21,8 @@ import { searchHere, type MakeSearcher } from './searchers.ts';
 import { ProcessTerminal, type Terminal } from './terminal.ts';
 
 const foundFolder = 'traces/found';
+/** Threads unless the user wants more: litmus programs are small. */
+const WORKERS_MAX = 8;
 const jsonHelp = 'write one JSON object a line instead of text';
 const exitCodes = `
 Exit codes: 0 holds · 1 violation found or reproduced · 2 usage · 3 the check itself is broken or shows too little ·
@@ -212,11 +214,11 @@ const addExplore: Add = (program, context, done) => {
     )
     .option('--states <number>', 'states after which a litmus counts as not exhausted', integer, 50_000_000)
     .option('--out <folder>', 'where traces of failures go', foundFolder)
-    .option('--workers <number>', 'how many threads (default: one for each processor)', integer)
+    .option('--workers <number>', 'how many threads (default: one for each processor, at most 8)', integer)
     .option('--checkpoint <file>', 'keep the progress in a file; the same command then goes on from it')
     .action(async (name: string, options: Options) => {
       const { hazard, states, out, checkpoint } = options;
-      const workers = options.workers ?? availableParallelism();
+      const workers = options.workers ?? Math.min(availableParallelism(), WORKERS_MAX);
       done(await exploreCommand({ name, hazard, statesMax: states, out, workers, checkpoint }, context()));
     });
 };

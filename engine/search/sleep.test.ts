@@ -85,10 +85,7 @@ describe('sleep sets leave out steps, not states', () => {
         ]);
       return world(machine, [
         forever('a', steps(wait, flip(y))),
-        forever(
-          'b',
-          steps(() => y.store(1)),
-        ),
+        forever('b', steps(flip(y))),
         forever('c', steps(read(y), flip(x))),
         forever('d', steps(read(x), read(y))),
       ]);

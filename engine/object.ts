@@ -74,7 +74,11 @@ export class ObjectPool<V> {
 
   /** Handles of the live objects. */
   live(): number[] {
-    return this.#views.map((_, slot) => slot + 1).filter((handle) => this.isLive(handle));
+    const { store } = this.#machine;
+    const allocated = store.get(this.#next);
+    const handles: number[] = [];
+    for (let slot = 0; slot < allocated; slot++) if (store.get(this.#state + slot) === LIVE) handles.push(slot + 1);
+    return handles;
   }
 
   /** The fields of an object. Taking the view is not an access; using its fields is. */

@@ -1,7 +1,7 @@
 import { bugKey, bugOf, type Bug } from '../../engine/bug/bug.ts';
 import { Places } from '../../engine/bug/places.ts';
 import { racesOf } from '../../engine/bug/races.ts';
-import type { Failure } from '../../engine/failure.ts';
+import { HarnessError, type Failure } from '../../engine/failure.ts';
 import { observe } from '../../engine/observe.ts';
 import { Runner } from '../../engine/run.ts';
 import { fewestSwitches, search, type SearchResult } from '../../engine/search/search.ts';
@@ -93,13 +93,13 @@ export class Bench {
     return { system: places.system, places };
   }
 
-  /** True if the world can run the program. */
+  /** True if there is such a world (a hazard may fail while it is set up), and it can run the program. */
   fits(configuration: Configuration, program: Program): boolean {
     try {
       this.load(configuration, program);
       return true;
     } catch (error) {
-      if (error instanceof RangeError) return false;
+      if (error instanceof RangeError || error instanceof HarnessError) return false;
       throw error;
     }
   }

@@ -59,6 +59,8 @@ class Minimisation {
       if (smaller === undefined) break;
       best = await shrink(this.#bench, smaller);
     }
+    // A large program may take all the time to be proved minimal; its schedule can be made short nevertheless.
+    this.#bench.budget.beginLastPart();
     best = this.#scheduled(best);
     const races = await necessaryRaces(this.#bench, best);
     const necessary = await necessarySwitches(this.#bench, best);

@@ -2,6 +2,7 @@ import type { PendingStore } from '../../engine/memory-order/store-buffers.ts';
 import { addressOf, isLeaf, LEAF_LEVEL, type Kernel } from '../../impl/kernel/index.ts';
 import type { PhysicalMemory } from '../../impl/platform/index.ts';
 import { frameName } from './configuration.ts';
+import { pendingLine } from './late-stores.ts';
 
 const ENTRY_BYTES = 64;
 
@@ -23,7 +24,7 @@ export class StoreNames {
 
   /** A store that is still in a buffer. */
   pending({ agent, cell, low, high }: PendingStore): string {
-    return `${this.#kernel.machine.agentName(agent)} has yet to store: ${this.#text(cell, low, high ?? 0)}`;
+    return pendingLine(this.#kernel.machine.agentName(agent), this.#text(cell, low, high ?? 0));
   }
 
   #text(cell: number, low: number, high: number): string {

@@ -87,3 +87,21 @@ test('a plainer world has smaller store buffers, or none', () => {
   expect(asid.plainer?.({ ...PLAIN, weak: 2 }).slice(0, 2)).toEqual([ordered, { ...PLAIN, weak: 1 }]);
   expect(asid.plainer?.(PLAIN)).toEqual([]);
 });
+
+test.each([
+  [
+    'weak-unmap-during-attach',
+    'smmu-attach-invs-store-buffer',
+    /"PTE\(0x1000\) := 0" of step \d+ \(CPU0\) has not reached memory yet/,
+  ],
+  ['weak-unmap-during-bind', 'share-asid-store-buffer', /"domain0\.invs := \{1, 3\}" of step \d+ \(CPU0\)/],
+])('%s under %s: the late store is part of the explanation', (id, hazard, words) => {
+  const litmus = asid.litmus.find((candidate) => candidate.id === id);
+  if (litmus === undefined) expect.fail('no such litmus');
+  const world = asid.world(litmus.configuration, hazard);
+  const { schedule } = search(world.load(litmus.program), { order: 'bfs' });
+  const observation = observe(world.load(litmus.program), schedule ?? [], () => world.snapshot());
+  if (observation.failure === undefined) expect.fail('it holds');
+  const why = world.explain(observation, observation.failure).map(({ head, text }) => `${head}: ${text}`);
+  expect(why.join('\n')).toMatch(words);
+});

@@ -21,6 +21,7 @@ import { asidConfiguration, frameName, kernelConfig, type AsidConfiguration } fr
 import type { HardwareTap } from './end-to-end/effects.ts';
 import { explain, structure, type FailureSources } from './explain.ts';
 import { LeakCheck } from './leaks.ts';
+import { lateStores } from './late-stores.ts';
 import { named } from './naming.ts';
 import { StoreNames } from './pending.ts';
 import { noteOn } from './notes.ts';
@@ -165,7 +166,9 @@ export class AsidWorld implements World {
   }
 
   explain(observation: Observation, failure: Failure) {
-    return explain(observation, failure, this.#failureSources);
+    const lines = explain(observation, failure, this.#failureSources);
+    const missing = lines.findIndex(({ head }) => head === 'Missing');
+    return lines.toSpliced(missing < 0 ? lines.length : missing, 0, ...lateStores(observation));
   }
 
   describeOperation(operation: Operation): string {

@@ -151,9 +151,9 @@ const addVerify: Add = (program, context, done, families) => {
   interface Options {
     ops: number;
     agents: number;
-    world: string[];
-    configuration: string[];
-    only: string[];
+    world?: string[];
+    configuration?: string[];
+    only?: string[];
     hazard?: string;
     seconds?: number;
     states: number;
@@ -167,9 +167,9 @@ const addVerify: Add = (program, context, done, families) => {
     .argument('<family>', families.map(({ name }) => name).join(', '))
     .option('--ops <number>', 'most operations of a program', integer, 2)
     .option('--agents <number>', 'most CPUs that they are dealt to', integer, 2)
-    .option('--world <name...>', 'only from these worlds', [])
-    .option('--configuration <field=value...>', 'from the plain world, or those named, with this difference', [])
-    .option('--only <operation...>', 'only programs of these operations', [])
+    .option('--world <name...>', 'only from these worlds')
+    .option('--configuration <field=value...>', 'from the plain world, or those named, with this difference')
+    .option('--only <operation...>', 'only programs of these operations')
     .option('--hazard <id>', 'build a known mistake into the software')
     .option('--seconds <number>', 'time after which it ends, and says what is left', positive)
     .option('--states <number>', 'states after which a search counts as not exhausted', integer, 100_000_000)
@@ -177,14 +177,14 @@ const addVerify: Add = (program, context, done, families) => {
     .option('--out <folder>', 'where the trace of a failure goes', foundFolder)
     .option('--minimise <seconds>', 'time for making a failure small; 0: leave it as it is', positive, 60)
     .action(async (family: string, options: Options) => {
-      const { ops, hazard, seconds, states, out, minimise, world, configuration } = options;
+      const { ops, hazard, seconds, states, out, minimise, world = [], configuration = [], only = [] } = options;
       const command = {
         family,
         operations: ops,
         cpus: options.agents,
         worlds: world,
         configuration,
-        kinds: options.only,
+        kinds: only,
         hazard,
         seconds,
         statesMax: states,

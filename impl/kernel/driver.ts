@@ -154,6 +154,12 @@ export class ArmSmmuDriver {
     return asid !== 0;
   }
 
+  /** The error path of `arm_smmu_domain_finalise()`: a domain that got no ASID goes, with its page table. Inside a step. */
+  abandonDomain(domain: Domain): void {
+    this.kernel.pgtable.releasePage(domain.pgd.value >>> 0);
+    this.kernel.domains.free(domain.handle);
+  }
+
   /**
    * `arm_smmu_domain_free()`: gives the page table and the ASID back. No device is attached, so nothing is cached. The
    * lock keeps `arm_smmu_share_asid` from working on a domain that goes.

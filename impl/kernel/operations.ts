@@ -36,8 +36,7 @@ export class Operations {
       releaseOrder(kernel.machine);
       place.value = finalised ? handle : 0;
       if (finalised) return undefined;
-      kernel.pgtable.releasePage(domain.pgd.value >>> 0);
-      kernel.domains.free(handle);
+      kernel.driver.abandonDomain(domain);
       return undefined;
     });
     return finalised;

@@ -76,8 +76,13 @@ export class ArmSmmuSva {
     const free = owner === 0 || (yield* this.arm_smmu_share_asid(this.kernel.domains.at(owner), asid));
     const cd = free ? yield* this.insertSharedCd(mm, asid) : 0;
     yield* this.kernel.asidLock.unlock();
-    if (cd === 0) yield* this.kernel.context.arm64_mm_context_put(mm);
+    if (cd === 0) yield* this.out_put_context(mm);
     return cd;
+  }
+
+  /** The error path of `arm_smmu_alloc_shared_cd()`: the process is as it was before. */
+  protected *out_put_context(mm: Mm): Task {
+    yield* this.kernel.context.arm64_mm_context_put(mm);
   }
 
   /**

@@ -61,14 +61,6 @@ test.each<[string, number, Partial<AsidConfiguration>, readonly AsidOperation[],
   }
 });
 
-/** Keeps the pin when there is no ASID or no memory. */
-class PinnedSva extends ArmSmmuSva {
-  override *arm_smmu_alloc_shared_cd(mm: Mm): Task<number> {
-    const cd = yield* super.arm_smmu_alloc_shared_cd(mm);
-    if (cd === 0) yield* this.kernel.context.arm64_mm_context_get(mm);
-    return cd;
-  }
-}
 /** Keeps the address when there is no memory for a table. */
 class KeptIovaDma extends DmaIommu {
   override *iommu_dma_map(domain: Domain, pa: number, permissions: Permissions): Task<number> {
@@ -92,7 +84,6 @@ class EarlyInsertSva extends ArmSmmuSva {
 }
 
 test.each<[string, Partial<KernelParts>, readonly AsidOperation[], Partial<AsidConfiguration>]>([
-  ['pin', { sva: PinnedSva }, [{ op: 'failNth', nth: 1 }, bind], {}],
   ['iova', { dma: KeptIovaDma }, [...renew, alloc, { op: 'failNth', nth: 2 }, dmaMap], { lazy: true }],
   ['asid', { sva: EarlyInsertSva }, [{ op: 'failNth', nth: 2 }, bind], {}],
 ])(

@@ -210,4 +210,24 @@ export const ASID_LITMUS: readonly Litmus[] = [
     ['sva-mm-use-after-free'],
     { bound: true },
   ),
+  litmus(
+    'bind-without-memory',
+    'a process is bound when there is no ASID left for the domain that has to make room',
+    { CPU0: [{ op: 'failNth', nth: 1 }, bind] },
+    ['sva-bind-error-keeps-pin'],
+    { faults: true },
+  ),
+  litmus(
+    'domain-alloc-without-asid',
+    'a domain is allocated when there is an object and a page for it, but no ASID',
+    {
+      CPU0: [
+        { op: 'domainFree', domain: 1 },
+        { op: 'failNth', nth: 3 },
+        { op: 'domainAlloc', domain: 1 },
+      ],
+    },
+    ['domain-finalise-keeps-table'],
+    { faults: true },
+  ),
 ];

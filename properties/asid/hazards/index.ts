@@ -1,5 +1,6 @@
 import * as asidFree from './asid-free-before-flush.ts';
 import * as bbm from './bbm-block-split.ts';
+import * as errorPaths from './error-paths.ts';
 import * as fq from './fq-iova-reuse.ts';
 import type { AsidHazard } from './hazard.ts';
 import * as pgtable from './pgtable-free-before-sync.ts';
@@ -56,4 +57,6 @@ export const ASID_HAZARDS: readonly AsidHazard[] = [
   tableStores.pgtableMapNoWmb,
   fq.fqQueueNoBarrier,
   svaMmUseAfterFree,
+  errorPaths.svaBindErrorKeepsPin,
+  errorPaths.domainFinaliseKeepsTable,
 ];

@@ -53,7 +53,7 @@ test('statistics in words', () => {
   );
   expect(strategiesText(summary)).toBe('pct3 2,400 (75 % new traces) · random 2,400');
   expect(guaranteesText(summary)).toBe(
-    'a bug of depth 3 is missed by all PCT runs of its program with probability at most 0.9970 (mean of the programs); in the largest, 3 agents and 100 steps, one run finds it with 1/30,000 at least',
+    'a bug of depth 3 is missed by all runs of PCT 3 of its program with probability at most 0.9970 (mean of the programs); in the largest, 3 agents and 100 steps, one run finds it with 1/30,000 at least',
   );
   expect(operationsText(summary)).toBe(
     '4,000; in brackets, how many did not apply: attach 75 % · exit 0.3 % · unmap 25 % (15 %)',

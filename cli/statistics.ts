@@ -56,14 +56,14 @@ export function strategiesText({ strategies }: FuzzSummary): string {
     .join(' · ');
 }
 
-/** What runs of PCT guarantee; no more than the theorem says. */
+/** What runs of PCT guarantee, of the shallowest bugs that they aim at; no more than the theorem says. */
 export function guaranteesText({ guarantees }: FuzzSummary): string {
-  return guarantees
-    .map(({ depth, programs, missed, largest: { agents, steps } }) => {
-      const one = `1/${grouped(agents * steps ** (depth - 1))}`;
-      return `a bug of depth ${depth} is missed by all PCT runs of its program with probability at most ${probability(missed / programs)} (mean of the programs); in the largest, ${plural(agents, 'agent')} and ${plural(steps, 'step')}, one run finds it with ${one} at least`;
-    })
-    .join('. ');
+  const [shallowest] = guarantees.toSorted((a, b) => a.depth - b.depth);
+  if (shallowest === undefined) return '';
+  const { depth, programs, missed, largest } = shallowest;
+  const { agents, steps } = largest;
+  const one = `1/${grouped(agents * steps ** (depth - 1))}`;
+  return `a bug of depth ${depth} is missed by all runs of PCT ${depth} of its program with probability at most ${probability(missed / programs)} (mean of the programs); in the largest, ${plural(agents, 'agent')} and ${plural(steps, 'step')}, one run finds it with ${one} at least`;
 }
 
 /** Share of each kind of operation, and how many of the kind did not apply. */

@@ -6,8 +6,8 @@ import { WITNESSES, type Witness } from './witnesses.ts';
 
 /**
  * What is taken for the same when states are counted: nothing; states that differ in the names of spaces; those that differ in
- * the names of CPUs too. The last is what the TLA+ model declares, although its loops over CPUs have an order: see
- * docs/allocators.md.
+ * the names of CPUs too. The last is right only as long as nothing loops over the CPUs, which has an order: without a
+ * roll-over. (The TLA+ model declares it for all bounds.)
  */
 export type Symmetry = 'none' | 'spaces' | 'spaces and CPUs';
 

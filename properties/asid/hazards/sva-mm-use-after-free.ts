@@ -28,9 +28,9 @@ export const svaMmUseAfterFree: AsidHazard = {
   story:
     'bind pins the ASID of a process but holds no reference to its mm. The process exits while the device is still bound, its mm is freed with the page table that the context descriptor points to, and unbind then uses it.',
   expected: [
-    { monitor: 'safety', rule: 'use-after-free' },
-    // Without the unbind: a shared context descriptor is left whose process is gone.
+    // A shared context descriptor is left whose process is gone; with an unbind it is used.
     { monitor: 'safety', rule: 'leak' },
+    { monitor: 'safety', rule: 'use-after-free' },
     { monitor: 'safety', rule: 'refcount-underflow' },
     // One reference too few, which shows as soon as nothing runs any more.
     { monitor: 'safety', rule: 'leak' },

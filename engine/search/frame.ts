@@ -21,10 +21,11 @@ function reduces({ symmetry }: System, { order, reduction, switchesMax }: Search
 }
 
 /** The set of states that is asked for. */
-function seenFor({ visited, memoryMb = 256 }: SearchOptions): Seen {
+function seenFor(system: System, options: SearchOptions): Seen {
+  const { visited, memoryMb = 256 } = options;
   if (!(memoryMb >= 1 && memoryMb <= 4096)) throw new RangeError('memoryMb must be 1 … 4096');
   if (visited === 'compact') return new CompactVisited(memoryMb);
-  return visited === 'bitstate' ? new BitstateVisited(memoryMb) : new Visited();
+  return visited === 'bitstate' ? new BitstateVisited(memoryMb) : new Visited(undefined, !reduces(system, options));
 }
 
 /** What breadth-first and depth-first search share: the current state, the step to the next one, the bookkeeping. */
@@ -50,7 +51,7 @@ export class Frame {
   depth = 0;
   failures = 0;
 
-  constructor(system: System, options: SearchOptions, seen: Seen = seenFor(options)) {
+  constructor(system: System, options: SearchOptions, seen: Seen = seenFor(system, options)) {
     this.visited = seen;
     this.system = system;
     this.automaton = new Automaton(system.agents);

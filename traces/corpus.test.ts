@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { bugOfRun } from '../properties/bug-of-run.ts';
 import { families } from '../properties/index.ts';
 import { fingerprint } from '../engine/failure.ts';
 import { loadTrace } from './load.ts';
@@ -26,6 +27,10 @@ describe.each(files)('%s', (name) => {
     expect(replayed.alignment.misfit).toBeUndefined();
     expect(replayed.failure && fingerprint(replayed.failure)).toBe(trace.expected.fingerprint);
     expect(replayed.alignment.schedule).toHaveLength(trace.schedule.length);
+    const bug = bugOfRun(family.world(trace.configuration, trace.hazard), trace.program, replayed.alignment.schedule);
+    // Of the races of a run, the trace has the necessary ones.
+    expect({ ...trace.expected.bug, races: [] }).toEqual({ ...bug, races: [] });
+    expect(bug.races).toEqual(expect.arrayContaining(trace.expected.bug?.races ?? []));
     const report = softwareReport({ trace, family, replayed, file, colour: false });
     await expect(report).toMatchFileSnapshot(`goldens/${name.replace('.json', '.txt')}`);
     expect(report.split('\n').filter((line) => widthOf(line) > reportWidth)).toEqual([]);
@@ -36,7 +41,7 @@ describe.each(files)('%s', (name) => {
   });
 
   test('is minimal', () => {
-    expect(trace.minimal).toMatchObject({ operations: 'proved', schedule: 'proved' });
+    expect(trace.minimal).toMatchObject({ operations: 'proved', arguments: 'proved', schedule: 'proved' });
   });
 });
 

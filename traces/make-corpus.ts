@@ -22,7 +22,8 @@ const seedsKnown = 3;
 const seedsMax = 10;
 const [, , only = ''] = process.argv;
 
-const known = new Map(Object.entries(knownBugs).map(([name, hazards]) => [name, new Set(hazards)]));
+/** Everything is found again, unless only some hazards are asked for. */
+const known = new Map(Object.entries(only === '' ? {} : knownBugs).map(([name, hazards]) => [name, new Set(hazards)]));
 
 /** What a hazard was found to do, by seed; made small. */
 async function find(family: Family, hazard: Hazard): Promise<Minimised[]> {
@@ -62,6 +63,18 @@ function makeKnown(name: string, bug: Bug): void {
   known.set(bugName(bug), (known.get(bugName(bug)) ?? new Set()).add(name));
 }
 
+/** After each hazard, so that a run that is cut short leaves what it has. */
+async function writeKnown(): Promise<void> {
+  const entries = [...known].filter(([, hazards]) => hazards.size > 0).sort(([a], [b]) => (a < b ? -1 : 1));
+  const list = entries.map(([name, hazards]) => `'${name}': ${JSON.stringify([...hazards].sort())},`).join('\n');
+  const text = `/** Written by \`npm run corpus\`: names of bugs (see \`engine/bug/bug.ts\`), and the hazards that show as them. */
+export const knownBugs: Readonly<Record<string, readonly string[]>> = {\n${list}\n};\n`;
+  writeFileSync(
+    'traces/known-bugs.ts',
+    await format(text, { parser: 'typescript', singleQuote: true, printWidth: 120 }),
+  );
+}
+
 mkdirSync(folder, { recursive: true });
 for (const family of families)
   for (const hazard of family.hazards.filter(({ id }) => id.includes(only))) {
@@ -76,13 +89,8 @@ for (const family of families)
     }
     const { file } = saveTrace(toTrace(family, minimised), folder, `${family.name}-${hazard.id}.json`);
     for (const { bug } of all) makeKnown(name, bug);
+    await writeKnown();
     const { switches, note } = minimised.minimal;
     const size = `${minimised.schedule.length} steps, ${switches} switches`;
     console.log(`${file}: ${minimised.failure.rule}, ${size}, ${note}`);
   }
-
-const entries = [...known].filter(([, hazards]) => hazards.size > 0).sort(([a], [b]) => (a < b ? -1 : 1));
-const list = entries.map(([name, hazards]) => `'${name}': ${JSON.stringify([...hazards].sort())},`).join('\n');
-const text = `/** Written by \`npm run corpus\`: names of bugs (see \`engine/bug/bug.ts\`), and the hazards that show as them. */
-export const knownBugs: Readonly<Record<string, readonly string[]>> = {\n${list}\n};\n`;
-writeFileSync('traces/known-bugs.ts', await format(text, { parser: 'typescript', singleQuote: true, printWidth: 120 }));

@@ -95,7 +95,7 @@ describe('the races of a run', () => {
   test('are those by which the failing operation was influenced, without locks', () => {
     const observation = observe(publisher(), failing);
     const text = 'a #: cell := # → b #: load cell';
-    const read = 'b #: load cell of cell, late';
+    const read = 'b #: load cell, late: cell';
     expect(racesOf(observation)).toEqual([{ first: 1, second: 3, cell: 'cell', text, read }]);
   });
 

@@ -10,7 +10,7 @@ export interface Race {
   readonly cell: string;
   /** Both in shapes: "bind: domain#.asid := # → unmap: load domain#.asid". */
   readonly text: string;
-  /** The same without who wrote, which may be a store buffer instead of the operation: "unmap: load domain#.asid, late". */
+  /** The same without who wrote (a store buffer may, for the operation): "unmap: load domain#.asid, late: domain#.asid". */
   readonly read: string;
 }
 
@@ -53,7 +53,9 @@ export function racesOf(observation: Observation): Race[] {
         const [first, second] = other < at ? [other, at] : [at, other];
         const text = `${shapeOf(steps[first] as ObservedStep)} → ${shapeOf(steps[second] as ObservedStep)}`;
         const name = named(steps[other] as ObservedStep, cell) ?? '';
-        const read = `${shapeOf(step)} of ${numberless(name)}, ${other < at ? 'late' : 'early'}`;
+        // At the end nobody is to blame more than the other: a lost update has two sides.
+        const side = ended ? '' : `${shapeOf(step)}, ${other < at ? 'late' : 'early'}: `;
+        const read = `${side}${numberless(name)}`;
         races.push({ first, second, cell: name, text, read });
       }
     }

@@ -81,7 +81,7 @@ class Story {
       { head: 'Then', text: `${this.#at(promising)} ${PROMISES[promise] ?? `relies on ${promise}`}.` },
     ];
     for (const source of this.#sources.sources.slice(0, 2))
-      lines.push({ head: 'However', text: `the SMMU may use ${source}.` });
+      lines.push({ head: 'However', text: `the SMMU may use ${source}${this.#since(source)}.` });
     if (this.#sources.sources.length === 0)
       for (const text of this.#sources.configured.slice(0, 2))
         lines.push({ head: 'However', text: `the SMMU may hold ${text}.` });
@@ -106,6 +106,14 @@ class Story {
       text: 'an order of the words, with CFGI and CMD_SYNC between them, in which every mix of old and new is one of the two configurations (or V=0 first).',
     });
     return lines;
+  }
+
+  /** ", since step 10 (…)": which write made what hardware may hold; the last one, if it went and came again. */
+  #since(source: string): string {
+    const held = `+ held: ${source.replace(/, walked.*/, '')}`;
+    const made = this.#findBack(this.#last, ({ notes }) => notes.includes(held));
+    if (made >= 0) return `, since ${this.#short(made)}`;
+    return /^\(.*walked/.test(source) ? ', held from the start' : '';
   }
 
   /** A tag or a table page went back to its allocator too early. */

@@ -17,9 +17,9 @@ async function find(hazard: string, seed: number): Promise<Found | undefined> {
   return all[0];
 }
 
-/** A bug without its races: a run has more of them than are necessary. */
-function withoutRaces({ races: _, ...rest }: Bug): Omit<Bug, 'races'> {
-  return rest;
+/** A bug but for its races: a run has more of them than are necessary. */
+function withoutRaces(bug: Bug): Bug {
+  return { ...bug, races: [] };
 }
 
 test.each(asid.hazards.map(({ id }) => id))('%s', { timeout: 600_000 }, async (hazard) => {

@@ -34,7 +34,8 @@ function* smaller(bench: Bench, { configuration, program }: Candidate): Generato
   const all = Array.from({ length: total }, () => true);
   for (const plain of bench.family.plainer?.(configuration) ?? []) yield [plain, keep(program, all)];
   // A program without operations is no program, even if the world is wrong from the start.
-  for (let without = total - 1; total > 1 && without >= 0; without--)
+  const least = total > 1 ? 0 : total;
+  for (let without = total - 1; without >= least; without--)
     yield [configuration, keep(program, all.with(without, false))];
   const operations = operationsOf(program);
   for (const [at, operation] of operations.entries())

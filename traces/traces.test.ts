@@ -68,6 +68,22 @@ describe('a trace', () => {
     expect(toFound(minimised, again.alignment.schedule).failure.rule).toBe('lost-deposit');
   });
 
+  test('of version 1, without what is known of the failure, is read as before', async () => {
+    const { why, expected, ...rest } = lostDeposit;
+    const { bug, ...old } = expected;
+    expect([why?.length, bug?.rule]).toEqual([2, 'ledger/lost-deposit']);
+    const trace = parseTrace(serialise({ ...rest, version: 1, expected: old }), 'x.json');
+    if (trace.kind !== 'software') throw new Error('wrong kind');
+    const replayed = replaySoftware(trace, ledger);
+    expect(replayed.verdict).toBe('reproduced');
+    const small = await minimise(ledger, toFound(trace, replayed.alignment.schedule), { seconds: 20 });
+    expect(toTrace(ledger, small)).toMatchObject({
+      version: 2,
+      minimal: { operations: 'proved' },
+      expected: { bug: { rule: bug?.rule } },
+    });
+  });
+
   test('does not fail without its hazard, under any schedule', () => {
     expect(searchWithoutHazard(lostDeposit, ledger, 1_000_000)).toMatchObject({ verdict: 'exhausted', failures: 0 });
   });

@@ -19,6 +19,13 @@ export function mixHigh(a: number, b: number): number {
   return h ^ (h >>> 16);
 }
 
+/** Another word for each word, evenly spread whatever the words are (the finaliser of "lowbias32", which is one to one). */
+export function scatter(word: number): number {
+  let h = Math.imul(word ^ (word >>> 16), 0x21f0aaad);
+  h = Math.imul(h ^ (h >>> 15), 0x735a2d97);
+  return h ^ (h >>> 15);
+}
+
 const float = new Float64Array(1);
 const words = new Int32Array(float.buffer);
 

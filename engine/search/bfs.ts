@@ -36,6 +36,8 @@ class BreadthFirst {
   readonly root: number;
   readonly #frame: Frame;
   readonly #options: SearchOptions;
+  /** Words of an entry before the changed cells; behind the nodes is what `Orbit` saves. */
+  readonly #fixed: number;
   /** For each state: the state it was first reached from, and by whose step. */
   #parent = new Int32Array(1 << 12);
   #by = new Uint8Array(1 << 12);
@@ -50,6 +52,7 @@ class BreadthFirst {
     this.#frame = frame;
     this.#options = options;
     this.root = frame.root;
+    this.#fixed = HEADER + frame.nodes.length + (frame.orbit?.width ?? 0);
     this.#seen = new Int32Array(frame.system.machine.store.size);
   }
 
@@ -116,7 +119,7 @@ class BreadthFirst {
 
   /** Where the entry after the one at `at` begins in the current level. */
   #after(at: number): number {
-    return at + HEADER + this.#frame.nodes.length + 2 * (this.#current.words[at + 5] as number);
+    return at + this.#fixed + 2 * (this.#current.words[at + 5] as number);
   }
 
   /**
@@ -148,12 +151,12 @@ class BreadthFirst {
     const agents = frame.nodes.length;
     for (let agent = 0; agent < agents; agent++)
       frame.nodes[agent] = frame.automaton.nodes[words[at + HEADER + agent] as number] as Node;
-    let pair = at + HEADER + agents;
+    let pair = at + this.#fixed;
     for (let left = words[at + 5] as number; left > 0; left--, pair += 2)
       store.set(words[pair] as number, words[pair + 1] as number);
     frame.print.low = words[at + 1] as number;
     frame.print.high = words[at + 2] as number;
-    frame.orbit?.absorb(this.root);
+    frame.orbit?.load(words, at + HEADER + agents);
     return store.mark();
   }
 
@@ -164,7 +167,7 @@ class BreadthFirst {
     const agents = frame.nodes.length;
     const level = this.#next;
     const changedMost = store.logLength - this.root;
-    level.reserve(HEADER + agents + 2 * changedMost);
+    level.reserve(this.#fixed + 2 * changedMost);
     const words = level.words;
     const at = level.length;
     words[at] = state;
@@ -173,8 +176,9 @@ class BreadthFirst {
     words[at + 3] = previous;
     words[at + 4] = switches;
     for (let agent = 0; agent < agents; agent++) words[at + HEADER + agent] = (frame.nodes[agent] as Node).id;
+    frame.orbit?.save(words, at + HEADER + agents);
     const pass = ++this.#pass;
-    let pair = at + HEADER + agents;
+    let pair = at + this.#fixed;
     for (let entry = this.root; entry < store.logLength; entry++) {
       const cell = store.logCell[entry] as number;
       if (this.#seen[cell] === pass) continue;
@@ -185,7 +189,7 @@ class BreadthFirst {
       words[pair + 1] = value;
       pair += 2;
     }
-    words[at + 5] = (pair - at - HEADER - agents) / 2;
+    words[at + 5] = (pair - at - this.#fixed) / 2;
     level.length = pair;
   }
 

@@ -28,13 +28,13 @@ export function checkSymmetry(system: System, { runs = 100, seed = 1 } = {}): vo
   try {
     for (let run = 0; run < runs; run++) {
       const course = follow(frame, (enabled) => enabled[random.below(enabled.length)] as number);
-      for (const [which, renamed] of orbit.renamed.entries()) {
-        const schedule = course.schedule.map((agent) => renamed.agent(agent));
+      for (let which = 0; which < orbit.size; which++) {
+        const schedule = course.schedule.map((agent) => orbit.agent(which, agent));
         compare(
           which,
           course,
           follow(frame, (_, step) => schedule[step] ?? -1),
-          (agent) => renamed.agent(agent),
+          (agent) => orbit.agent(which, agent),
         );
       }
     }
@@ -51,7 +51,7 @@ function follow(frame: Frame, pick: (enabled: readonly number[], step: number) =
   machine.failure = undefined;
   const schedule: number[] = [];
   const enabled: number[] = [];
-  const prints: string[][] = [[], ...(frame.orbit?.renamed.map(() => []) ?? [])];
+  const prints: string[][] = Array.from({ length: 1 + (frame.orbit?.size ?? 0) }, () => []);
   for (;;) {
     const able = frame.nodes.map((_, agent) => agent).filter((agent) => frame.isEnabled(agent));
     enabled.push(able.reduce((bits, agent) => bits | (1 << agent), 0));
@@ -59,10 +59,9 @@ function follow(frame: Frame, pick: (enabled: readonly number[], step: number) =
     if (!able.includes(agent)) break;
     frame.advance(agent);
     schedule.push(agent);
-    prints[0]?.push(`${frame.print.low} ${frame.print.high}`);
-    for (const [which, renamed] of frame.orbit?.renamed.entries() ?? []) {
-      renamed.update(frame.root, frame.nodes);
-      prints[which + 1]?.push(`${renamed.low} ${renamed.high}`);
+    for (const [which, list] of prints.entries()) {
+      const print = which === 0 ? frame.print : frame.orbit?.print(which - 1, frame.nodes);
+      list.push(`${print?.low} ${print?.high}`);
     }
     if (machine.failure !== undefined) break;
   }

@@ -1,118 +1,11 @@
-import { printOfKey, printOfResult, printOfStart, type Node } from '../automaton.ts';
+import type { Node } from '../automaton.ts';
 import { HarnessError } from '../failure.ts';
-import { mixHigh, mixLow, type Lanes } from '../hash.ts';
+import { mixHigh, mixLow, scatter, type Lanes } from '../hash.ts';
 import { AGENTS_MAX } from '../machine.ts';
-import type { Step, Result } from '../step.ts';
 import type { Store } from '../store.ts';
 import type { Renaming } from '../symmetry.ts';
 import type { System } from '../system.ts';
-
-/** The state at hand under one renaming: the fingerprint that the renamed state has. */
-class Renamed {
-  low = 0;
-  high = 0;
-  readonly #renaming: Renaming;
-  readonly #store: Store;
-  /** Where each cell goes. */
-  readonly #cell: Int32Array;
-  /** Fingerprints of local states, by the id of the node. */
-  readonly #prints: (Lanes | undefined)[] = [];
-  /** For each length of the undo log since the root, what the writes up to there add to the fingerprint: two lanes. */
-  #written = new Int32Array(1 << 10);
-
-  constructor(renaming: Renaming, store: Store) {
-    this.#renaming = renaming;
-    this.#store = store;
-    this.#cell = Int32Array.from({ length: store.size }, (_, cell) => renaming.cell?.(cell) ?? cell);
-  }
-
-  /** Takes in the log from `from` on, where `root` is the undo mark of the first state. */
-  absorb(root: number, from: number): void {
-    const { logCell, logOld, logNew, logLength } = this.#store;
-    if ((logLength - root + 1) * 2 > this.#written.length) this.#grow((logLength - root + 1) * 2);
-    const written = this.#written;
-    for (let at = from; at < logLength; at++) {
-      const word = (at - root) * 2;
-      const cell = logCell[at] as number;
-      const before = logOld[at] as number;
-      const after = logNew[at] as number;
-      written[word + 2] = (written[word] as number) ^ this.#low(cell, before) ^ this.#low(cell, after);
-      written[word + 3] = (written[word + 1] as number) ^ this.#high(cell, before) ^ this.#high(cell, after);
-    }
-  }
-
-  /** Works out the fingerprint for the log as it stands. */
-  update(root: number, nodes: readonly Node[]): void {
-    const word = (this.#store.logLength - root) * 2;
-    this.low = this.#written[word] as number;
-    this.high = this.#written[word + 1] as number;
-    for (let agent = 0; agent < nodes.length; agent++) {
-      const print = this.print(nodes[agent] as Node);
-      this.low ^= print.low;
-      this.high ^= print.high;
-    }
-  }
-
-  /** The agent that takes an agent's place; -1 stays. */
-  agent(agent: number): number {
-    return agent < 0 ? agent : (this.#renaming.agents[agent] as number);
-  }
-
-  /** The fingerprint of the renamed local state. */
-  print(node: Node): Lanes {
-    return (this.#prints[node.id] ??= this.#printOf(node));
-  }
-
-  /** The first cell that makes the state at hand another one than its renaming, or -1. */
-  differsAt(): number {
-    const { cells } = this.#store;
-    const taken = new Uint8Array(this.#cell.length);
-    for (const [cell, to] of this.#cell.entries()) {
-      const value = cells[cell] as number;
-      if (taken[to] === 1 || cells[to] !== this.#value(cell, value)) return cell;
-      taken[to] = 1;
-    }
-    return -1;
-  }
-
-  #printOf(node: Node): Lanes {
-    const { agents, key, result } = this.#renaming;
-    const agent = agents[node.agent] as number;
-    if (node.key !== undefined)
-      return printOfKey(agent, node.operation, key === undefined ? node.key : key(node.key, node.agent));
-    const { parent } = node;
-    if (parent === undefined) return printOfStart(agent, node.operation);
-    const received = node.result as Result;
-    const renamed = result === undefined ? received : result(received, parent.step as Step, node.agent);
-    return printOfResult(this.print(parent), renamed);
-  }
-
-  #value(cell: number, value: number): number {
-    return value === 0 || this.#renaming.value === undefined ? value : this.#renaming.value(cell, value) | 0;
-  }
-
-  #low(cell: number, value: number): number {
-    if (value === 0) return 0;
-    const { identities } = this.#store;
-    const to = this.#cell[cell] as number;
-    const renamed = this.#value(cell, value);
-    return identities === undefined ? mixLow(to, renamed) : identities.low(to, renamed);
-  }
-
-  #high(cell: number, value: number): number {
-    if (value === 0) return 0;
-    const { identities } = this.#store;
-    const to = this.#cell[cell] as number;
-    const renamed = this.#value(cell, value);
-    return identities === undefined ? mixHigh(to, renamed) : identities.high(to, renamed);
-  }
-
-  #grow(least: number): void {
-    const grown = new Int32Array(Math.max(least, this.#written.length * 2));
-    grown.set(this.#written);
-    this.#written = grown;
-  }
-}
+import { CellImages, longer, NodeImages } from './images.ts';
 
 /**
  * The states that are renamings of the state at hand, by their fingerprints: one of them, the least, stands for all. States
@@ -121,59 +14,155 @@ class Renamed {
 export class Orbit {
   low = 0;
   high = 0;
-  readonly renamed: readonly Renamed[];
+  /** Number of renamings, and of words that hold two lanes for each. */
+  readonly size: number;
+  readonly width: number;
+  readonly #renamings: readonly Renaming[];
+  readonly #store: Store;
   readonly #root: number;
+  readonly #cells: CellImages;
+  readonly #nodes: NodeImages;
+  /**
+   * For each length of the undo log since the root, what the writes up to there add to the fingerprints: a row (`CellImages`).
+   * So a step back costs nothing here.
+   */
+  #written: Int32Array;
+  /** One lane of each renamed state at hand. */
+  readonly #lane: Int32Array;
 
   /** @throws HarnessError if the state at hand, which is the root, is not its own renaming. */
   constructor({ machine, agents }: System, symmetry: readonly Renaming[], nodes: readonly Node[]) {
-    this.#root = machine.store.mark();
-    this.renamed = symmetry.map((renaming) => {
-      const renamed = new Renamed(renaming, machine.store);
-      const places = new Set(renaming.agents);
-      if (renaming.agents.length !== agents.length || places.size !== agents.length)
+    const { store } = machine;
+    this.size = symmetry.length;
+    this.width = symmetry.length * 2;
+    this.#renamings = symmetry;
+    this.#store = store;
+    this.#root = store.mark();
+    this.#cells = new CellImages(store, symmetry);
+    this.#nodes = new NodeImages(symmetry);
+    this.#written = new Int32Array(this.width << 8);
+    this.#lane = new Int32Array(symmetry.length);
+    for (const [which, renaming] of symmetry.entries()) {
+      if (renaming.agents.length !== agents.length || new Set(renaming.agents).size !== agents.length)
         throw new HarnessError('a renaming is not a permutation of the agents');
-      const cell = renamed.differsAt();
+      const cell = this.#cells.differsAt(which);
       if (cell >= 0)
-        throw new HarnessError(
-          `the first state is not its own renaming: see ${machine.store.locate(cell).region.name}`,
-        );
+        throw new HarnessError(`the first state is not its own renaming: see ${store.locate(cell).region.name}`);
       const wrong = nodes.findIndex((node) => {
-        const print = renamed.print(node);
-        const other = nodes[renamed.agent(node.agent)];
-        return other === undefined || other.low !== print.low || other.high !== print.high;
+        const at = this.#nodes.row(node) + which;
+        const other = nodes[this.agent(which, node.agent)];
+        return other?.low !== this.#nodes.rows[at] || other?.high !== this.#nodes.rows[at + this.size];
       });
       if (wrong >= 0)
         throw new HarnessError(`${agents[wrong]?.name ?? ''} does not begin as the agent in its place does`);
-      return renamed;
-    });
+    }
+  }
+
+  /** The agent that takes an agent's place under a renaming; -1 stays. */
+  agent(which: number, agent: number): number {
+    return agent < 0 ? agent : ((this.#renamings[which] as Renaming).agents[agent] as number);
   }
 
   /** To be called after each step, with the undo mark before it. */
   absorb(from: number): void {
-    for (let at = 0; at < this.renamed.length; at++) (this.renamed[at] as Renamed).absorb(this.#root, from);
+    const { logCell, logOld, logNew, logLength } = this.#store;
+    const cells = this.#cells;
+    const { width } = this;
+    const written = this.#reach(logLength);
+    let to = (from - this.#root) * width;
+    for (let at = from; at < logLength; at++) {
+      const cell = logCell[at] as number;
+      const before = logOld[at] as number;
+      const after = logNew[at] as number;
+      written.copyWithin(to + width, to, to + width);
+      to += width;
+      if (before !== 0) toggle(written, to, cells.row(cell, before), cells.rows, width);
+      if (after !== 0) toggle(written, to, cells.row(cell, after), cells.rows, width);
+    }
+  }
+
+  /** Puts what the writes up to the state at hand add into `words` at `at`: `width` words. */
+  save(words: Int32Array, at: number): void {
+    const from = (this.#store.logLength - this.#root) * this.width;
+    for (let word = 0; word < this.width; word++) words[at + word] = this.#written[from + word] as number;
+  }
+
+  /** The state at hand, come by in whatever way, is the one that was saved. */
+  load(words: Int32Array, at: number): void {
+    const { logLength } = this.#store;
+    const written = this.#reach(logLength);
+    const to = (logLength - this.#root) * this.width;
+    for (let word = 0; word < this.width; word++) written[to + word] = words[at + word] as number;
+  }
+
+  /** The fingerprint of the state at hand under one renaming. */
+  print(which: number, nodes: readonly Node[]): Lanes {
+    return { low: this.#lanes(0, nodes)[which] as number, high: this.#lanes(this.size, nodes)[which] as number };
   }
 
   /**
-   * Makes `low` and `high` the least fingerprint of the orbit.
+   * Makes `low` and `high` the fingerprint of the orbit: the least of its states', one to one.
    *
    * @param print fingerprint of the state at hand.
    * @param previous agent whose step led to the state, and `switches` up to there, if they belong to the state (-1: not).
    */
   choose(print: Lanes, nodes: readonly Node[], previous: number, switches: number): void {
-    this.low = print.low ^ placeLow(previous, switches);
-    this.high = print.high ^ placeHigh(previous, switches);
-    for (let at = 0; at < this.renamed.length; at++) {
-      const other = this.renamed[at] as Renamed;
-      other.update(this.#root, nodes);
-      const agent = other.agent(previous);
-      const low = other.low ^ placeLow(agent, switches);
-      if (low > this.low) continue;
-      const high = other.high ^ placeHigh(agent, switches);
-      if (low === this.low && high >= this.high) continue;
-      this.low = low;
-      this.high = high;
+    let low = print.low ^ placeLow(previous, switches);
+    let high = print.high ^ placeHigh(previous, switches);
+    const lane = this.#lanes(0, nodes);
+    for (let which = 0; which < lane.length; which++) {
+      const other =
+        switches < 0
+          ? (lane[which] as number)
+          : (lane[which] as number) ^ placeLow(this.agent(which, previous), switches);
+      if (other > low) continue;
+      // Lane 1 is worked out only for what may be the least.
+      const highOther = this.#high(which, nodes) ^ placeHigh(this.agent(which, previous), switches);
+      if (other === low && highOther >= high) continue;
+      low = other;
+      high = highOther;
     }
+    // What is the least of many is small, and a set that takes lane 0 for a place would crowd it where small ones go.
+    this.low = scatter(low);
+    this.high = high;
   }
+
+  /** A lane of each renamed state; lane 1 begins at `size`. Good until the next call. */
+  #lanes(from: number, nodes: readonly Node[]): Int32Array {
+    const lane = this.#lane;
+    const { length } = lane;
+    const written = this.#written;
+    const images = this.#nodes;
+    const base = (this.#store.logLength - this.#root) * this.width + from;
+    for (let which = 0; which < length; which++) lane[which] = written[base + which] as number;
+    for (let agent = 0; agent < nodes.length; agent++)
+      toggle(lane, 0, images.row(nodes[agent] as Node) + from, images.rows, length);
+    return lane;
+  }
+
+  /** Lane 1 under one renaming. */
+  #high(which: number, nodes: readonly Node[]): number {
+    const images = this.#nodes;
+    const lane = this.size + which;
+    let high = this.#written[(this.#store.logLength - this.#root) * this.width + lane] as number;
+    for (let agent = 0; agent < nodes.length; agent++) {
+      const row = images.row(nodes[agent] as Node);
+      high ^= images.rows[row + lane] as number;
+    }
+    return high;
+  }
+
+  /** Room for a row at a length of the log. */
+  #reach(logLength: number): Int32Array {
+    const words = (logLength - this.#root + 1) * this.width;
+    if (words > this.#written.length) this.#written = longer(this.#written, Math.max(words, this.#written.length * 2));
+    return this.#written;
+  }
+}
+
+function toggle(into: Int32Array, at: number, row: number, rows: Int32Array, length: number): void {
+  for (let word = 0; word < length; word++)
+    into[at + word] = (into[at + word] as number) ^ (rows[row + word] as number);
 }
 
 /** What the place of a state in a schedule with bounded switches adds to its fingerprint; nothing if `switches` is negative. */

@@ -68,15 +68,12 @@ export interface AllocatorRow {
 export interface AllocatorsOptions {
   /** Each mistake in each scene too: some two minutes. Default false. */
   readonly bugs?: boolean;
-  /** The published bounds that take minutes too. Default false. */
-  readonly slow?: boolean;
 }
 
 /** Explores both allocators under all bounds, one row at a time, as they come. */
-export function* exploreAllocators({ bugs = false, slow = false }: AllocatorsOptions = {}): Generator<AllocatorRow> {
+export function* exploreAllocators({ bugs = false }: AllocatorsOptions = {}): Generator<AllocatorRow> {
   for (const published of PUBLISHED) {
     const { config, symmetry } = published;
-    if (config.spaces > 2 && !slow) continue;
     const exploration = exploreAllocator(asidAllocator(config, {}, symmetry));
     const scene = `as published, ${config.spaces} tasks, symmetry: ${symmetry}`;
     yield { allocator: 'asid', scene, published, exploration };

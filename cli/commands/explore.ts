@@ -1,9 +1,11 @@
+import type { SearchOptions } from '../../engine/search/options.ts';
 import type { PlainOptions } from '../../engine/search/parallel/job.ts';
 import type { ParallelOptions } from '../../engine/search/parallel/threads.ts';
 import type { Family, Litmus } from '../../properties/family.ts';
 import { grouped, plural } from '../../traces/report/text.ts';
 import { checkHazard, unknown, type Context } from '../context.ts';
 import { exitCode, UsageError, worst, type ExitCode } from '../exit.ts';
+import { ALLOCATOR_NAMES, allocatorsCommand } from '../exploration/allocators.ts';
 import { digestOf, Progress } from '../exploration/progress.ts';
 import { codeOf, rowOf, Table, type Exploration, type Row } from '../exploration/row.ts';
 import { Finding } from '../findings.ts';
@@ -12,11 +14,16 @@ import type { Searcher, WorldDescription } from '../searchers.ts';
 
 /** Options of `stalemate explore`. */
 export interface ExploreCommand {
-  /** A family, or a litmus as `family/litmus` or by its bare name. */
+  /** A family, or a litmus as `family/litmus` or by its bare name, or one of `ALLOCATOR_NAMES`. */
   readonly name: string;
   /** Only this hazard; its violation is then the result, with a report and a trace. */
   readonly hazard: string | undefined;
   readonly statesMax: number;
+  /** Only schedules with up to so many context switches. */
+  readonly switchesMax?: number | undefined;
+  /** How states are remembered, and the memory for those that are not remembered in full, in megabytes. */
+  readonly visited?: SearchOptions['visited'];
+  readonly memoryMb?: number | undefined;
   readonly out: string;
   /** Threads. */
   readonly workers: number;
@@ -29,10 +36,18 @@ const CHECKPOINT_SECONDS = 1;
 
 /** Every interleaving of litmus programs: they hold on the correct implementation and are violated under their hazards. */
 export async function exploreCommand(command: ExploreCommand, context: Context): Promise<ExitCode> {
+  if (ALLOCATOR_NAMES.includes(command.name)) return allocatorsCommand(command, context);
   const { family, litmus } = select(command.name, context.families);
   checkHazard(family, command.hazard);
   if (command.workers < 1) throw new UsageError('--workers must be 1 or more.');
-  const { name, hazard, statesMax } = command;
+  const { name, hazard, statesMax, switchesMax, visited = 'full' } = command;
+  const partial = switchesMax !== undefined || visited !== 'full';
+  if (command.memoryMb !== undefined && (command.memoryMb < 1 || command.memoryMb > 4096))
+    throw new UsageError('--memory must be 1 to 4096 megabytes.');
+  if (partial && command.checkpoint !== undefined)
+    throw new UsageError(
+      '--checkpoint keeps states in full and knows no bound on switches: leave out the other option.',
+    );
   const what = { name, hazard, states: statesMax, programs: digestOf(litmus), software: context.software };
   const progress = new Progress(command.checkpoint, what, context.terminal);
   const searcher = context.searcher(command.workers);
@@ -52,11 +67,10 @@ function select(name: string, families: readonly Family[]): { family: Family; li
     const one = candidate.litmus.find(({ id }) => id === name || `${candidate.name}/${id}` === name);
     if (one !== undefined) return { family: candidate, litmus: [one] };
   }
-  throw unknown(
-    'family or litmus',
-    name,
-    families.flatMap((one) => [one.name, ...one.litmus.map(({ id }) => id)]),
-  );
+  throw unknown('family or litmus', name, [
+    ...families.flatMap((one) => [one.name, ...one.litmus.map(({ id }) => id)]),
+    ...ALLOCATOR_NAMES,
+  ]);
 }
 
 interface Parts {
@@ -89,7 +103,7 @@ class ExploreJob {
     const all = this.#explorations;
     if (progress.finished > 0)
       terminal.warn(`Going on from ${command.checkpoint ?? ''}: ${progress.finished} of ${all.length} done before.`);
-    const table = new Table(this.#family, this.#litmus, terminal.colour);
+    const table = new Table(this.#family, this.#litmus, terminal.colour, command.switchesMax);
     terminal.print(table.head());
     const rows = all.map((exploration) => this.#explore(exploration));
     // The first that breaks is thrown below, when its turn comes.
@@ -126,10 +140,10 @@ class ExploreJob {
       program: litmus.program,
     };
     // A hazard's counterexample is wanted short; the absence of one is shown with less memory depth first.
-    const options: PlainOptions = { order: hazard === undefined ? 'dfs' : 'bfs', statesMax: command.statesMax };
+    const options = this.#optionsFor(hazard);
     const parallel: ParallelOptions = {
       // Many explorations keep the threads busy by themselves; one has them all.
-      threads: this.#litmus.length === 1 ? searcher.size : 1,
+      threads: this.#litmus.length === 1 && this.#isPlain() ? searcher.size : 1,
       signal: interrupt.signal,
       onStart: () => (started = performance.now()),
       onProgress: (states) =>
@@ -151,6 +165,23 @@ class ExploreJob {
     if (this.#isReported(row)) this.#finding(row);
     progress.finish(exploration, { result, seconds: row.seconds });
     return row;
+  }
+
+  /** True if the search is one that several threads can share. */
+  #isPlain(): boolean {
+    const { switchesMax, visited = 'full' } = this.#parts.command;
+    return switchesMax === undefined && visited === 'full';
+  }
+
+  #optionsFor(hazard: string | undefined): PlainOptions {
+    const { statesMax, switchesMax, visited, memoryMb } = this.#parts.command;
+    return {
+      order: hazard === undefined ? 'dfs' : 'bfs',
+      statesMax,
+      ...(switchesMax === undefined ? {} : { switchesMax }),
+      ...(visited === undefined ? {} : { visited }),
+      ...(memoryMb === undefined ? {} : { memoryMb }),
+    };
   }
 
   #isReported({ verdict, hazard }: Row): boolean {

@@ -2,7 +2,7 @@ import type { Failure } from '../../engine/failure.ts';
 import type { SearchResult } from '../../engine/search/search.ts';
 import type { Family, Hazard, Litmus } from '../../properties/family.ts';
 import { paint } from '../../traces/report/paint.ts';
-import { grouped, pad, widthOf } from '../../traces/report/text.ts';
+import { grouped, pad, plural, widthOf } from '../../traces/report/text.ts';
 import { exitCode, type ExitCode } from '../exit.ts';
 
 /** One exploration: a litmus on one implementation. */
@@ -16,7 +16,8 @@ export interface Exploration {
 export interface Row extends Exploration {
   readonly result: SearchResult;
   readonly seconds: number;
-  readonly verdict: 'holds' | 'violated' | 'unexpected' | 'missed' | 'bound';
+  /** `none-found`: every state was explored that the memory given could tell from others. */
+  readonly verdict: 'holds' | 'none-found' | 'violated' | 'unexpected' | 'missed' | 'bound';
 }
 
 /** What a result means for what was explored. */
@@ -25,6 +26,7 @@ export function rowOf(family: Family, exploration: Exploration, result: SearchRe
 }
 
 function verdictOf(family: Family, hazard: string | undefined, result: SearchResult): Row['verdict'] {
+  if (result.bound === 'memory' && hazard === undefined) return 'none-found';
   if (result.verdict === 'bound') return 'bound';
   if (result.failure === undefined) return hazard === undefined ? 'holds' : 'missed';
   const known = family.hazards.find(({ id }) => id === hazard);
@@ -40,8 +42,11 @@ export class Table {
   readonly #litmusWidth: number;
   readonly #hazardWidth: number;
   readonly #colour: boolean;
+  readonly #within: string;
 
-  constructor(family: Family, litmus: readonly Litmus[], colour: boolean) {
+  /** @param switchesMax the bound on context switches within which everything was explored, if there is one. */
+  constructor(family: Family, litmus: readonly Litmus[], colour: boolean, switchesMax?: number) {
+    this.#within = switchesMax === undefined ? '' : ` with up to ${plural(switchesMax, 'switch')}`;
     this.#litmusWidth = Math.max(...litmus.map(({ id }) => widthOf(id)), 6) + 2;
     const implementations = ['correct', ...family.hazards.map(({ id }) => id)];
     this.#hazardWidth = Math.max(...implementations.map(widthOf)) + 2;
@@ -56,10 +61,11 @@ export class Table {
     const inks = paint(this.#colour);
     const rule = result.failure?.rule ?? '';
     const words = {
-      holds: '✓ holds',
+      holds: `✓ holds${this.#within}`,
+      'none-found': `✓ none found, ${missed(result)}`,
       violated: hazard === undefined ? `✗ ${rule}` : `✓ violated: ${rule}`,
       unexpected: `✗ another violation: ${rule}`,
-      missed: '✗ not violated',
+      missed: `✗ not violated${this.#within}`,
       bound: `✗ not exhausted (${result.bound ?? ''})`,
     }[verdict];
     const good = words.startsWith('✓');
@@ -75,11 +81,17 @@ export class Table {
   }
 }
 
+/** How many states a search is expected to miss that takes some for others. */
+function missed({ omissions }: SearchResult): string {
+  if (omissions === undefined) return 'some states may be missed';
+  return `${omissions.expected.toPrecision(1)} states missed`;
+}
+
 /** What a row means for the exit code. @param asked whether the user has chosen the hazard. */
 export function codeOf({ hazard, verdict }: Row, asked: boolean): ExitCode {
   if (verdict === 'violated') return hazard === undefined || asked ? exitCode.violation : exitCode.holds;
   if (verdict === 'unexpected') return asked ? exitCode.violation : exitCode.harness;
   // With one hazard chosen, a litmus that is not for it simply holds.
   if (verdict === 'missed') return asked ? exitCode.holds : exitCode.harness;
-  return verdict === 'holds' ? exitCode.holds : exitCode.harness;
+  return verdict === 'holds' || verdict === 'none-found' ? exitCode.holds : exitCode.harness;
 }

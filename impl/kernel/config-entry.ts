@@ -104,7 +104,11 @@ export function planEntryUpdate(current: Entry, target: Entry, used: UsedBits): 
 /** The current entry with all bits that it does not use already as in the target (`unused_update`). */
 export function prepareEntry(current: Entry, target: Entry, used: UsedBits): Entry {
   const bits = used(current);
-  return current.map((lane, at) => (lane & (bits[at] as number)) | ((target[at] as number) & ~(bits[at] as number)));
+  return current.map((lane, at) => {
+    const kept = bits[at] as number;
+    const now = target[at] as number;
+    return (lane & kept) | (now & ~kept);
+  });
 }
 
 function differs(left: Entry, right: Entry, bits: Entry, word: number): boolean {

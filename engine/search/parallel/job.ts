@@ -1,3 +1,4 @@
+import type { Omissions } from '../seen.ts';
 import type { MessagePort } from 'node:worker_threads';
 import type { Failure } from '../../failure.ts';
 import type { System } from '../../system.ts';
@@ -49,7 +50,7 @@ export interface Job {
 export type FromThread =
   | { readonly type: 'parked'; readonly branches: readonly Branches[] }
   | { readonly type: 'found'; readonly failure: Failure; readonly schedule: readonly number[] }
-  | { readonly type: 'bound'; readonly bound: 'states' | 'steps' }
+  | { readonly type: 'bound'; readonly bound: 'states' | 'steps' | 'memory'; readonly omissions?: Omissions }
   | { readonly type: 'failed'; readonly error: unknown }
   | { readonly type: 'ended' };
 

@@ -36,6 +36,7 @@ class Leader {
   #parked: Branches[][] = [];
   #found: { readonly failure: Failure; readonly schedule: readonly number[] } | undefined;
   #bound: SearchResult['bound'];
+  #omissions: SearchResult['omissions'];
   #error: unknown;
   #saveNow = false;
   #saveTimer: NodeJS.Timeout | undefined;
@@ -113,6 +114,7 @@ class Leader {
         return;
       case 'bound':
         this.#bound = message.bound;
+        this.#omissions = message.omissions;
         return;
       case 'failed':
         this.#error ??= message.error;
@@ -217,9 +219,9 @@ class Leader {
         depth: Math.max(counts.depth, this.#found.schedule.length),
         ...this.#found,
       };
-    return this.#bound === undefined
-      ? { verdict: 'exhausted', ...counts }
-      : { verdict: 'bound', bound: this.#bound, ...counts };
+    if (this.#bound === undefined) return { verdict: 'exhausted', ...counts };
+    const bounded = { verdict: 'bound', bound: this.#bound, ...counts } as const;
+    return this.#omissions === undefined ? bounded : { ...bounded, omissions: this.#omissions };
   }
 }
 

@@ -41,10 +41,11 @@ function searchAlone({ threads, control: memory, index, options }: Job, world: S
 
 type Say = (message: FromThread) => void;
 
-function tell({ verdict, failure, schedule, bound }: SearchResult, say: Say): void {
+function tell({ verdict, failure, schedule, bound, omissions }: SearchResult, say: Say): void {
   if (verdict === 'violation' && failure !== undefined && schedule !== undefined)
     say({ type: 'found', failure, schedule });
-  if (bound === 'states' || bound === 'steps') say({ type: 'bound', bound });
+  if (bound === undefined || bound === 'stopped') return;
+  say(omissions === undefined ? { type: 'bound', bound } : { type: 'bound', bound, omissions });
 }
 
 /**

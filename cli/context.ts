@@ -2,6 +2,7 @@ import type { Family } from '../properties/family.ts';
 import type { Minimise } from './background.ts';
 import type { RunCampaigns } from './campaigns.ts';
 import { UsageError } from './exit.ts';
+import type { AllocatorRows } from './exploration/allocator-rows.ts';
 import type { MakeSearcher } from './searchers.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -12,6 +13,7 @@ export interface Context {
   readonly minimise: Minimise;
   readonly searcher: MakeSearcher;
   readonly campaigns: RunCampaigns;
+  readonly allocators: AllocatorRows;
   /** Names the sources that run, for checkpoints; undefined: unknown. */
   readonly software: string | undefined;
 }

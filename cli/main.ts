@@ -5,6 +5,7 @@ import { serveSearch } from '../engine/search/parallel/serve.ts';
 import { families } from '../properties/index.ts';
 import { campaignsIn, serveCampaigns } from './campaigns.ts';
 import { minimiseIn, serveBackground } from './background.ts';
+import { allocatorsIn, serveAllocators } from './exploration/allocator-rows.ts';
 import { run } from './run.ts';
 import { buildFrom, searchIn } from './searchers.ts';
 
@@ -15,6 +16,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     minimise: minimiseIn(program),
     searcher: searchIn(program),
     campaigns: campaignsIn(program),
+    allocators: allocatorsIn(program),
     // All sources are in one file.
     software: createHash('sha256').update(readFileSync(program)).digest('hex').slice(0, 16),
   });
@@ -23,3 +25,4 @@ export async function main(argv: readonly string[]): Promise<void> {
 serveBackground(families);
 serveSearch(buildFrom(families));
 serveCampaigns(families);
+serveAllocators();

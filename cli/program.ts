@@ -15,6 +15,8 @@ import { verifyCommand } from './commands/verify.ts';
 import { minimiseHere, type Minimise } from './background.ts';
 import type { Context } from './context.ts';
 import type { ExitCode } from './exit.ts';
+import { ALLOCATOR_NAMES } from './exploration/allocators.ts';
+import { allocatorsHere, type AllocatorRows } from './exploration/allocator-rows.ts';
 import { campaignsHere, type RunCampaigns } from './campaigns.ts';
 import { seedIn } from './fuzzing-progress.ts';
 import { searchHere, type MakeSearcher } from './searchers.ts';
@@ -38,6 +40,8 @@ export interface Surroundings {
   readonly searcher?: MakeSearcher;
   /** Default: in this thread. */
   readonly campaigns?: RunCampaigns;
+  /** Default: in this thread. */
+  readonly allocators?: AllocatorRows;
   /** Names the sources that run; default: unknown. */
   readonly software?: string;
 }
@@ -51,6 +55,7 @@ export function makeProgram(
     minimise = minimiseHere,
     searcher = searchHere(families),
     campaigns = campaignsHere,
+    allocators = allocatorsHere,
     software,
   }: Surroundings = {},
 ): Command {
@@ -63,7 +68,15 @@ export function makeProgram(
     .addHelpText('after', exitCodes)
     .showHelpAfterError('(stalemate --help lists commands and options)');
   let json = false;
-  const context = (): Context => ({ families, minimise, searcher, campaigns, software, terminal: makeTerminal(json) });
+  const context = (): Context => ({
+    families,
+    minimise,
+    searcher,
+    campaigns,
+    allocators,
+    software,
+    terminal: makeTerminal(json),
+  });
   addFuzz(program, context, done, families);
   addVerify(program, context, done, families);
   addExplore(program, context, done, families);
@@ -200,26 +213,37 @@ const addExplore: Add = (program, context, done) => {
   interface Options {
     hazard?: string;
     states: number;
+    switches?: number;
+    visited: 'full' | 'compact' | 'bitstate';
+    memory?: number;
     out: string;
     workers?: number;
     checkpoint?: string;
   }
   program
     .command('explore')
-    .description('run litmus programs under every schedule')
-    .argument('<name>', 'a family, or one litmus')
+    .description('run litmus programs, or the models of allocators, under every schedule')
+    .argument('<name>', `a family, one litmus, or ${ALLOCATOR_NAMES.join(', ')}`)
     .option(
       '--hazard <id>',
       'build a known mistake into the software; default: the correct one, then each mistake of the litmus',
     )
     .option('--states <number>', 'states after which a litmus counts as not exhausted', integer, 50_000_000)
+    .option('--switches <number>', 'only schedules with up to so many context switches', integer)
+    .addOption(
+      new Option('--visited <mode>', 'how states are remembered; compact and bitstate may miss some, and say so')
+        .choices(['full', 'compact', 'bitstate'])
+        .default('full'),
+    )
+    .option('--memory <megabytes>', 'for compact and bitstate (default: 256)', integer)
     .option('--out <folder>', 'where traces of failures go', foundFolder)
     .option('--workers <number>', 'how many threads (default: one for each processor, at most 8)', integer)
     .option('--checkpoint <file>', 'keep the progress in a file; the same command then goes on from it')
     .action(async (name: string, options: Options) => {
-      const { hazard, states, out, checkpoint } = options;
+      const { hazard, states, switches, visited, memory, out, checkpoint } = options;
       const workers = options.workers ?? Math.min(availableParallelism(), WORKERS_MAX);
-      done(await exploreCommand({ name, hazard, statesMax: states, out, workers, checkpoint }, context()));
+      const how = { statesMax: states, switchesMax: switches, visited, memoryMb: memory };
+      done(await exploreCommand({ name, hazard, ...how, out, workers, checkpoint }, context()));
     });
 };
 

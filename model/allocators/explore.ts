@@ -1,4 +1,5 @@
 import type { Failure } from '../../engine/failure.ts';
+import { observe, type ObservedStep } from '../../engine/observe.ts';
 import { search } from '../../engine/search/search.ts';
 import { asidAllocator } from './asid.ts';
 import { ASID_BUGS, COMMON_BUGS, VMID_BUGS } from './bugs.ts';
@@ -55,7 +56,7 @@ export function exploreAllocator(model: AllocatorModel, options: ExploreOptions 
 
 /** One exploration of `exploreAllocators`. */
 export interface AllocatorRow {
-  readonly allocator: 'asid' | 'vmid';
+  readonly allocator: AllocatorName;
   readonly scene: string;
   /** The name of a bug; undefined: the correct allocator. */
   readonly bug?: string;
@@ -64,28 +65,75 @@ export interface AllocatorRow {
   readonly exploration: Exploration;
 }
 
+/** The allocators that there are models of. */
+export type AllocatorName = 'asid' | 'vmid';
+
 /** What `exploreAllocators` explores. */
 export interface AllocatorsOptions {
+  /** Default: both. */
+  readonly allocator?: AllocatorName | undefined;
+  /** This mistake in each scene, instead of the correct allocators. */
+  readonly bug?: string | undefined;
   /** Each mistake in each scene too: some two minutes. Default false. */
   readonly bugs?: boolean;
+  /** Most states of one exploration; default 50 million. */
+  readonly statesMax?: number;
 }
 
-/** Explores both allocators under all bounds, one row at a time, as they come. */
-export function* exploreAllocators({ bugs = false }: AllocatorsOptions = {}): Generator<AllocatorRow> {
-  for (const published of PUBLISHED) {
-    const { config, symmetry } = published;
-    const exploration = exploreAllocator(asidAllocator(config, {}, symmetry));
-    const scene = `as published, ${config.spaces} tasks, symmetry: ${symmetry}`;
-    yield { allocator: 'asid', scene, published, exploration };
+/** A row that has not been explored yet. */
+interface Case extends Omit<AllocatorRow, 'exploration'> {
+  readonly needs?: readonly Witness[];
+  readonly model: () => AllocatorModel;
+}
+
+/** The bugs of the allocators, by name. */
+export function allocatorBugs(): string[] {
+  return [...COMMON_BUGS, ...ASID_BUGS, ...VMID_BUGS].map(({ name }) => name);
+}
+
+/** Explores both allocators under all bounds, one row at a time, as they come: some 12 seconds, half of them for one row. */
+export function* exploreAllocators(options: AllocatorsOptions = {}): Generator<AllocatorRow> {
+  const { statesMax } = options;
+  for (const { model, needs, ...row } of cases(options)) {
+    const limits = { ...(needs === undefined ? {} : { needs }), ...(statesMax === undefined ? {} : { statesMax }) };
+    yield { ...row, exploration: exploreAllocator(model(), limits) };
   }
-  for (const { name: scene, needs, model } of Object.values(ASID_SCENES)) {
-    yield { allocator: 'asid', scene, exploration: exploreAllocator(model(), { needs }) };
-    for (const bug of bugs ? [...COMMON_BUGS, ...ASID_BUGS] : [])
-      yield { allocator: 'asid', scene, bug: bug.name, exploration: exploreAllocator(model(bug)) };
-  }
-  for (const { name: scene, needs, model } of Object.values(VMID_SCENES)) {
-    yield { allocator: 'vmid', scene, exploration: exploreAllocator(model(), { needs }) };
-    for (const bug of bugs ? [...COMMON_BUGS, ...VMID_BUGS] : [])
-      yield { allocator: 'vmid', scene, bug: bug.name, exploration: exploreAllocator(model(bug)) };
-  }
+}
+
+/** The steps of a row's counterexample; none if it has none. */
+export function counterexample({ allocator, scene, bug, exploration }: AllocatorRow): readonly ObservedStep[] {
+  const one = cases({ allocator, bug }).find((each) => each.scene === scene && each.bug === bug);
+  if (one === undefined || exploration.schedule === undefined) return [];
+  return observe(one.model().system, exploration.schedule).steps;
+}
+
+function cases({ allocator, bug, bugs = false }: AllocatorsOptions): Case[] {
+  const wanted = (name: string): boolean => bugs || name === bug;
+  const asid = Object.values(ASID_SCENES).flatMap(({ name: scene, needs, model }): Case[] => [
+    // Counted above, with TLC.
+    ...(scene === ASID_SCENES.published.name ? [] : [{ allocator: 'asid' as const, scene, needs, model }]),
+    ...[...COMMON_BUGS, ...ASID_BUGS]
+      .filter(({ name }) => wanted(name))
+      .map((each): Case => ({ allocator: 'asid', scene, bug: each.name, model: () => model(each) })),
+  ]);
+  const vmid = Object.values(VMID_SCENES).flatMap(({ name: scene, needs, model }): Case[] => [
+    { allocator: 'vmid', scene, needs, model },
+    ...[...COMMON_BUGS, ...VMID_BUGS]
+      .filter(({ name }) => wanted(name))
+      .map((each): Case => ({ allocator: 'vmid', scene, bug: each.name, model: () => model(each) })),
+  ]);
+  return [...PUBLISHED.map(publishedCase), ...asid, ...vmid].filter(
+    (one) => (allocator ?? one.allocator) === one.allocator && (bug === undefined || one.bug === bug),
+  );
+}
+
+function publishedCase(published: PublishedCount): Case {
+  const { config, symmetry } = published;
+  return {
+    allocator: 'asid',
+    scene: `as published, ${config.spaces} tasks, symmetry: ${symmetry}`,
+    needs: ASID_SCENES.published.needs,
+    published,
+    model: () => asidAllocator(config, {}, symmetry),
+  };
 }

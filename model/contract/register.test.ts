@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Store } from '../../engine/store.ts';
-import { Registers } from './register.ts';
+import { Registers, VALUES_MAX } from './register.ts';
 
 /** One write of the oracle, which knows what a register cannot: which end belongs to which begin. */
 interface Write {
@@ -166,5 +166,59 @@ describe('Registers', () => {
     registers.endClearLazily(0, 2);
     expect([registers.flushed(0, 3), registers.live(0, 1)]).toEqual([false, true]);
     expect([registers.flushed(0, 3), registers.live(0, 1), registers.goneBy(0, 1)]).toEqual([true, false, 3]);
+  });
+});
+
+describe('a register that remembers as many values as it can', () => {
+  const values = Array.from({ length: VALUES_MAX }, (_, index) => index + 1);
+  const written = (): Registers => {
+    const registers = new Registers(new Store(), 1, 'test');
+    for (const value of values) registers.begin(0, value);
+    return registers;
+  };
+  const settled = (): Registers => {
+    const registers = written();
+    values.forEach(() => registers.end(0, 1));
+    return registers;
+  };
+  const live = (registers: Registers): number[] => values.filter((value) => registers.live(0, value));
+
+  it('lets each be read while all are written, and when all have settled', () => {
+    expect(live(written())).toEqual(values);
+    expect(live(settled())).toEqual(values);
+  });
+
+  it('clears each, and says why', () => {
+    const registers = settled();
+    registers.begin(0, 0);
+    registers.endClear(0, 7);
+    expect(live(registers)).toEqual([]);
+    expect(values.map((value) => registers.goneBy(0, value))).toEqual(values.map(() => 7));
+  });
+
+  it('clears each lazily, with the flush that was asked for', () => {
+    const registers = settled();
+    registers.begin(0, 0);
+    registers.endClearLazily(0, 2);
+    expect(registers.flushed(0, 5)).toBe(false);
+    expect(live(registers)).toEqual(values);
+    expect(registers.flushed(0, 5)).toBe(true);
+    expect(values.map((value) => registers.goneBy(0, value))).toEqual(values.map(() => 5));
+  });
+
+  it('takes back each', () => {
+    const registers = written();
+    for (const value of values) registers.cancel(0, value);
+    expect(live(registers)).toEqual([]);
+    expect(registers.writes(0)).toBe(0);
+  });
+
+  it('has no place for one more, until one may no longer be read', () => {
+    const registers = settled();
+    expect(() => registers.begin(0, 9)).toThrow(/more than 4 values/);
+    registers.begin(0, 0);
+    registers.endClear(0, 1);
+    registers.begin(0, 9);
+    expect(registers.live(0, 9)).toBe(true);
   });
 });

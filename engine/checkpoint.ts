@@ -3,7 +3,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, write
 import { dirname } from 'node:path';
 
 /** First words of the file; the number is that of the format. */
-const MAGIC = 'stalemate checkpoint 1';
+const MAGIC = 'stalemate checkpoint 2';
 
 /** A checkpoint that cannot be used: the message says why, for the reader. The file is as it was. */
 export class CheckpointError extends Error {
@@ -62,7 +62,7 @@ export function readCheckpoint(file: string): Checkpoint | undefined {
   const end = bytes.indexOf(10);
   const first = bytes.subarray(0, Math.max(end, 0)).toString();
   if (!first.startsWith('stalemate checkpoint ')) throw new CheckpointError(`${file} is not a checkpoint of stalemate`);
-  const [, digest] = /^stalemate checkpoint 1 sha256 ([0-9a-f]{64})$/.exec(first) ?? [];
+  const [, digest] = /^stalemate checkpoint 2 sha256 ([0-9a-f]{64})$/.exec(first) ?? [];
   if (digest === undefined) throw new CheckpointError(`${file} is a checkpoint of another version of the format`);
   const rest = bytes.subarray(end + 1);
   if (createHash('sha256').update(rest).digest('hex') !== digest)

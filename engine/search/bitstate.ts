@@ -9,8 +9,6 @@ const HASHES = 3;
  * by double hashing: P. Dillinger, P. Manolios, "Bloom filters in probabilistic verification", 2004).
  */
 export class BitstateVisited implements Seen {
-  readonly keepsSleep = false;
-  readonly asleep = 0;
   /** Number of states that were new: some others were taken for known. */
   size = 0;
   /** Sum over the states of the probability that one more would have been taken for known then. */

@@ -10,8 +10,6 @@ const LOAD_MAX = 0.9;
  * another state's 32 bits takes it for the same with probability 2⁻³².
  */
 export class CompactVisited implements Seen {
-  readonly keepsSleep = false;
-  readonly asleep = 0;
   size = 0;
   /** Comparisons with other states that new ones have come through. */
   #comparisons = 0;

@@ -1,12 +1,13 @@
 import type { Node } from '../automaton.ts';
 import { Frame } from './frame.ts';
+import type { Ends } from './seen.ts';
 import type { SearchOptions, SearchResult } from './options.ts';
 import type { Sleepers } from './sleep.ts';
 import { EVERYTHING, type Branches, type Unit } from './unit.ts';
 import type { System } from '../system.ts';
 
 /** Words of an entry of the path. */
-const ENTRY = 8;
+const ENTRY = 9;
 /** The agent whose step led to this state (-1 at the root), and context switches so far. */
 const PREVIOUS = 0;
 const SWITCHES = 1;
@@ -20,6 +21,8 @@ const ALIVE = 4;
 const MARK = 5;
 const LOW = 6;
 const HIGH = 7;
+/** Where the set of states has it, if this search is to say when it is done; else -1. */
+const PLACE = 8;
 
 /** Deeper than any state of a path. */
 const NOWHERE = 1 << 26;
@@ -45,7 +48,13 @@ export function depthFirst(system: System, options: SearchOptions): SearchResult
  * that slept: it was made from a state s further up the path, and led to a state t, at a moment when nothing was open and t
  * was done; the steps from s on commute with it, so they lead from t to the state in question, through done states. So an
  * agent is put to sleep only if nothing is open when its step has been explored. At the end the path is empty, and all
- * reachable states are done. A set that keeps the sleep sets (`Seen.keepsSleep`) needs no such care.
+ * reachable states are done.
+ *
+ * Several searches that share a set of states need to be told which are done (`Seen.ends`): a search notes that of a state
+ * that was new to it when it leaves it, if nothing is open, and nothing that was given away or met and not done is behind it
+ * (`#unsure`). Then the same holds of all of them together, in the order of time: what is done stays so, and an agent sleeps
+ * only where its step leads to a state that is done, so that sleep sets go with pieces of work. Whoever has not left a state
+ * yet is going to make its other steps.
  */
 export class DepthFirst {
   readonly #frame: Frame;
@@ -59,13 +68,18 @@ export class DepthFirst {
   #live = 0;
   /** The lowest depth of a state of the path that was met again. */
   #open = NOWHERE;
+  /** States of the path up to this depth are not done when they are left: some of what is behind them is another's to explore. */
+  #unsure = -1;
   readonly #mindsLoops: boolean;
+  readonly #ends: Ends | undefined;
   /** Context switches up to the step at hand. */
   #switches = 0;
   #budget = 0;
   readonly #pollMask: number;
   /** Whether agents with low numbers go first. */
   readonly #upwards: boolean;
+  /** Agents that are tried last: another searcher is exploring what is behind their steps. */
+  #last = 0;
   /** The schedule to the first state of the path. */
   #prefix: Uint8Array = EVERYTHING.prefix;
 
@@ -75,7 +89,8 @@ export class DepthFirst {
     this.#options = options;
     this.#pollMask = pollMask;
     this.#upwards = frame.sleepers === undefined;
-    this.#mindsLoops = frame.sleepers !== undefined && !frame.visited.keepsSleep;
+    this.#mindsLoops = frame.sleepers !== undefined;
+    this.#ends = this.#mindsLoops ? frame.visited.ends : undefined;
   }
 
   /** Explores a part of the search, by default all of it. */
@@ -101,7 +116,8 @@ export class DepthFirst {
       const agents = path[at + TODO] as number;
       if (agents === 0) continue;
       path[at + TODO] = 0;
-      return { prefix: this.#schedule(depth), agents, asleep: this.#asleepAfter(depth) };
+      if (depth > this.#unsure) this.#unsure = depth;
+      return { prefix: this.#schedule(depth), agents, asleep: path[at + ASLEEP] as number };
     }
     return undefined;
   }
@@ -113,16 +129,9 @@ export class DepthFirst {
     for (let depth = 0; depth <= this.#depth; depth++) {
       const at = depth * ENTRY;
       if (path[at + TODO] === 0) continue;
-      units.push(this.#prefix.length + depth, path[at + TODO] as number, this.#asleepAfter(depth));
+      units.push(this.#prefix.length + depth, path[at + TODO] as number, path[at + ASLEEP] as number);
     }
     return { path: this.#schedule(this.#depth), units: Int32Array.from(units) };
-  }
-
-  /** The agents that sleep at `depth` for the steps that are still to be tried there: that of the path goes before them. */
-  #asleepAfter(depth: number): number {
-    const path = this.#path;
-    const asleep = path[depth * ENTRY + ASLEEP] as number;
-    return depth === this.#depth ? asleep : asleep | (1 << (path[(depth + 1) * ENTRY + PREVIOUS] as number));
   }
 
   /** The schedule to the state at `depth`. */
@@ -143,6 +152,9 @@ export class DepthFirst {
     this.#prefix = prefix;
     this.#depth = 0;
     this.#switches = 0;
+    this.#open = NOWHERE;
+    this.#unsure = -1;
+    this.#last = agents === -1 ? 0 : ~agents & ~asleep;
     let previous = -1;
     for (const agent of prefix) {
       if (previous >= 0 && agent !== previous && frame.switchesMax >= 0 && frame.isEnabled(previous)) this.#switches++;
@@ -152,7 +164,7 @@ export class DepthFirst {
     }
     this.#live = 0;
     for (const [agent, { step }] of nodes.entries()) if (step !== undefined) this.#live |= 1 << agent;
-    this.#enter(previous, asleep, -1);
+    this.#enter(previous, asleep);
     (this.#path[TODO] as number) &= agents;
     // Whoever met this state first has seen whether it is an end.
     if (agents !== -1) this.#path[ALIVE] = 1;
@@ -186,7 +198,9 @@ export class DepthFirst {
     const path = this.#path;
     const at = this.#depth * ENTRY;
     for (let todo = path[at + TODO] as number; todo !== 0;) {
-      const agent = 31 - Math.clz32(this.#upwards ? todo & -todo : todo);
+      const first = todo & ~this.#last;
+      const some = first === 0 ? todo : first;
+      const agent = 31 - Math.clz32(this.#upwards ? some & -some : some);
       todo ^= 1 << agent;
       // What the wait reads is part of the footprint of the step.
       store.touched = 0;
@@ -212,25 +226,22 @@ export class DepthFirst {
     const asleep = sleepers === undefined ? 0 : sleepers.pass(depth, agent, this.#path[at + ASLEEP] as number);
     if (frame.system.machine.failure !== undefined) {
       if (frame.endsSearch(this.#options)) return this.#violation(depth, agent);
-      if (this.#options.countFailures !== true) return this.#stepBack(at, agent, node);
+      if (this.#options.countFailures !== true) return this.#stepBack(at, agent, node, this.#open > depth);
     }
-    const todo = frame.visit(agent, this.#switches, asleep);
-    if (todo === 0) {
-      if (frame.automaton.loops && this.#mindsLoops) this.#noteIfOnPath(depth);
-      return this.#stepBack(at, agent, node);
-    }
+    const known = frame.visit(agent, this.#switches);
+    if (known >= 0) return this.#stepBack(at, agent, node, this.#isDone(known, depth));
     if (next.step === undefined) this.#live ^= 1 << agent;
     this.#depth = depth + 1;
     this.#left[depth + 1] = node;
-    this.#enter(agent, asleep, todo);
+    this.#enter(agent, asleep);
     return this.#boundHere();
   }
 
-  /** Takes back a step of `agent`, which stood at `node`, to the state at `at`: all behind it is known. */
-  #stepBack(at: number, agent: number, node: Node): undefined {
+  /** Takes back a step of `agent`, which stood at `node`, to the state at `at`; `done`: it may sleep from now on. */
+  #stepBack(at: number, agent: number, node: Node, done: boolean): undefined {
     const frame = this.#frame;
     frame.nodes[agent] = node;
-    this.#explored(at, agent);
+    if (done) (this.#path[at + ASLEEP] as number) |= 1 << agent;
     this.#restore(at);
   }
 
@@ -246,20 +257,16 @@ export class DepthFirst {
     }
     do {
       if (depth === 0) return frame.result('exhausted');
-      if (depth === this.#open) this.#open = NOWHERE;
+      const done = this.#finish(depth);
       const agent = path[depth * ENTRY + PREVIOUS] as number;
       frame.nodes[agent] = this.#left[depth] as Node;
       this.#live |= 1 << agent;
-      this.#explored(--depth * ENTRY, agent);
+      depth--;
+      if (done) (path[depth * ENTRY + ASLEEP] as number) |= 1 << agent;
     } while (path[depth * ENTRY + TODO] === 0);
     this.#depth = depth;
     this.#restore(depth * ENTRY);
     return undefined;
-  }
-
-  /** All behind a step of `agent` from the state at `at` is done, unless a state of the path up to there was met. */
-  #explored(at: number, agent: number): void {
-    if (this.#open * ENTRY > at) (this.#path[at + ASLEEP] as number) |= 1 << agent;
   }
 
   /** Goes back to the state at `at`, but for the agents' nodes. */
@@ -271,12 +278,40 @@ export class DepthFirst {
     print.high = path[at + HIGH] as number;
   }
 
-  /** The state at hand is known: if it is on the path, steps that led to it have not been explored to the end. */
-  #noteIfOnPath(top: number): void {
+  /** The state at `depth` is left: if it is done, the set is told. */
+  #finish(depth: number): boolean {
+    if (depth === this.#open) this.#open = NOWHERE;
+    if (depth <= this.#unsure) {
+      this.#unsure = depth - 1;
+      return false;
+    }
+    if (this.#open !== NOWHERE) return false;
+    if (this.#ends === undefined) return true;
+    const path = this.#path;
+    const at = depth * ENTRY;
+    this.#ends.finish(path[at + PLACE] as number, path[at + LOW] as number, path[at + HIGH] as number);
+    return true;
+  }
+
+  /** True if the state at hand, which is known (`Seen.visit`), is done; else it is noted where the path has met it. */
+  #isDone(known: number, depth: number): boolean {
+    if (this.#ends !== undefined && known === 0) return true;
+    if (!this.#mindsLoops) return false;
+    if (this.#frame.automaton.loops && this.#noteIfOnPath(depth)) return false;
+    if (known !== 0) this.#unsure = depth;
+    return known === 0 && this.#open > depth;
+  }
+
+  /** If the state at hand is on the path, steps that led to it have not been explored to the end. */
+  #noteIfOnPath(top: number): boolean {
     const { low, high } = this.#frame.print;
     const path = this.#path;
-    for (let depth = Math.min(top, this.#open - 1); depth >= 0; depth--)
-      if (path[depth * ENTRY + LOW] === low && path[depth * ENTRY + HIGH] === high) this.#open = depth;
+    for (let depth = top; depth >= 0; depth--) {
+      if (path[depth * ENTRY + LOW] !== low || path[depth * ENTRY + HIGH] !== high) continue;
+      if (depth < this.#open) this.#open = depth;
+      return true;
+    }
+    return false;
   }
 
   /** The bound that is hit on entering the state at the end of the path, as a result, if any. */
@@ -298,21 +333,22 @@ export class DepthFirst {
     return this.#switches <= frame.switchesMax;
   }
 
-  /** Puts the current state at the end of the path; `todo`: see `Seen.visit`. */
-  #enter(previous: number, asleep: number, todo: number): void {
-    const { print, system, visited } = this.#frame;
+  /** Puts the current state, a new one, at the end of the path. */
+  #enter(previous: number, asleep: number): void {
+    const { print, system } = this.#frame;
     const depth = this.#depth;
     const at = depth * ENTRY;
     if (at === this.#path.length) this.#growPath();
     const path = this.#path;
     path[at + PREVIOUS] = previous;
     path[at + SWITCHES] = this.#switches;
-    path[at + TODO] = todo & this.#live & ~asleep;
-    path[at + ASLEEP] = todo === -1 ? asleep : visited.asleep;
-    path[at + ALIVE] = todo === -1 ? asleep : 1;
+    path[at + TODO] = this.#live & ~asleep;
+    path[at + ASLEEP] = asleep;
+    path[at + ALIVE] = asleep;
     path[at + MARK] = system.machine.store.logLength;
     path[at + LOW] = print.low;
     path[at + HIGH] = print.high;
+    path[at + PLACE] = this.#ends === undefined ? -1 : this.#ends.place;
     const steps = this.#prefix.length + depth;
     if (steps > this.#frame.depth) this.#frame.depth = steps;
   }

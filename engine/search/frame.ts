@@ -68,7 +68,7 @@ export class Frame {
     this.stepsMax = options.stepsMax ?? 100_000;
     for (const node of this.nodes) this.print.toggleNode(node);
     this.orbit = system.symmetry === undefined ? undefined : new Orbit(system, system.symmetry, this.nodes);
-    this.visit(-1, 0, 0);
+    this.visit(-1, 0);
   }
 
   /** True if an agent can run in the current state. */
@@ -105,18 +105,18 @@ export class Frame {
   }
 
   /**
-   * Marks the current state as seen, and returns which agents are to be explored (`Seen.visit`). With a switch bound, what
-   * is left of it belongs to the state.
+   * Marks the current state as seen, and returns whether it is new (`Seen.visit`). With a switch bound, what is left of it
+   * belongs to the state.
    */
-  visit(previous: number, switches: number, asleep: number): number {
+  visit(previous: number, switches: number): number {
     const { print, orbit, visited } = this;
     const used = this.switchesMax < 0 ? -1 : switches;
     if (orbit !== undefined) {
       orbit.choose(print, this.nodes, previous, used);
-      return visited.visit(orbit.low, orbit.high, asleep);
+      return visited.visit(orbit.low, orbit.high);
     }
-    if (used < 0) return visited.visit(print.low, print.high, asleep);
-    return visited.visit(print.low ^ placeLow(previous, used), print.high ^ placeHigh(previous, used), 0);
+    if (used < 0) return visited.visit(print.low, print.high);
+    return visited.visit(print.low ^ placeLow(previous, used), print.high ^ placeHigh(previous, used));
   }
 
   /** True if the failure at hand is one that ends the search; else it is cleared. */

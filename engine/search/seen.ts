@@ -3,23 +3,28 @@ export interface Seen {
   /** Number of states. */
   readonly size: number;
   /**
-   * True if the set keeps with each state the agents that slept at every visit, and gives back those to be made up for: then
-   * states may be reached in any order, by several searchers at once (P. Godefroid, G. Holzmann, D. Pirottin, "State-space
-   * caching revisited", 1992). A depth-first search on its own needs no such memory: see `DepthFirst`.
+   * What only a set knows that several searchers share: which states are done, that is, from which all that can be reached has
+   * been reached, by whoever it was. A depth-first search on its own needs no such memory: see `DepthFirst`.
    */
-  readonly keepsSleep: boolean;
-  /** If `keepsSleep`: the agents that have slept at every visit to the state visited last, a bit each. */
-  readonly asleep: number;
+  readonly ends?: Ends;
   /**
-   * Visits a state at which the agents of `asleep` sleep (a bit each).
+   * Visits a state.
    *
-   * @returns the agents to be explored from there: -1 (all that do not sleep) for a new state, 0 for nothing.
+   * @returns -1 for a new state, 0 for a known one; with `ends`, 1 for a known one that may not be done.
    */
-  visit(low: number, high: number, asleep: number): number;
+  visit(low: number, high: number): number;
   /** True if nothing more can be added: the search ends at its bound. */
   readonly isFull?: boolean;
   /** For a set that may take a new state for a known one: what that means for the search so far. */
   omissions?(): Omissions;
+}
+
+/** Which states are done. */
+export interface Ends {
+  /** Where the set has the state visited last: a hint for `finish`. */
+  readonly place: number;
+  /** Notes that a state is done. To be called by the searcher to which it was new. */
+  finish(place: number, low: number, high: number): void;
 }
 
 /** What a search may have missed because its set of states takes some states for others. */

@@ -28,8 +28,6 @@ const { WebAssembly } = globalThis as unknown as {
  * can grow by a half, in place. It starts small, because touching fresh pages costs more than moving what is there.
  */
 export class Visited implements Seen {
-  readonly keepsSleep = false;
-  readonly asleep = 0;
   /** Number of fingerprints in the set. */
   size = 0;
   #table: Int32Array;

@@ -7,10 +7,12 @@ import type { BuildWorld, FromThread, Job, SearchWorld, ToThread } from './job.t
 import { isFull, SharedTable } from './table.ts';
 import { Backlog, type Branches, type Unit } from '../unit.ts';
 
-/** States between two looks at how full the table is, as a mask. */
-const COUNT_EVERY = 0xff;
-/** States between two attempts to give something away, when there was nothing. */
-const GIFTLESS = 64;
+/** New states between two looks at what is asked of this thread, as a mask. */
+const POLL_MASK = 3;
+/** Looks between two at how full the table is, as a mask. */
+const COUNT_EVERY = 0x3f;
+/** Looks between two attempts to give something away, when there was nothing. */
+const GIFTLESS = 16;
 
 /** Does one thread's part of a search, in this thread; comes back when all of it is done. */
 export function runJob(job: Job, build: BuildWorld): void {
@@ -81,7 +83,7 @@ class Searcher {
     world.system.machine.agents = world.system.agents;
     world.system.machine.failure = undefined;
     this.#frame = new Frame(world.system, options, this.#table);
-    this.#search = new DepthFirst(this.#frame, options, 0);
+    this.#search = new DepthFirst(this.#frame, options, POLL_MASK);
   }
 
   run(): void {

@@ -1,9 +1,9 @@
-import type { Seen } from '../seen.ts';
+import type { Ends, Seen } from '../seen.ts';
 
-/** Words of an entry: two lanes of a fingerprint, and the agents asleep. */
-const ENTRY = 3;
-/** Most fingerprints in the cache of recent ones: 256 KB, which stays in a core's own cache. */
-const RECENT_MAX = 1 << 15;
+/** Words of an entry: the two lanes of a fingerprint. */
+const ENTRY = 2;
+/** The bit of lane 1 that says that a state is done: 63 bits are left of the fingerprint. */
+const DONE = 1;
 /** Slots of the smallest table: what threads add between two looks at how full it is must find place. */
 const CAPACITY_MIN = 1 << 15;
 /** Slots that a thread moves at a time when the table grows. */
@@ -14,26 +14,25 @@ const PART = 1 << 12;
  * exchanging its first lane against 0, and then shown by writing its second: whoever meets a taken slot that is not yet
  * shown waits for that. So each fingerprint is new to exactly one thread, and nothing is ever locked.
  *
- * With each goes the set of agents that slept at every visit to its state. It only shrinks.
+ * The thread to which a state was new says when it is done. That is a plain write, which others see soon enough: a state that
+ * is taken for one that is not done costs some steps, never a state.
  *
  * The table does not grow by itself: `moveTo` moves it into a larger one, while nobody visits.
  */
-export class SharedTable implements Seen {
-  readonly keepsSleep = true;
+export class SharedTable implements Seen, Ends {
+  readonly ends: Ends = this;
   /** Number of states that were new to this thread. */
   size = 0;
-  asleep = 0;
+  /** Word of the entry visited last. */
+  place = 0;
   #words: Int32Array;
-  #mask: number;
-  /** Fingerprints visited last, of states of which nothing is left to explore. This thread's own. */
-  #recent = new Int32Array(0);
-  #recentMask = 0;
+  /** The first bits of lane 0 are the home of a fingerprint: so moving into a larger table is a sweep through both. */
+  #shift = 0;
 
   /** @param memory as made by `memoryFor`. */
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory);
-    this.#mask = this.#words.length / ENTRY - 1;
-    this.#forgetRecent();
+    this.#shift = shiftFor(this.#words);
   }
 
   /** Memory for a table of `capacity` slots, a power of two. @throws RangeError if there is not so much. */
@@ -43,41 +42,46 @@ export class SharedTable implements Seen {
 
   /** Number of slots; two thirds of them may be used. */
   get capacity(): number {
-    return this.#mask + 1;
+    return this.#words.length / ENTRY;
   }
 
   /** `Seen.visit`. */
-  visit(low: number, high: number, asleep: number): number {
-    // A lane of 0 would mean that the slot is free, or not shown.
-    const lane0 = (low | 0) === 0 ? 1 : low | 0;
-    const lane1 = (high | 0) === 0 ? 1 : high | 0;
-    const recent = this.#recent;
-    const near = (lane1 & this.#recentMask) * 2;
-    if (recent[near] === lane0 && recent[near + 1] === lane1) return 0;
+  visit(low: number, high: number): number {
+    const lane0 = keptLow(low);
+    const lane1 = keptHigh(high);
     const words = this.#words;
-    const mask = this.#mask;
-    for (let slot = (lane0 ^ Math.imul(lane1, 0x9e3779b1)) & mask; ; slot = (slot + 1) & mask) {
-      const at = slot * ENTRY;
+    const last = words.length - 1;
+    for (let at = (lane0 >>> this.#shift) << 1; ; at = (at + ENTRY) & last) {
       let found = words[at] as number;
       if (found === 0) {
         found = Atomics.compareExchange(words, at, 0, lane0);
         if (found === 0) {
-          words[at + 2] = asleep;
-          Atomics.store(words, at + 1, lane1);
-          if (asleep === 0) this.#remember(near, lane0, lane1);
+          words[at + 1] = lane1;
+          this.place = at;
           this.size++;
           return -1;
         }
       }
       if (found !== lane0) continue;
-      let shown = 0;
-      while (shown === 0) shown = Atomics.load(words, at + 1);
-      if (shown !== lane1) continue;
-      const slept = words[at + 2] === 0 ? 0 : Atomics.and(words, at + 2, asleep);
-      this.asleep = slept & asleep;
-      if (this.asleep === 0) this.#remember(near, lane0, lane1);
-      return slept & ~asleep;
+      let other = words[at + 1] as number;
+      while (other === 0) other = Atomics.load(words, at + 1);
+      if ((other & ~DONE) === lane1) return other === lane1 ? 1 : 0;
     }
+  }
+
+  /** `Ends.finish`. */
+  finish(place: number, low: number, high: number): void {
+    const words = this.#words;
+    const last = words.length - 1;
+    const lane0 = keptLow(low);
+    const lane1 = keptHigh(high);
+    let at = place;
+    // It is elsewhere if the table has grown since.
+    if (words[at] !== lane0 || words[at + 1] !== lane1) {
+      at = (lane0 >>> this.#shift) << 1;
+      while (words[at] !== lane0 || words[at + 1] !== lane1) at = (at + ENTRY) & last;
+    }
+    words[at + 1] = lane1 | DONE;
   }
 
   /**
@@ -88,16 +92,15 @@ export class SharedTable implements Seen {
    */
   moveTo(memory: SharedArrayBuffer, nextPart: () => number, moved: () => void): void {
     const old = this.#words;
-    const capacity = this.#mask + 1;
+    const { capacity } = this;
     this.#words = new Int32Array(memory);
-    this.#mask = this.#words.length / ENTRY - 1;
+    this.#shift = shiftFor(this.#words);
     for (let from = nextPart() * PART; from < capacity; from = nextPart() * PART)
       this.fill(old.subarray(from * ENTRY, Math.min(from + PART, capacity) * ENTRY));
-    this.#forgetRecent();
     moved();
   }
 
-  /** All entries, three words each, in any order. Nobody may be visiting. */
+  /** All entries, two words each, in any order. Nobody may be visiting. */
   entries(): Int32Array {
     const words = this.#words;
     let count = 0;
@@ -107,7 +110,6 @@ export class SharedTable implements Seen {
       if (words[at] === 0) continue;
       entries[next++] = words[at] as number;
       entries[next++] = words[at + 1] as number;
-      entries[next++] = words[at + 2] as number;
     }
     return entries;
   }
@@ -115,29 +117,32 @@ export class SharedTable implements Seen {
   /** Adds entries that are not there. */
   fill(entries: Int32Array): void {
     const words = this.#words;
-    const mask = this.#mask;
+    const last = words.length - 1;
+    const shift = this.#shift;
     for (let from = 0; from < entries.length; from += ENTRY) {
       const lane0 = entries[from] as number;
       if (lane0 === 0) continue;
-      const lane1 = entries[from + 1] as number;
-      let slot = (lane0 ^ Math.imul(lane1, 0x9e3779b1)) & mask;
-      while (words[slot * ENTRY] !== 0 || Atomics.compareExchange(words, slot * ENTRY, 0, lane0) !== 0)
-        slot = (slot + 1) & mask;
-      words[slot * ENTRY + 1] = lane1;
-      words[slot * ENTRY + 2] = entries[from + 2] as number;
+      let at = (lane0 >>> shift) << 1;
+      while (words[at] !== 0 || Atomics.compareExchange(words, at, 0, lane0) !== 0) at = (at + ENTRY) & last;
+      words[at + 1] = entries[from + 1] as number;
     }
   }
+}
 
-  #remember(near: number, lane0: number, lane1: number): void {
-    this.#recent[near] = lane0;
-    this.#recent[near + 1] = lane1;
-  }
+/** Bits of lane 0 that do not tell the home, for a table whose length is a power of two. */
+function shiftFor(words: Int32Array): number {
+  return Math.clz32(words.length / ENTRY) + 1;
+}
 
-  #forgetRecent(): void {
-    const size = Math.min(RECENT_MAX, this.capacity >> 2);
-    this.#recent = new Int32Array(size * 2);
-    this.#recentMask = size - 1;
-  }
+/** Lane 0 as it is kept: 0 would mean that the slot is free. */
+function keptLow(low: number): number {
+  return (low | 0) === 0 ? 1 : low | 0;
+}
+
+/** Lane 1 as it is kept while the state is not done: 0 would mean that it is not shown. */
+function keptHigh(high: number): number {
+  const lane = high & ~DONE;
+  return lane === 0 ? 2 : lane;
 }
 
 /** The slots for a number of states: half full at most. */

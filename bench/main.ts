@@ -1,5 +1,6 @@
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { serveSearch } from '../engine/search/parallel/serve.ts';
 import { asidWorlds } from './sections/asid-worlds.ts';
 import { exhaustive } from './sections/exhaustive.ts';
 import { firstBug } from './sections/first-bug.ts';
@@ -7,6 +8,7 @@ import { memory } from './sections/memory.ts';
 import { randomRuns } from './sections/random.ts';
 import { timeToBug } from './sections/strategies.ts';
 import { traces } from './sections/traces.ts';
+import { asidShare, type AsidShare } from './workloads/asid-share.ts';
 
 /** What can be measured, in the order in which it is. */
 const SECTIONS: Readonly<Record<string, (rounds: number, seconds: number) => AsyncGenerator<string>>> = {
@@ -15,7 +17,7 @@ const SECTIONS: Readonly<Record<string, (rounds: number, seconds: number) => Asy
   },
   async *search(rounds) {
     for (const size of ['S', 'M', 'L'] as const) {
-      const { text, agree } = exhaustive(size, rounds);
+      const { text, agree } = await exhaustive(size, rounds);
       yield text;
       if (!agree) process.exitCode = 1;
     }
@@ -40,24 +42,26 @@ const SECTIONS: Readonly<Record<string, (rounds: number, seconds: number) => Asy
 };
 
 /** Benchmarks side by side in one run: `npm run bench -- [--rounds N] [--seconds S] [--only SECTION,…]`. */
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '0.5' },
-    only: { type: 'string', default: Object.keys(SECTIONS).join(',') },
-  },
-});
-const rounds = positive('rounds', options.rounds);
-const seconds = positive('seconds', options.seconds);
-const chosen = options.only.split(',');
-for (const name of chosen)
-  if (SECTIONS[name] === undefined)
-    usage(`--only must name some of ${Object.keys(SECTIONS).join(', ')}, not "${name}"`);
+async function main(): Promise<void> {
+  const { values: options } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '0.5' },
+      only: { type: 'string', default: Object.keys(SECTIONS).join(',') },
+    },
+  });
+  const rounds = positive('rounds', options.rounds);
+  const seconds = positive('seconds', options.seconds);
+  const chosen = options.only.split(',');
+  for (const name of chosen)
+    if (SECTIONS[name] === undefined)
+      usage(`--only must name some of ${Object.keys(SECTIONS).join(', ')}, not "${name}"`);
 
-print(
-  `Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}; ${rounds} rounds, contenders in turn, best of them\n`,
-);
-for (const name of chosen) for await (const text of SECTIONS[name]?.(rounds, seconds) ?? []) print(`${text}\n`);
+  print(
+    `Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}; ${rounds} rounds, contenders in turn, best of them\n`,
+  );
+  for (const name of chosen) for await (const text of SECTIONS[name]?.(rounds, seconds) ?? []) print(`${text}\n`);
+}
 
 function positive(name: string, text: string): number {
   const value = Number(text);
@@ -73,3 +77,6 @@ function usage(message: string): never {
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
+
+// Some benchmarks search in threads, and those run this program too.
+if (!serveSearch((size) => ({ system: asidShare(size as AsidShare) }))) await main();

@@ -1,3 +1,4 @@
+import { SearchThreads } from '../../engine/search/parallel/threads.ts';
 import { search } from '../../engine/search/search.ts';
 import type { SearchOptions } from '../../engine/search/options.ts';
 import { processorTime, showRate, table } from '../measure.ts';
@@ -7,16 +8,21 @@ import { asidShare, SIZES, type AsidShare } from '../workloads/asid-share.ts';
 interface Exhaustive {
   readonly states: number;
   readonly transitions: number;
+  /** Processor time of all threads. */
   readonly ms: number;
+  /** Time on the clock, where there are several threads. */
+  readonly wallMs?: number;
 }
 
 interface Contender {
   readonly name: string;
   /** Whether its counts must be those of a search that reduces nothing. */
   readonly full: boolean;
+  /** Whether it leaves out steps, but no states. */
+  readonly allStates: boolean;
   /** Whether it is what we compare with: SPIN where it is exhaustive. */
   readonly peer: boolean;
-  readonly run: () => Exhaustive;
+  readonly run: () => Exhaustive | Promise<Exhaustive>;
 }
 
 /** How our search explores everything. */
@@ -25,6 +31,9 @@ const OURS: readonly (readonly [name: string, full: boolean, options: SearchOpti
   ['stalemate, depth first', true, { order: 'dfs', reduction: 'none' }],
   ['stalemate, breadth first', true, { order: 'bfs' }],
 ];
+
+/** Threads of the search that uses several. */
+const THREADS = 2;
 
 const SPIN: readonly (readonly [name: string, full: boolean, mode: SpinMode])[] = [
   ['SPIN', true, 'full'],
@@ -35,8 +44,11 @@ const SPIN: readonly (readonly [name: string, full: boolean, mode: SpinMode])[] 
 /** log2 of the slots of SPIN's hash table, the fastest for each size. */
 const SLOTS = { S: 16, M: 20, L: 24 } as const;
 
-/** Time for every schedule of the correct version, beside SPIN's: best and median of some rounds, in turn. */
-export function exhaustive(name: keyof typeof SIZES, rounds: number): { text: string; agree: boolean } {
+/**
+ * Time for every schedule of the correct version, beside SPIN's: best and median of some rounds, in turn. The program that runs
+ * this must serve searches of `AsidShare` in its threads.
+ */
+export async function exhaustive(name: keyof typeof SIZES, rounds: number): Promise<{ text: string; agree: boolean }> {
   const size: AsidShare = { ...SIZES[name], locked: true };
   const spin = Spin.isInstalled()
     ? new Spin(
@@ -44,13 +56,17 @@ export function exhaustive(name: keyof typeof SIZES, rounds: number): { text: st
         SPIN.map(([, , mode]) => mode),
       )
     : undefined;
+  const pool = new SearchThreads(new URL(import.meta.url), THREADS);
+  const ours = { allStates: true, peer: false };
   const contenders: Contender[] = [
-    ...OURS.map(([who, full, options]) => ({ name: who, full, peer: false, run: () => own(size, options) })),
+    ...OURS.map(([who, full, options]) => ({ ...ours, name: who, full, run: () => own(size, options) })),
+    { ...ours, name: `${OURS[0]?.[0]}, ${THREADS} threads`, full: false, run: () => inThreads(pool, size) },
     ...(spin === undefined
       ? []
       : SPIN.map(([who, full, mode]) => ({
           name: who,
           full,
+          allStates: false,
           peer: mode !== 'bitstate',
           run: () => spin.exhaust(mode, SLOTS[name]),
         }))),
@@ -58,9 +74,10 @@ export function exhaustive(name: keyof typeof SIZES, rounds: number): { text: st
   const results = contenders.map(() => [] as Exhaustive[]);
   try {
     for (let round = 0; round < rounds; round++)
-      for (const [index, { run }] of contenders.entries()) results[index]?.push(run());
+      for (const [index, { run }] of contenders.entries()) results[index]?.push(await run());
   } finally {
     spin?.remove();
+    await pool.close();
   }
   const best = results.map((list) => list.toSorted((a, b) => a.ms - b.ms));
   const reference = Math.min(
@@ -74,6 +91,7 @@ export function exhaustive(name: keyof typeof SIZES, rounds: number): { text: st
       String(first.transitions),
       `${first.ms.toFixed(0)} ms`,
       `${middle.ms.toFixed(0)} ms`,
+      first.wallMs === undefined ? '' : `${Math.min(...list.map(({ wallMs = Infinity }) => wallMs)).toFixed(0)} ms`,
       showRate(first.states / (first.ms / 1000)),
       spin === undefined ? '' : (first.ms / reference).toFixed(2),
     ];
@@ -81,25 +99,45 @@ export function exhaustive(name: keyof typeof SIZES, rounds: number): { text: st
   const full = best.flatMap(([first], index) =>
     contenders[index]?.full === true && first !== undefined ? [first] : [],
   );
-  const agree = full.every(
-    ({ states, transitions }) => states === full[0]?.states && transitions === full[0]?.transitions,
-  );
+  const agree =
+    full.every(({ states, transitions }) => states === full[0]?.states && transitions === full[0]?.transitions) &&
+    results.every(
+      (list, index) => contenders[index]?.allStates !== true || list.every(({ states }) => states === full[0]?.states),
+    );
   const heads = [
     '',
     'states',
     'transitions',
     'best',
     'median',
+    'clock',
     'states/s',
     spin === undefined ? '' : 'fastest SPIN = 1',
   ];
-  return { agree, text: lines(name, table([heads, ...rows]), spin, agree) };
+  const text = `${lines(name, table([heads, ...rows]), spin, agree)}\n${speedUp(best[0] ?? [], best[OURS.length] ?? [])}`;
+  return { agree, text };
+}
+
+/** What several threads gain over one search without a table that is shared. */
+function speedUp(alone: readonly Exhaustive[], threads: readonly Exhaustive[]): string {
+  const [one, several] = [alone[0]?.ms ?? Number.NaN, threads[0]?.ms ?? Number.NaN];
+  const clock = Math.min(...threads.map(({ wallMs = Infinity }) => wallMs));
+  const onIdle = ((one * THREADS) / several).toFixed(2);
+  return `  ${THREADS} threads: ${(several / one).toFixed(2)} times the processor time of one without them, so up to ${onIdle} times as fast; here ${(one / clock).toFixed(2)} times.`;
 }
 
 function own(size: AsidShare, options: SearchOptions): Exhaustive {
   const from = processorTime();
   const { states, transitions } = search(asidShare(size), options);
   return { states, transitions, ms: processorTime() - from };
+}
+
+/** The same by several threads. The time of all of them is counted, and that of whoever leads them. */
+async function inThreads(pool: SearchThreads, description: AsidShare): Promise<Exhaustive> {
+  const from = processorTime();
+  const started = performance.now();
+  const { states, transitions } = await pool.search({ description, options: { order: 'dfs' } });
+  return { states, transitions, ms: processorTime() - from, wallMs: performance.now() - started };
 }
 
 function lines(name: string, rows: string, spin: Spin | undefined, agree: boolean): string {

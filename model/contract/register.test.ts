@@ -181,18 +181,18 @@ describe('a register that remembers as many values as it can', () => {
     values.forEach(() => registers.end(0, 1));
     return registers;
   };
-  const live = (registers: Registers): number[] => values.filter((value) => registers.live(0, value));
+  const readable = (registers: Registers): number[] => values.filter((value) => registers.live(0, value));
 
   it('lets each be read while all are written, and when all have settled', () => {
-    expect(live(written())).toEqual(values);
-    expect(live(settled())).toEqual(values);
+    expect(readable(written())).toEqual(values);
+    expect(readable(settled())).toEqual(values);
   });
 
   it('clears each, and says why', () => {
     const registers = settled();
     registers.begin(0, 0);
     registers.endClear(0, 7);
-    expect(live(registers)).toEqual([]);
+    expect(readable(registers)).toEqual([]);
     expect(values.map((value) => registers.goneBy(0, value))).toEqual(values.map(() => 7));
   });
 
@@ -201,7 +201,7 @@ describe('a register that remembers as many values as it can', () => {
     registers.begin(0, 0);
     registers.endClearLazily(0, 2);
     expect(registers.flushed(0, 5)).toBe(false);
-    expect(live(registers)).toEqual(values);
+    expect(readable(registers)).toEqual(values);
     expect(registers.flushed(0, 5)).toBe(true);
     expect(values.map((value) => registers.goneBy(0, value))).toEqual(values.map(() => 5));
   });
@@ -209,7 +209,7 @@ describe('a register that remembers as many values as it can', () => {
   it('takes back each', () => {
     const registers = written();
     for (const value of values) registers.cancel(0, value);
-    expect(live(registers)).toEqual([]);
+    expect(readable(registers)).toEqual([]);
     expect(registers.writes(0)).toBe(0);
   });
 

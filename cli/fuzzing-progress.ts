@@ -1,6 +1,7 @@
 /** What `fuzz --checkpoint` keeps: after which round each campaign is, and what has been found. */
-import { writeCheckpoint } from '../engine/checkpoint.ts';
+import type { Checkpoint } from '../engine/checkpoint.ts';
 import type { CampaignState, Found, FuzzSummary } from '../properties/campaign.ts';
+import { CheckpointFile } from './checkpoint-file.ts';
 import { UsageError } from './exit.ts';
 import { readUsable } from './exploration/progress.ts';
 import { identify, misfit, type Identity } from './identity.ts';
@@ -43,15 +44,12 @@ const WRITE_MS = 1_000;
 
 /** The progress of one run of `fuzz`, in a file if there is one. */
 export class FuzzProgress {
-  readonly #file: string | undefined;
+  readonly #file: CheckpointFile;
   readonly #run: FuzzRun;
   readonly #identity: Identity;
-  readonly #terminal: Terminal;
   readonly states: (CampaignState | undefined)[];
   readonly found: FoundBy[] = [];
   finished: FuzzSummary | undefined;
-  #written = performance.now();
-  #failed = false;
 
   /**
    * @throws UsageError if there is a file that cannot be used, or none can be written.
@@ -59,28 +57,19 @@ export class FuzzProgress {
   constructor(file: string | undefined, run: FuzzRun, terminal: Terminal) {
     const { workers, what, keepGoing } = run;
     this.#run = run;
-    this.#file = file;
+    this.#file = new CheckpointFile(file, terminal, performance.now());
     this.#identity = identify('fuzz', { ...what, keepGoing, workers });
-    this.#terminal = terminal;
     this.states = Array.from({ length: workers }, () => undefined);
     if (file === undefined) return;
     const header = readUsable(file)?.header as Header | undefined;
     if (header !== undefined) this.#takeOver(file, header);
-    else this.#begin(file);
-  }
-
-  #begin(file: string): void {
-    try {
-      this.#writeFile(file);
-    } catch (error) {
-      throw new UsageError(`The checkpoint ${file} cannot be written: ${(error as Error).message}`);
-    }
+    else this.#file.begin(this.#contents());
   }
 
   /** A campaign has ended a round. */
   reach(worker: number, state: CampaignState): void {
     this.states[worker] = state;
-    if (performance.now() - this.#written > WRITE_MS) this.write();
+    if (this.#file.age > WRITE_MS) this.write();
   }
 
   /** A campaign has found a failure, of which the trace has been saved. */
@@ -101,23 +90,12 @@ export class FuzzProgress {
     this.write();
   }
 
-  /** Writes the file now. If that fails, the run goes on, and the file stays as it was. */
+  /** Writes the file now. */
   write(): void {
-    if (this.#file === undefined) return;
-    try {
-      this.#writeFile(this.#file);
-      this.#failed = false;
-    } catch (error) {
-      if (!this.#failed)
-        this.#terminal.warn(
-          `Warning: the checkpoint could not be written (${(error as Error).message}); ${this.#file} stays as it was before.`,
-        );
-      this.#failed = true;
-    }
-    this.#written = performance.now();
+    this.#file.write(() => this.#contents());
   }
 
-  #writeFile(file: string): void {
+  #contents(): Checkpoint {
     const header: Header = {
       identity: this.#identity,
       states: this.states.map((state) => state ?? null),
@@ -125,7 +103,7 @@ export class FuzzProgress {
       limits: this.#run.limits,
       ...(this.finished === undefined ? {} : { finished: this.finished }),
     };
-    writeCheckpoint(file, { header: { ...header }, parts: [] });
+    return { header: { ...header }, parts: [] };
   }
 
   #takeOver(file: string, header: Header): void {

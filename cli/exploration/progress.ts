@@ -1,9 +1,10 @@
 /** What `explore --checkpoint` keeps: the explorations that are finished, and how far the others have come. */
 import { createHash } from 'node:crypto';
-import { CheckpointError, readCheckpoint, writeCheckpoint } from '../../engine/checkpoint.ts';
+import { CheckpointError, readCheckpoint, type Checkpoint } from '../../engine/checkpoint.ts';
 import type { SearchState } from '../../engine/search/parallel/job.ts';
 import { stateParts, takeState, type StateHeader } from '../../engine/search/parallel/state-file.ts';
 import type { SearchResult } from '../../engine/search/search.ts';
+import { CheckpointFile } from '../checkpoint-file.ts';
 import { UsageError } from '../exit.ts';
 import { identify, misfit, type Identity } from '../identity.ts';
 import type { Terminal } from '../terminal.ts';
@@ -33,29 +34,19 @@ const WRITE_MS = 500;
 
 /** The progress of one run of `explore`, in a file if there is one. */
 export class Progress {
-  readonly #file: string | undefined;
+  readonly #file: CheckpointFile;
   readonly #identity: Identity;
-  readonly #terminal: Terminal;
   readonly #done = new Map<string, Done>();
   readonly #underWay = new Map<string, UnderWay>();
-  #written = 0;
-  #failed = false;
 
   /**
    * @param identity what the file must have been written for.
    * @throws UsageError if there is a file that cannot be used, or none can be written.
    */
   constructor(file: string | undefined, identity: Record<string, unknown>, terminal: Terminal) {
-    this.#file = file;
+    this.#file = new CheckpointFile(file, terminal, 0);
     this.#identity = identify('explore', identity);
-    this.#terminal = terminal;
-    if (file === undefined) return;
-    if (this.#read(file)) return;
-    try {
-      this.#writeFile(file);
-    } catch (error) {
-      throw new UsageError(`The checkpoint ${file} cannot be written: ${(error as Error).message}`);
-    }
+    if (file !== undefined && !this.#read(file)) this.#file.begin(this.#contents());
   }
 
   /** Number of explorations that are finished. */
@@ -77,7 +68,7 @@ export class Progress {
   finish(exploration: Exploration, done: Done): void {
     this.#done.set(keyOf(exploration), done);
     this.#underWay.delete(keyOf(exploration));
-    if (performance.now() - this.#written > WRITE_MS) this.write();
+    if (this.#file.age > WRITE_MS) this.write();
   }
 
   /** An exploration has come so far. */
@@ -86,23 +77,12 @@ export class Progress {
     this.write();
   }
 
-  /** Writes the file now. If that fails, the run goes on, and the file stays as it was. */
+  /** Writes the file now. */
   write(): void {
-    if (this.#file === undefined) return;
-    try {
-      this.#writeFile(this.#file);
-      this.#failed = false;
-    } catch (error) {
-      if (!this.#failed)
-        this.#terminal.warn(
-          `Warning: the checkpoint could not be written (${(error as Error).message}); ${this.#file} stays as it was before.`,
-        );
-      this.#failed = true;
-    }
-    this.#written = performance.now();
+    this.#file.write(() => this.#contents());
   }
 
-  #writeFile(file: string): void {
+  #contents(): Checkpoint {
     const parts: Uint8Array[] = [];
     const underWay: Header['underWay'] = {};
     for (const [key, { state, seconds }] of this.#underWay) {
@@ -111,7 +91,7 @@ export class Progress {
       parts.push(...more);
     }
     const header: Header = { identity: this.#identity, done: Object.fromEntries(this.#done), underWay };
-    writeCheckpoint(file, { header: { ...header }, parts });
+    return { header: { ...header }, parts };
   }
 
   /** Takes over what a file says; false if there is none. */

@@ -11,7 +11,7 @@ import { Kernel, Operations, type KernelParts } from '../../impl/kernel/index.ts
 import { PhysicalMemory } from '../../impl/platform/index.ts';
 import { EVENT } from '../../model/architecture/arm/layout/index.ts';
 import { FULL_FEATURES, type SmmuFeatures } from '../../model/architecture/arm/features.ts';
-import { PERMISSION, type Outcome } from '../../model/architecture/arm/outcome.ts';
+import { PERMISSION, type Outcome } from '../../model/architecture/arm/outcomes/outcome.ts';
 import { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import { Contract } from '../../model/contract/contract.ts';
 import type { ContractEvent } from '../../model/contract/events.ts';

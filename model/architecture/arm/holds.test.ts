@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Store } from '../../../engine/store.ts';
 import { both, HoldTable } from './holds.ts';
-import { PendingCommands } from './pending.ts';
-import type { Command } from './invalidation.ts';
+import { PendingCommands } from './commands/pending.ts';
+import type { Command } from './commands/invalidation.ts';
 
 describe('HoldTable', () => {
   const table = new HoldTable(new Store(), 4);

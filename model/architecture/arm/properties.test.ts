@@ -2,8 +2,8 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { COMMAND_CFGI_STE_RANGE, OPCODE } from './layout/command.ts';
 import { encode } from './layout/layout.ts';
-import { operation, operations, programWorld } from './test-programs.ts';
-import { AT, shortly, tlbi, type TestWorld } from './test-world.ts';
+import { operation, operations, programWorld } from './testing/programs.ts';
+import { AT, shortly, tlbi, type TestWorld } from './testing/world.ts';
 
 const RUNS = { numRuns: 60 };
 const CFGI_ALL = encode(COMMAND_CFGI_STE_RANGE, { Opcode: OPCODE.CFGI_STE_RANGE, Range: 31 });

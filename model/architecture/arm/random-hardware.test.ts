@@ -1,13 +1,13 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { decodeContextDescriptor } from './context-descriptor.ts';
-import { stepDescriptor } from './descriptor-step.ts';
+import { decodeContextDescriptor } from './configuration/context-descriptor.ts';
+import { stepDescriptor } from './translation/descriptor-step.ts';
 import { FULL_FEATURES } from './features.ts';
-import { coversTlb, decodeCommand, type Command, type TlbTarget } from './invalidation.ts';
+import { coversTlb, decodeCommand, type Command, type TlbTarget } from './commands/invalidation.ts';
 import { levelShift } from './layout/descriptor.ts';
-import { decodeStreamEntry } from './stream-entry.ts';
-import { operations, PAGES, programWorld, STREAMS } from './test-programs.ts';
-import { AT, shortly, SYNC, type TestWorld } from './test-world.ts';
+import { decodeStreamEntry } from './configuration/stream-entry.ts';
+import { operations, PAGES, programWorld, STREAMS } from './testing/programs.ts';
+import { AT, shortly, SYNC, type TestWorld } from './testing/world.ts';
 import type { Slot } from './universe.ts';
 
 /**

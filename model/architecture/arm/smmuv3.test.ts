@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cfgi, tlbi, SYNC, TestWorld } from './test-world.ts';
+import { cfgi, tlbi, SYNC, TestWorld } from './testing/world.ts';
 
 const X = 0x1000;
 const G = 0x40_0000;

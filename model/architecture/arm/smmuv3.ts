@@ -1,25 +1,25 @@
 import type { Store } from '../../../engine/store.ts';
-import { CommandQueue } from './command-queue.ts';
-import { ConfigCache } from './config-cache.ts';
-import { ConfigGraph, type ConfigPlace, type ConfigWord } from './config-graph.ts';
-import { ConfigLookup } from './config-lookup.ts';
-import { resultOf, sameResult, type Access, type AccessResult } from './event-record.ts';
+import { CommandQueue } from './commands/command-queue.ts';
+import { ConfigCache } from './configuration/config-cache.ts';
+import { ConfigGraph, type ConfigPlace, type ConfigWord } from './configuration/config-graph.ts';
+import { ConfigLookup } from './configuration/config-lookup.ts';
+import { resultOf, sameResult, type Access, type AccessResult } from './outcomes/event-record.ts';
 import type { SmmuFeatures } from './features.ts';
-import { HeldQueries, type HeldDescription, type OutcomeSource } from './held-queries.ts';
+import { HeldQueries, type HeldDescription, type OutcomeSource } from './outcomes/held-queries.ts';
 import { HoldTable } from './holds.ts';
-import { decodeCommand, type Command } from './invalidation.ts';
+import { decodeCommand, type Command } from './commands/invalidation.ts';
 import { REGISTER } from './layout/register.ts';
-import { LookupConfigs } from './lookup-config.ts';
+import { LookupConfigs } from './configuration/lookup-config.ts';
 import type { PhysicalMemory } from './memory.ts';
-import { OutcomeSets, OutcomeTable, type Outcome } from './outcome.ts';
-import { pagesOf, SlotOutcomes } from './outcome-sets.ts';
-import { PendingCommands } from './pending.ts';
+import { OutcomeSets, OutcomeTable, type Outcome } from './outcomes/outcome.ts';
+import { pagesOf, SlotOutcomes } from './outcomes/outcome-sets.ts';
+import { PendingCommands } from './commands/pending.ts';
 import { Registers, type StreamTableRegisters } from './registers.ts';
-import { TagTable } from './tag.ts';
-import { Tlb } from './tlb.ts';
+import { TagTable } from './translation/tag.ts';
+import { Tlb } from './translation/tlb.ts';
 import { indexUniverse, type IndexedUniverse, type Slot, type StreamContext, type Universe } from './universe.ts';
-import { WalkGraph } from './walk-graph.ts';
-import type { WalkReader } from './walk-node.ts';
+import { WalkGraph } from './translation/walk-graph.ts';
+import type { WalkReader } from './translation/walk-node.ts';
 
 /** Room that the model takes in the store. */
 export interface SmmuCapacity {

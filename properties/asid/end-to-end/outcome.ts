@@ -1,6 +1,6 @@
 import { EVENT } from '../../../model/architecture/arm/layout/index.ts';
-import { PERMISSION } from '../../../model/architecture/arm/outcome.ts';
-import type { AccessResult } from '../../../model/architecture/arm/event-record.ts';
+import { PERMISSION } from '../../../model/architecture/arm/outcomes/outcome.ts';
+import type { AccessResult } from '../../../model/architecture/arm/outcomes/event-record.ts';
 import type { ArchitectureOutcome } from '../../../model/contract/observe.ts';
 import { frameName } from '../configuration.ts';
 

@@ -1,0 +1,134 @@
+import type { Store } from '../../../../engine/store.ts';
+import type { SmmuFeatures } from '../features.ts';
+import { decodeCommand, type Command } from './invalidation.ts';
+import { extract } from '../layout/layout.ts';
+import { CMDQ_CONS, GERROR, QUEUE_BASE, REGISTER } from '../layout/register.ts';
+import type { PhysicalMemory } from '../memory.ts';
+import type { PendingCommands } from './pending.ts';
+import type { Registers } from '../registers.ts';
+import { alignDown } from '../configuration/stream-entry.ts';
+
+/** Values of CMDQ_CONS.ERR (IHI 0070 §7.1). */
+export const COMMAND_ERROR = { NONE: 0, ILLEGAL: 1, ABORT: 2 } as const;
+
+/** What the queue is made of. */
+export interface CommandQueueParts {
+  readonly store: Store;
+  readonly features: SmmuFeatures;
+  readonly registers: Registers;
+  readonly memory: PhysicalMemory;
+  readonly pending: PendingCommands;
+}
+
+/**
+ * The command queue: which commands may have been begun. All commands up to CMDQ_PROD are begun when PROD is written,
+ * because the worst hardware reads them at once; they complete as late as software can notice (§4.1.4).
+ */
+export class CommandQueue {
+  readonly #parts: CommandQueueParts;
+  /** Index, with wrap bit, of the next command to begin. */
+  readonly #next: number;
+  readonly #decoded: { readonly lanes: readonly number[]; readonly command: Command }[] = [];
+
+  constructor(parts: CommandQueueParts) {
+    this.#parts = parts;
+    this.#next = parts.store.reserve(1, 'next command');
+  }
+
+  /** The queue has been set up or enabled: it goes on at CMDQ_CONS. */
+  restart(): void {
+    this.#setNext(this.#cons());
+  }
+
+  /**
+   * Begins the commands that PROD makes available, in order, and stops at one that cannot be processed.
+   *
+   * @param begin told of each command and its sequence number.
+   */
+  begin(begin: (command: Command, sequence: number) => void): void {
+    const { registers, pending } = this.#parts;
+    if (!registers.commandQueueEnabled || this.#errorActive()) return;
+    const mask = this.#mask();
+    const prod = registers.read(REGISTER.CMDQ_PROD) & mask;
+    while (this.#nextIndex() !== prod) {
+      const lanes = this.#fetch(this.#nextIndex());
+      if (lanes === undefined) return this.#stop(COMMAND_ERROR.ABORT);
+      const command = this.#decode(lanes);
+      if (command.kind === 'illegal') return this.#stop(COMMAND_ERROR.ILLEGAL);
+      this.#setNext((this.#nextIndex() + 1) & mask);
+      begin(command, pending.push(command));
+    }
+  }
+
+  /**
+   * Software has seen CMDQ_CONS reach an index, which may lie behind what it has seen before.
+   *
+   * @returns the sequence number before which everything is known to be complete: that behind the last CMD_SYNC consumed.
+   */
+  complete(index: number): number {
+    const { registers, pending } = this.#parts;
+    const mask = this.#mask();
+    const begun = (this.#nextIndex() - this.#cons()) & mask;
+    const wanted = (index - this.#cons()) & mask;
+    const consumed = wanted > this.#entries() ? 0 : Math.min(wanted, begun);
+    const cons = registers.read(REGISTER.CMDQ_CONS);
+    registers.write(REGISTER.CMDQ_CONS, (cons & ~mask) | ((cons + consumed) & mask));
+    const end = pending.next - begun + consumed;
+    let complete = pending.first;
+    for (let sequence = complete; sequence < end; sequence++)
+      if (pending.at(sequence).kind === 'sync') complete = sequence + 1;
+    return complete;
+  }
+
+  /** Lanes of the command at an index; undefined if the fetch is aborted. */
+  #fetch(index: number): number[] | undefined {
+    const { registers, memory } = this.#parts;
+    const entries = this.#entries();
+    const base = extract(QUEUE_BASE.fields.ADDR, ...registers.lanes(REGISTER.CMDQ_BASE));
+    const pa = alignDown(base, Math.max(32, 16 * entries)) + 16 * (index % entries);
+    if (!memory.present(pa)) return undefined;
+    return [memory.low(pa), memory.high(pa), memory.low(pa + 8), memory.high(pa + 8)];
+  }
+
+  /** Equal lanes give the same object, which `PendingCommands` counts on. */
+  #decode(lanes: readonly number[]): Command {
+    for (const known of this.#decoded) if (lanes.every((lane, at) => lane === known.lanes[at])) return known.command;
+    const command = decodeCommand(this.#parts.features, lanes);
+    this.#decoded.push({ lanes, command });
+    return command;
+  }
+
+  #entries(): number {
+    return 1 << extract(QUEUE_BASE.fields.LOG2SIZE, this.#parts.registers.read(REGISTER.CMDQ_BASE), 0);
+  }
+
+  /** Mask of an index with its wrap bit. */
+  #mask(): number {
+    return 2 * this.#entries() - 1;
+  }
+
+  #cons(): number {
+    return this.#parts.registers.read(REGISTER.CMDQ_CONS) & this.#mask();
+  }
+
+  #nextIndex(): number {
+    return this.#parts.store.get(this.#next);
+  }
+
+  #setNext(index: number): void {
+    this.#parts.store.set(this.#next, index);
+  }
+
+  #errorActive(): boolean {
+    const { registers } = this.#parts;
+    const difference = registers.read(REGISTER.GERROR) ^ registers.read(REGISTER.GERRORN);
+    return extract(GERROR.fields.CMDQ_ERR, difference, 0) === 1;
+  }
+
+  /** Consumption stops at a bad command; software repairs it and acknowledges in GERRORN (§7.1). */
+  #stop(error: number): void {
+    const { registers } = this.#parts;
+    registers.write(REGISTER.CMDQ_CONS, this.#nextIndex() | (error << CMDQ_CONS.fields.ERR.lsb));
+    registers.write(REGISTER.GERROR, registers.read(REGISTER.GERROR) ^ 1);
+  }
+}

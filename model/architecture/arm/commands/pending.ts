@@ -1,0 +1,89 @@
+import type { Store } from '../../../../engine/store.ts';
+import type { Command } from './invalidation.ts';
+
+/**
+ * The commands that the SMMU may have begun and not yet completed: a ring of interned commands in the store. Each command
+ * has a sequence number, counted from reset. What a command dooms goes only when a CMD_SYNC behind it has been observed
+ * to be consumed: consumption of the command itself says nothing (IHI 0070 §4.3.8, §4.7.3).
+ */
+export class PendingCommands {
+  readonly #store: Store;
+  readonly #ring: number;
+  readonly #size: number;
+  /** Sequence number of the next command. */
+  readonly #next: number;
+  /** Sequence number of the first command that has not completed. */
+  readonly #first: number;
+  readonly #commands: Command[] = [];
+  readonly #ids = new Map<Command, number>();
+
+  /** @param size most commands that can be outstanding. */
+  constructor(store: Store, size: number) {
+    this.#store = store;
+    this.#size = size;
+    this.#ring = store.reserve(size, 'outstanding commands');
+    store.mean(this.#ring, size, (id) => JSON.stringify(this.#commands[id - 1]));
+    this.#next = store.reserve(2, 'command sequence');
+    this.#first = this.#next + 1;
+  }
+
+  /** Sequence number of the next command. */
+  get next(): number {
+    return this.#store.get(this.#next);
+  }
+
+  /** Sequence number of the first outstanding command; equal to `next` if there is none. */
+  get first(): number {
+    return this.#store.get(this.#first);
+  }
+
+  /** The outstanding command with a sequence number. */
+  at(sequence: number): Command {
+    const id = this.#store.get(this.#ring + (sequence % this.#size));
+    return this.#commands[id - 1] as Command;
+  }
+
+  /**
+   * Appends a command. The same command is always the same object.
+   *
+   * @returns its sequence number.
+   * @throws RangeError if too many are outstanding.
+   */
+  push(command: Command): number {
+    const sequence = this.next;
+    if (sequence - this.first === this.#size)
+      throw new RangeError(`more than ${this.#size} commands outstanding: give the architecture model more room`);
+    this.#store.set(this.#ring + (sequence % this.#size), this.#id(command));
+    this.#store.set(this.#next, sequence + 1);
+    return sequence;
+  }
+
+  /** Forgets the commands before `sequence`. */
+  completeBefore(sequence: number): void {
+    for (let at = this.first; at < sequence; at++) this.#store.set(this.#ring + (at % this.#size), 0);
+    this.#store.set(this.#first, sequence);
+  }
+
+  /**
+   * State (see `HoldTable`) of something read through a thing whose state is `state`: if that thing is doomed, what was
+   * read through it is doomed by the first of its dooming commands that covers both, for completion of an invalidation
+   * includes the walks that it affects (§3.21.1). A command that covers only one of them does not reach it.
+   */
+  inherit(state: number, covers: (command: Command) => boolean): number {
+    if (state < 2) return state;
+    const next = this.next;
+    for (let sequence = state - 2; sequence < next; sequence++) {
+      if (covers(this.at(sequence))) return sequence + 2;
+    }
+    return 1;
+  }
+
+  #id(command: Command): number {
+    let id = this.#ids.get(command);
+    if (id === undefined) {
+      id = this.#commands.push(command);
+      this.#ids.set(command, id);
+    }
+    return id;
+  }
+}

@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import { COMMAND_ERROR } from './command-queue.ts';
+import { featureRegisters, featuresFromRegisters, FULL_FEATURES } from '../features.ts';
+import { REGISTER } from '../layout/register.ts';
+import { AT, SYNC, TestWorld, tlbi } from '../testing/world.ts';
+
+const X = 0x1000;
+const BAD = [0x99, 0, 0, 0];
+
+function attached(capacity = {}): { world: TestWorld; bottom: number } {
+  const world = new TestWorld([{ streamId: 1, substream: -1, va: X }], {}, capacity);
+  const { top, bottom } = world.tree(X);
+  world.map(bottom, X, 0x40_0000);
+  world.cd(1, { ASID: 5, TTB0: top });
+  world.ste(1);
+  world.enable();
+  return { world, bottom };
+}
+
+function cons(world: TestWorld): { index: number; error: number } {
+  const value = world.smmu.readRegister(REGISTER.CMDQ_CONS);
+  return { index: value & 0x1ff, error: (value >>> 24) & 0x7f };
+}
+
+describe('the command queue', () => {
+  it('moves CONS only when software has seen it move', () => {
+    const { world } = attached();
+    world.issue(tlbi('TLBI_NH_ALL'), SYNC);
+    expect(cons(world)).toEqual({ index: 0, error: 0 });
+    world.complete();
+    expect(cons(world)).toEqual({ index: 2, error: 0 });
+    world.smmu.completeCommands(1);
+    expect(cons(world)).toEqual({ index: 2, error: 0 });
+  });
+
+  it('takes an index that it has passed for old news', () => {
+    const { world, bottom } = attached();
+    world.map(bottom, X);
+    world.sync(SYNC, SYNC);
+    world.issue(tlbi('TLBI_NH_ALL'), SYNC);
+    world.smmu.completeCommands(1);
+    expect(cons(world)).toEqual({ index: 3, error: 0 });
+    expect(world.see()).toEqual(['f10', '→400000']);
+  });
+
+  it('does not complete an invalidation that no CMD_SYNC follows', () => {
+    const { world, bottom } = attached();
+    world.map(bottom, X);
+    world.issue(SYNC, tlbi('TLBI_NH_ALL'));
+    world.complete();
+    expect(world.see()).toEqual(['f10', '→400000']);
+    world.sync();
+    expect(world.see()).toEqual(['f10']);
+  });
+
+  it('wraps', () => {
+    const { world, bottom } = attached();
+    for (let round = 0; round < 3; round++) {
+      for (let at = 0; at < 200; at++) world.issue(tlbi('TLBI_NH_ASID', { ASID: 1 }));
+      world.sync();
+    }
+    world.map(bottom, X);
+    world.sync(tlbi('TLBI_NH_ALL'));
+    expect(world.see()).toEqual(['f10']);
+  });
+
+  it('does nothing while it is disabled, and then goes on at CONS', () => {
+    const { world, bottom } = attached();
+    world.map(bottom, X);
+    world.smmu.writeRegister(REGISTER.CR0, 1);
+    world.sync(tlbi('TLBI_NH_ALL'));
+    expect(world.see()).toEqual(['f10', '→400000']);
+    world.enable();
+    world.complete();
+    expect(world.see()).toEqual(['f10']);
+  });
+
+  it('stops at an illegal command until software has repaired and acknowledged it', () => {
+    const { world, bottom } = attached();
+    world.map(bottom, X);
+    world.issue(SYNC, BAD, tlbi('TLBI_NH_ALL'), SYNC);
+    expect(cons(world)).toEqual({ index: 1, error: COMMAND_ERROR.ILLEGAL });
+    expect(world.smmu.readRegister(REGISTER.GERROR)).toBe(1);
+    world.complete();
+    expect(world.see()).toEqual(['f10', '→400000']);
+    world.memory.set(AT.commands + 16, SYNC[0] as number, 0);
+    world.smmu.writeRegister(REGISTER.GERRORN, 1);
+    world.complete();
+    expect(world.see()).toEqual(['f10']);
+  });
+
+  it('stops where a command cannot be fetched', () => {
+    const { world } = attached();
+    world.smmu.writeRegister(REGISTER.CR0, 1);
+    world.smmu.writeRegister(REGISTER.CMDQ_BASE, 0x100_0008, 0);
+    world.smmu.writeRegister(REGISTER.CMDQ_PROD, 1);
+    world.enable();
+    expect(cons(world)).toEqual({ index: 0, error: COMMAND_ERROR.ABORT });
+  });
+
+  it('says how much the commands begun cover', () => {
+    const { world } = attached();
+    world.issue(tlbi('TLBI_NH_VA', { ASID: 6, Address: X }));
+    expect(world.smmu.coveredByLastCommands).toBe(0);
+    world.issue(tlbi('TLBI_NH_VA', { ASID: 5, Address: X }));
+    expect(world.smmu.coveredByLastCommands).toBe(3);
+  });
+
+  it('has room for so many commands, and says so', () => {
+    const { world } = attached({ commands: 2 });
+    world.issue(SYNC, SYNC);
+    expect(() => world.issue(SYNC)).toThrow(/outstanding/);
+  });
+});
+
+describe('room for what is held', () => {
+  it('is bounded, and says so', () => expect(() => attached({ entries: 3 })).toThrow(/capacity/));
+});
+
+describe('registers', () => {
+  it('acknowledge at once, and state the features', () => {
+    const { world } = attached();
+    const read = (offset: number): number => world.smmu.readRegister(offset);
+    expect(read(REGISTER.CR0ACK)).toBe(9);
+    world.smmu.writeRegister(REGISTER.IRQ_CTRL, 5);
+    expect(read(REGISTER.IRQ_CTRLACK)).toBe(5);
+    expect(
+      featuresFromRegisters(read(REGISTER.IDR0), read(REGISTER.IDR1), read(REGISTER.IDR3), read(REGISTER.IDR5)),
+    ).toEqual(FULL_FEATURES);
+    expect(read(REGISTER.IIDR)).toBe(0);
+    expect(read(0x2000)).toBe(0);
+  });
+
+  it('have two halves where they are 64 bits wide', () => {
+    const { world } = attached();
+    world.smmu.writeRegister(REGISTER.EVENTQ_BASE, 0x1000, 0x4000_0000);
+    expect(world.smmu.readRegister(REGISTER.EVENTQ_BASE + 4)).toBe(0x4000_0000);
+    world.smmu.writeRegister(REGISTER.EVENTQ_BASE + 4, 1);
+    expect(world.smmu.readRegister(REGISTER.EVENTQ_BASE + 4)).toBe(1);
+    world.smmu.writeRegister(REGISTER.STRTAB_BASE + 4, 2 ** 15);
+    expect(world.see()).toContain('f3');
+    world.smmu.writeRegister(REGISTER.CR1 + 0x1000, 7);
+  });
+
+  it('of QEMU 10.0 are understood', () => {
+    const features = featuresFromRegisters(0x0d44_101b, 0x0273_0010, 0x1414, 0x74);
+    expect(features).toEqual({
+      oas: 44,
+      granules: [12, 14, 16],
+      asid16: true,
+      vmid16: true,
+      stage2: true,
+      ril: true,
+      bbml: 2,
+      stLevel: true,
+      cd2l: false,
+      sidSize: 16,
+      ssidSize: 0,
+      had: true,
+      stt: false,
+      permissionOverride: false,
+      stallModel: 1,
+      termModel: true,
+    });
+    const again = featureRegisters(features);
+    expect(featuresFromRegisters(again.idr0, again.idr1, again.idr3, again.idr5)).toEqual(features);
+    expect(featuresFromRegisters(0, 0, 0, 7)).toMatchObject({ oas: 52, granules: [], stage2: false });
+  });
+});

@@ -1,0 +1,223 @@
+import type { ConfigCache, ConfigPointer } from './config-cache.ts';
+import type { ConfigGraph, ConfigPlace, MixContent } from './config-graph.ts';
+import { decodeContextDescriptor } from './context-descriptor.ts';
+import type { SmmuFeatures } from '../features.ts';
+import type { ConfigTarget } from '../commands/invalidation.ts';
+import { CD_TABLE_L1 } from '../layout/cd.ts';
+import { EVENT } from '../layout/event.ts';
+import { extract } from '../layout/layout.ts';
+import type { LookupConfig, LookupConfigs } from './lookup-config.ts';
+import type { OutcomeTable } from '../outcomes/outcome.ts';
+import type { StreamTableRegisters } from '../registers.ts';
+import {
+  decodeStreamEntry,
+  l1CdAddress,
+  linearCdAddress,
+  selectSubstream,
+  type StageOneEntry,
+  type StreamEntry,
+} from './stream-entry.ts';
+import { StreamTable } from './stream-table.ts';
+import type { TagTable } from '../translation/tag.ts';
+import type { IndexedUniverse, StreamContext } from '../universe.ts';
+import type { WalkGraph } from '../translation/walk-graph.ts';
+
+/** What the lookup of configurations needs of the rest of the model. */
+export interface LookupParts {
+  readonly features: SmmuFeatures;
+  readonly universe: IndexedUniverse;
+  readonly graph: ConfigGraph;
+  readonly cache: ConfigCache;
+  readonly walks: WalkGraph;
+  readonly tags: TagTable;
+  readonly configs: LookupConfigs;
+  readonly outcomes: OutcomeTable;
+}
+
+/**
+ * The walk of the configuration structures: from the stream table registers to CDs (IHI 0070 §3.3.1, §3.3.2), through
+ * everything that is held or may be fetched.
+ */
+export class ConfigLookup {
+  readonly #parts: LookupParts;
+  readonly #streamTable: StreamTable;
+  /** CD indexes that the contexts of each stream may use. */
+  readonly #indexes = new Map<number, readonly number[]>();
+
+  constructor(parts: LookupParts) {
+    this.#parts = parts;
+    this.#streamTable = new StreamTable(parts.graph, parts.cache);
+    const { contexts, streamIds } = parts.universe;
+    for (const streamId of streamIds) {
+      const used = contexts.filter((context) => context.streamId === streamId);
+      this.#indexes.set(streamId, [...new Set(used.map(({ substream }) => Math.max(0, substream)))]);
+    }
+  }
+
+  /** Follows all pointers for one stream and reads what they lead to. */
+  follow(streamId: number, registers: StreamTableRegisters): void {
+    const { cache, graph } = this.#parts;
+    const { entries, l1Descriptors, descriptors } = graph.stream(streamId);
+    cache.reach(entries, this.#streamTable.follow(streamId, registers));
+    const l1Pointers: ConfigPointer[] = [];
+    const pointers: ConfigPointer[] = [];
+    // Only an STE that is fetched or cached while the SMMU is enabled is followed.
+    if (registers.enabled)
+      for (const place of entries)
+        for (const { content, state } of cache.mixes(place)) {
+          const entry = this.#decode(content);
+          if (entry.kind !== 'stage1') continue;
+          for (const index of this.#indexes.get(streamId) ?? [])
+            if (index < 2 ** entry.cdMax)
+              (entry.split < 0 ? pointers : l1Pointers).push(cdPointer(entry, index, state, place));
+        }
+    cache.reach(l1Descriptors, l1Pointers);
+    if (registers.enabled) for (const place of l1Descriptors) this.#throughL1(place, pointers);
+    cache.reach(descriptors, pointers);
+  }
+
+  /** The configurations that a context may use now. */
+  configsOf(context: StreamContext, registers: StreamTableRegisters): LookupConfig[] {
+    const { cache, configs, graph, outcomes } = this.#parts;
+    if (!registers.enabled) {
+      const abort = outcomes.abort();
+      return [registers.globalAbort ? configs.refusal(abort) : configs.bypass(abort)];
+    }
+    const { streamId } = context;
+    const found: LookupConfig[] = [];
+    if (this.#streamTable.badStreamId(streamId, registers)) {
+      const outcome = registers.recordBadStreamId ? outcomes.fault(EVENT.C_BAD_STREAMID) : outcomes.abort();
+      found.push(configs.refusal(outcome));
+    }
+    for (const place of this.#streamTable.l1Of(streamId))
+      if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_STE_FETCH, place));
+    for (const place of graph.stream(streamId).entries) {
+      if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_STE_FETCH, place));
+      for (const { content } of cache.mixes(place)) this.#throughEntry(context, this.#decode(content), found);
+    }
+    return found;
+  }
+
+  #decode(content: MixContent): StreamEntry {
+    content.entry ??= decodeStreamEntry(this.#parts.features, content.lanes);
+    return content.entry;
+  }
+
+  #throughEntry(context: StreamContext, entry: StreamEntry, found: LookupConfig[]): void {
+    const { configs, outcomes } = this.#parts;
+    switch (entry.kind) {
+      case 'illegal':
+        found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_STE)));
+        return;
+      case 'abort':
+        found.push(configs.refusal(outcomes.abort()));
+        return;
+      case 'notModelled':
+        found.push(configs.refusal(outcomes.unpredictable()));
+        return;
+      case 'bypass':
+        if (context.substream >= 0) found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_SUBSTREAMID)));
+        else found.push(configs.bypass(outcomes.fault(EVENT.F_ADDR_SIZE)));
+        return;
+      case 'stage1':
+        this.#throughStageOne(context, entry, found);
+    }
+  }
+
+  #throughStageOne(context: StreamContext, entry: StageOneEntry, found: LookupConfig[]): void {
+    const { cache, configs, graph, outcomes } = this.#parts;
+    const choice = selectSubstream(entry, context.substream);
+    if (choice.kind === 'event') {
+      found.push(configs.refusal(outcomes.fault(choice.event)));
+      return;
+    }
+    if (choice.kind === 'bypass') {
+      found.push(configs.bypass(outcomes.fault(EVENT.F_ADDR_SIZE)));
+      return;
+    }
+    const { l1Descriptors, descriptors } = graph.stream(context.streamId);
+    if (entry.split >= 0)
+      for (const place of l1Descriptors) {
+        if (!hasSubstream(place, choice.index)) continue;
+        if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_CD_FETCH, place));
+        for (const { content } of cache.mixes(place))
+          if (this.#cdTableOf(content.lanes) === undefined)
+            found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_SUBSTREAMID)));
+      }
+    for (const place of descriptors) {
+      if (!hasSubstream(place, choice.index)) continue;
+      if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_CD_FETCH, place));
+      for (const { content } of cache.mixes(place)) {
+        let config = content.configs.get(entry);
+        if (config === undefined) {
+          config = this.#throughDescriptor(entry, content);
+          content.configs.set(entry, config);
+        }
+        found.push(config);
+      }
+    }
+  }
+
+  #throughDescriptor(entry: StageOneEntry, { lanes }: MixContent): LookupConfig {
+    const { features, tags, walks, configs, outcomes } = this.#parts;
+    const descriptor = decodeContextDescriptor(features, entry, lanes);
+    if (descriptor === undefined) return configs.refusal(outcomes.fault(EVENT.C_BAD_CD));
+    const { asid, aset, faultMode, tables } = descriptor;
+    const tag = tags.tag(entry.vmid, asid);
+    const [table0, table1] = tables;
+    return configs.translate({
+      tag,
+      global: tags.global(entry.vmid, aset),
+      faultMode,
+      override: entry.override,
+      starts: [table0 && walks.start(tag, descriptor, table0), table1 && walks.start(tag, descriptor, table1)],
+    });
+  }
+
+  #fetchFault(event: number, place: ConfigPlace): LookupConfig {
+    const { configs, outcomes } = this.#parts;
+    return configs.refusal(outcomes.fault(event, undefined, place.address));
+  }
+
+  /** Adds the pointers to CDs that an L1CD has. */
+  #throughL1(place: ConfigPlace, pointers: ConfigPointer[]): void {
+    for (const { content, state } of this.#parts.cache.mixes(place)) {
+      const table = this.#cdTableOf(content.lanes);
+      if (table === undefined) continue;
+      for (const index of this.#indexes.get(place.streamId) ?? []) {
+        if (!hasSubstream(place, index)) continue;
+        // The table is aligned to 4 KiB; the address bits that 64 KiB tables do not need are zero by software's duty.
+        const address = table + 64 * (index - place.substream);
+        pointers.push({ target: cdTarget(place.streamId, index), address, state, from: place });
+      }
+    }
+  }
+
+  /** The CD table that an L1CD points to; undefined if it is invalid or out of range (§5.3, §3.4.3 note 3). */
+  #cdTableOf(lanes: readonly number[]): number | undefined {
+    const low = lanes[0] as number;
+    const high = lanes[1] as number;
+    if (extract(CD_TABLE_L1.fields.V, low, high) === 0) return undefined;
+    const table = extract(CD_TABLE_L1.fields.L2Ptr, low, high);
+    return table >= 2 ** this.#parts.features.oas ? undefined : table;
+  }
+}
+
+function cdTarget(streamId: number, index: number): ConfigTarget {
+  return { kind: 'CD', streamId, streams: 1, substream: index, substreams: 1 };
+}
+
+/** From an STE to a CD, or to the L1CD on the way to it. */
+function cdPointer(entry: StageOneEntry, index: number, state: number, from: ConfigPlace): ConfigPointer {
+  const { streamId } = from;
+  if (entry.split < 0)
+    return { target: cdTarget(streamId, index), address: linearCdAddress(entry, index), state, from };
+  const substreams = 2 ** entry.split;
+  const substream = Math.floor(index / substreams) * substreams;
+  const target = { kind: 'L1CD', streamId, streams: 1, substream, substreams } as const;
+  return { target, address: l1CdAddress(entry, index), state, from };
+}
+
+function hasSubstream(place: ConfigPlace, index: number): boolean {
+  return index >= place.substream && index < place.substream + place.substreams;
+}

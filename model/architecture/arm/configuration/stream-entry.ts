@@ -1,0 +1,116 @@
+import type { SmmuFeatures } from '../features.ts';
+import { EVENT } from '../layout/event.ts';
+import { extract } from '../layout/layout.ts';
+import { S1_FORMAT, S1DSS, STE, STE_CONFIG, STREAM_TABLE_L1 } from '../layout/ste.ts';
+
+/** The words of an STE that this model looks at: 0, 1 and 2. The others belong to stage 2 and partitioning. */
+export const STE_WORDS = 3;
+
+/** What one version of an STE says (IHI 0070 §5.2). */
+export type StreamEntry =
+  | { readonly kind: 'illegal' }
+  | { readonly kind: 'abort' }
+  | { readonly kind: 'bypass' }
+  | { readonly kind: 'notModelled' }
+  | StageOneEntry;
+
+/** An STE that enables stage 1 only. */
+export interface StageOneEntry {
+  readonly kind: 'stage1';
+  readonly contextPtr: number;
+  /** SubstreamID bits resolved by the second level of the CD table; -1 for a linear table. */
+  readonly split: number;
+  /** log2 of the number of CDs, 0 if substreams are off. */
+  readonly cdMax: number;
+  readonly s1dss: number;
+  /** 0 where stage 2 is not implemented. */
+  readonly vmid: number;
+  readonly stallDisabled: boolean;
+  /** PRIVCFG in bits [1:0], INSTCFG in bits [3:2]; 0 where the overrides are not implemented. */
+  readonly override: number;
+}
+
+const f = STE.fields;
+
+/** Decodes and checks the first three words of an STE for the Non-secure world (§5.2.2, SteIllegal). */
+export function decodeStreamEntry(features: SmmuFeatures, lanes: ArrayLike<number>): StreamEntry {
+  const low0 = lanes[0] as number;
+  const high0 = lanes[1] as number;
+  const low1 = lanes[2] as number;
+  const high1 = lanes[3] as number;
+  if (extract(f.V, low0, high0) === 0) return { kind: 'illegal' };
+  const config = extract(f.Config, low0, high0);
+  if (config < STE_CONFIG.BYPASS) return { kind: 'abort' };
+  if (config === STE_CONFIG.BYPASS) return { kind: 'bypass' };
+  if (config !== STE_CONFIG.STAGE1) return { kind: features.stage2 ? 'notModelled' : 'illegal' };
+  const stallDisabled = extract(f.S1STALLD, low1, high1) === 1;
+  if (stallDisabled && features.stallModel !== 0) return { kind: 'illegal' };
+  const cdMax = features.ssidSize === 0 ? 0 : extract(f.S1CDMax, low0, high0);
+  if (cdMax > features.ssidSize) return { kind: 'illegal' };
+  const format = cdMax === 0 ? S1_FORMAT.LINEAR : extract(f.S1Fmt, low0, high0);
+  const twoLevel = format === S1_FORMAT.TWO_LEVEL_4K || format === S1_FORMAT.TWO_LEVEL_64K;
+  if (twoLevel && !features.cd2l) return { kind: 'illegal' };
+  const contextPtr = extract(f.S1ContextPtr, low0, high0);
+  // From SMMUv3.1 a pointer beyond the output size makes the STE illegal (§3.4.3).
+  if (contextPtr >= 2 ** features.oas) return { kind: 'illegal' };
+  const vmid = features.stage2 ? extract(f.S2VMID, lanes[4] as number, lanes[5] as number) : 0;
+  if (!features.vmid16 && vmid > 0xff) return { kind: 'illegal' };
+  const override = features.permissionOverride
+    ? extract(f.PRIVCFG, low1, high1) | (extract(f.INSTCFG, low1, high1) << 2)
+    : 0;
+  const split = twoLevel ? (format === S1_FORMAT.TWO_LEVEL_4K ? 6 : 10) : -1;
+  return {
+    kind: 'stage1',
+    contextPtr,
+    split,
+    cdMax,
+    s1dss: extract(f.S1DSS, low1, high1),
+    vmid,
+    stallDisabled,
+    override,
+  };
+}
+
+/** Where a transaction goes next after a stage 1 STE: an event, bypass, or the CD of an index. */
+export type SubstreamChoice =
+  | { readonly kind: 'event'; readonly event: number }
+  | { readonly kind: 'bypass' }
+  | { readonly kind: 'cd'; readonly index: number };
+
+/** What SubstreamID and STE.S1DSS select (§5.2, S1DSS and S1CDMax; §7.3.7, §7.3.9). `substream` -1 means none. */
+export function selectSubstream(entry: StageOneEntry, substream: number): SubstreamChoice {
+  if (substream >= 0) {
+    if (entry.cdMax === 0 || substream >= 2 ** entry.cdMax) return { kind: 'event', event: EVENT.C_BAD_SUBSTREAMID };
+    if (substream === 0 && entry.s1dss === S1DSS.SUBSTREAM_0) return { kind: 'event', event: EVENT.F_STREAM_DISABLED };
+    return { kind: 'cd', index: substream };
+  }
+  if (entry.cdMax === 0 || entry.s1dss === S1DSS.SUBSTREAM_0) return { kind: 'cd', index: 0 };
+  if (entry.s1dss === S1DSS.BYPASS) return { kind: 'bypass' };
+  return { kind: 'event', event: EVENT.F_STREAM_DISABLED };
+}
+
+/** Address of the CD of an index in a linear table: the table is aligned to its size (§5.2, S1Fmt). */
+export function linearCdAddress(entry: StageOneEntry, index: number): number {
+  return alignDown(entry.contextPtr, 64 * 2 ** entry.cdMax) + 64 * index;
+}
+
+/** Address of the L1CD that leads to the CD of an index: the L1 table is aligned to its size, at least 64 bytes. */
+export function l1CdAddress(entry: StageOneEntry, index: number): number {
+  const entries = 2 ** Math.max(0, entry.cdMax - entry.split);
+  return alignDown(entry.contextPtr, Math.max(64, 8 * entries)) + 8 * Math.floor(index / 2 ** entry.split);
+}
+
+/** Where a two-level stream table leads for a StreamID: the address of the STE, or undefined (C_BAD_STREAMID, §5.1). */
+export function steFromL1(low: number, high: number, streamId: number, split: number): number | undefined {
+  const span = extract(STREAM_TABLE_L1.fields.Span, low, high);
+  if (span === 0 || span > 11 || span > split + 1) return undefined;
+  const index = streamId % 2 ** split;
+  const entries = 2 ** (span - 1);
+  if (index >= entries) return undefined;
+  return alignDown(extract(STREAM_TABLE_L1.fields.L2Ptr, low, high), 64 * entries) + 64 * index;
+}
+
+/** Rounds an address down to a power of two. */
+export function alignDown(address: number, size: number): number {
+  return Math.floor(address / size) * size;
+}

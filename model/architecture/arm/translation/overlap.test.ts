@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { AP, STAGE1_LEAF } from '../layout/descriptor.ts';
+import type { FieldValues } from '../layout/layout.ts';
+import { attach, leafLanes, tlbi } from '../testing/world.ts';
+
+const X = 0x1000;
+const G = 0x40_0000;
+
+const va = (values: Record<string, number> = {}): number[] => tlbi('TLBI_NH_VA', { ASID: 5, Address: X, ...values });
+
+describe('contiguous runs', () => {
+  const contiguous: FieldValues<typeof STAGE1_LEAF> = { Contiguous: 1 };
+
+  it('let one descriptor speak for all', () => {
+    const { world, bottom } = attach([X, 0x5000, 0x1_0000]);
+    world.map(bottom, X, G + X, contiguous);
+    // The run is of 16 pages: 0x5000 is in it, though its own descriptor is invalid; 0x10000 is not.
+    expect([world.see(1), world.see(2)]).toEqual([['f10', '→405000'], ['f10']]);
+    world.map(bottom, X);
+    world.sync(va({ Address: 0x5000, Leaf: 1 }));
+    expect([world.see(0), world.see(1)]).toEqual([['f10', '→401000'], ['f10']]);
+  });
+
+  it('are dropped page by page, or with the descriptor that was read', () => {
+    const { world, bottom } = attach([X, 0x5000]);
+    world.map(bottom, X, G + X, contiguous);
+    world.map(bottom, X);
+    world.sync(va({ Leaf: 1 }));
+    expect([world.see(0), world.see(1)]).toEqual([['f10'], ['f10']]);
+  });
+
+  it('never conflict with themselves', () => {
+    const { world, bottom } = attach([X, 0x2000], {}, { bbml: 0 });
+    for (const page of [X, 0x2000]) world.map(bottom, page, G + page, contiguous);
+    for (const page of [X, 0x2000]) world.map(bottom, page, G + page);
+    expect(world.see()).toEqual(['f10', '→401000'].slice(1));
+  });
+});
+
+describe('a change of size without break-before-make', () => {
+  const sizes = (bbml: 0 | 1 | 2, nT: boolean): string[] => {
+    const { world, middle, bottom } = attach([X], {}, { bbml });
+    world.map(bottom, X, 0x60_1000);
+    const [low, high] = leafLanes(0x60_0000, {}, 2) as [number, number];
+    world.word(world.entry(middle, X, 2), low | (nT ? 0x1_0000 : 0), high);
+    return world.see();
+  };
+
+  it.each([
+    [0, false, true],
+    [0, true, true],
+    [1, false, true],
+    [1, true, false],
+    [2, false, false],
+  ] as const)('BBML %i, nT %s: conflict %s', (bbml, nT, conflict) => {
+    expect(sizes(bbml, nT).includes('f20')).toBe(conflict);
+  });
+
+  it('conflicts if the address changes, but not if only permissions do', () => {
+    const { world, bottom } = attach([X]);
+    world.map(bottom, X, G);
+    world.map(bottom, X, G, { AP: AP.ANY_RO });
+    expect(world.see()).not.toContain('f20');
+    world.map(bottom, X, G + 0x1000);
+    expect(world.see()).toContain('f20');
+  });
+
+  it('conflicts if memory attributes or globality change', () => {
+    for (const values of [{ AttrIndx: 1 }, { nG: 0 }]) {
+      const { world, bottom } = attach([X]);
+      world.map(bottom, X, G);
+      world.map(bottom, X, G, values);
+      expect(world.see()).toContain('f20');
+    }
+  });
+});

@@ -13,8 +13,22 @@ export interface SmmuFeatures {
   readonly asid16: boolean;
   /** 16-bit VMIDs (else 8). */
   readonly vmid16: boolean;
-  /** Stage 2 is implemented, so that stage-1-only entries carry a VMID too (§3.17). Its translation is not modelled. */
+  /** Stage 1 is implemented (IDR0.S1P). */
+  readonly stage1: boolean;
+  /** Stage 2 is implemented (IDR0.S2P), so that stage-1-only entries carry a VMID too (§3.17). */
   readonly stage2: boolean;
+  /** PCIe Address Translation Services (IDR0.ATS). */
+  readonly ats: boolean;
+  /** PCIe page requests (IDR0.PRI). */
+  readonly pri: boolean;
+  /** EL2 StreamWorlds and their commands (IDR0.Hyp). */
+  readonly hyp: boolean;
+  /** Broadcast TLB maintenance is received (IDR0.BTM). */
+  readonly btm: boolean;
+  /** STE.S2FWB has an effect (IDR3.FWB). */
+  readonly fwb: boolean;
+  /** Stage 2 tells privileged from unprivileged execution (IDR3.XNX). */
+  readonly xnx: boolean;
   /** Range invalidation and level hint. */
   readonly ril: boolean;
   /** Break-before-make level, 0 to 2 (§3.21.1). */
@@ -45,7 +59,14 @@ export const FULL_FEATURES: SmmuFeatures = {
   granules: [12, 14, 16],
   asid16: true,
   vmid16: true,
+  stage1: true,
   stage2: true,
+  ats: false,
+  pri: false,
+  hyp: false,
+  btm: false,
+  fwb: false,
+  xnx: true,
   ril: true,
   bbml: 0,
   stLevel: true,
@@ -74,7 +95,14 @@ export function featuresFromRegisters(idr0: number, idr1: number, idr3: number, 
     granules,
     asid16: extract(f0.ASID16, idr0, 0) === 1,
     vmid16: extract(f0.VMID16, idr0, 0) === 1,
+    stage1: extract(f0.S1P, idr0, 0) === 1,
     stage2: extract(f0.S2P, idr0, 0) === 1,
+    ats: extract(f0.ATS, idr0, 0) === 1,
+    pri: extract(f0.PRI, idr0, 0) === 1,
+    hyp: extract(f0.HYP, idr0, 0) === 1,
+    btm: extract(f0.BTM, idr0, 0) === 1,
+    fwb: extract(f3.FWB, idr3, 0) === 1,
+    xnx: extract(f3.XNX, idr3, 0) === 1,
     ril: extract(f3.RIL, idr3, 0) === 1,
     bbml: Math.min(2, extract(f3.BBML, idr3, 0)) as 0 | 1 | 2,
     stLevel: extract(f0.ST_LEVEL, idr0, 0) !== 0,
@@ -96,10 +124,14 @@ export function featureRegisters(features: SmmuFeatures): { idr0: number; idr1: 
   return {
     idr0: word(
       encode(IDR0, {
-        S1P: 1,
+        S1P: flag(features.stage1),
         S2P: flag(features.stage2),
         TTF: 2,
         COHACC: 1,
+        BTM: flag(features.btm),
+        HYP: flag(features.hyp),
+        ATS: flag(features.ats),
+        PRI: flag(features.pri),
         ASID16: flag(features.asid16),
         VMID16: flag(features.vmid16),
         CD2L: flag(features.cd2l),
@@ -121,6 +153,8 @@ export function featureRegisters(features: SmmuFeatures): { idr0: number; idr1: 
     idr3: word(
       encode(IDR3, {
         HAD: flag(features.had),
+        XNX: flag(features.xnx),
+        FWB: flag(features.fwb),
         STT: flag(features.stt),
         RIL: flag(features.ril),
         BBML: features.bbml,

@@ -120,6 +120,7 @@ export const IDR3 = layout('IDR3', 1, {
   HAD: bits(2),
   PBHA: bits(3),
   XNX: bits(4),
+  FWB: bits(8),
   STT: bits(9),
   RIL: bits(10),
   BBML: bits(12, 11),

@@ -1,6 +1,14 @@
-import { write, type Field } from '../../model/architecture/arm/layout/index.ts';
-import { CD, STE, STE_CONFIG, S1DSS } from '../../model/architecture/arm/layout/index.ts';
-import { read } from '../../model/architecture/arm/layout/index.ts';
+import {
+  CD,
+  EATS,
+  encode,
+  read,
+  S1DSS,
+  STE,
+  STE_CONFIG,
+  write,
+  type Field,
+} from '../../model/architecture/arm/layout/index.ts';
 
 /** Lanes of a configuration entry (STE or CD): low and high lane of each of its eight words. */
 export type Entry = readonly number[];
@@ -43,14 +51,66 @@ const STE_STAGE1 = union(
   ]),
 );
 const STE_STAGE1_BYPASS = union(STE_STAGE1, mask([steFields.SHCFG]));
+const STE_STAGE2 = union(
+  STE_CONFIGURED,
+  mask([
+    steFields.S2FWB,
+    steFields.EATS,
+    steFields.SHCFG,
+    steFields.MEV,
+    steFields.S2VMID,
+    steFields.S2T0SZ,
+    steFields.S2SL0,
+    steFields.S2IR0,
+    steFields.S2OR0,
+    steFields.S2SH0,
+    steFields.S2TG,
+    steFields.S2PS,
+    steFields.S2AA64,
+    steFields.S2ENDI,
+    steFields.S2PTW,
+    steFields.S2S,
+    steFields.S2R,
+    steFields.S2TTB,
+  ]),
+);
+const STE_NESTED = union(STE_STAGE1, STE_STAGE2);
 
-/** Bits of a stream table entry that matter (`arm_smmu_get_ste_used`), for entries without stage 2. */
+/** Bits of a stream table entry that matter (`arm_smmu_get_ste_used`, Linux 6.13). */
 export function arm_smmu_get_ste_used(entry: Entry): Entry {
   if (read(steFields.V, entry) === 0) return STE_VALID;
-  const config = read(steFields.Config, entry);
-  if (config === STE_CONFIG.BYPASS) return STE_BYPASS;
-  if (config !== STE_CONFIG.STAGE1) return STE_CONFIGURED;
-  return read(steFields.S1DSS, entry) === S1DSS.BYPASS ? STE_STAGE1_BYPASS : STE_STAGE1;
+  switch (read(steFields.Config, entry)) {
+    case STE_CONFIG.BYPASS:
+      return STE_BYPASS;
+    case STE_CONFIG.STAGE1:
+      return read(steFields.S1DSS, entry) === S1DSS.BYPASS ? STE_STAGE1_BYPASS : STE_STAGE1;
+    case STE_CONFIG.STAGE2:
+      return STE_STAGE2;
+    case STE_CONFIG.NESTED:
+      return STE_NESTED;
+    default:
+      return STE_CONFIGURED;
+  }
+}
+
+/**
+ * Bits that two entries use and that may change beside others all the same: a mix of old and new in them does no harm.
+ */
+export type SafeBits = (current: Entry, target: Entry) => Entry;
+
+const STE_MEV = mask([steFields.MEV]);
+const STE_EATS_FULL = encode(STE, { EATS: EATS.FULL });
+const STE_MEV_EATS_FULL = union(STE_MEV, STE_EATS_FULL);
+
+/**
+ * Bits of a stream table entry that are safe to change early or late (`arm_smmu_get_ste_update_safe`). MEV: events may be
+ * merged anyway (IHI 0070 §5.2). EATS between "none" and "full": the caller changes it only while the device has ATS
+ * disabled. Not so if split-stage ATS is involved, nor if stage 2 may stall (S2S), which is ILLEGAL together with full ATS.
+ */
+export function arm_smmu_get_ste_update_safe(current: Entry, target: Entry): Entry {
+  const either = union(current, target);
+  const split = read(steFields.EATS, either) >= EATS.SPLIT_STAGE;
+  return split || read(steFields.S2S, either) === 1 ? STE_MEV : STE_MEV_EATS_FULL;
 }
 
 const cdFields = CD.fields;
@@ -75,11 +135,11 @@ export interface EntryPlan {
 
 /**
  * How to get from one entry to another without the SMMU ever acting on a mix (`arm_smmu_write_entry`): first the bits
- * that the current entry does not use, then the one word in which used bits differ, then the bits that are unused now.
- * If used bits differ in several words: word 0 invalid, the others, word 0.
+ * that the current entry does not use (or that are safe), then the one word in which used bits differ, then the bits that
+ * are unused now. If used bits differ in several words: word 0 invalid, the others, word 0.
  */
-export function planEntryUpdate(current: Entry, target: Entry, used: UsedBits): EntryPlan {
-  const prepared = prepareEntry(current, target, used);
+export function planEntryUpdate(current: Entry, target: Entry, used: UsedBits, safe?: SafeBits): EntryPlan {
+  const prepared = prepareEntry(current, target, used, safe);
   const targetUsed = used(target);
   let critical = 0;
   let changed = 0;
@@ -101,11 +161,14 @@ export function planEntryUpdate(current: Entry, target: Entry, used: UsedBits): 
   return { breaking: false, phases: [prepare, critical, rest] };
 }
 
-/** The current entry with all bits that it does not use already as in the target (`unused_update`). */
-export function prepareEntry(current: Entry, target: Entry, used: UsedBits): Entry {
+/** The current entry with all bits that it does not use, or that are safe, already as in the target (`unused_update`). */
+export function prepareEntry(current: Entry, target: Entry, used: UsedBits, safe?: SafeBits): Entry {
   const bits = used(current);
+  const after = used(target);
+  const harmless = safe?.(current, target);
   return current.map((lane, at) => {
-    const kept = bits[at] as number;
+    // Only what both entries use is safe; else the order follows from the entry that uses it.
+    const kept = (bits[at] as number) & ~((harmless?.[at] ?? 0) & (after[at] as number));
     const now = target[at] as number;
     return (lane & kept) | (now & ~kept);
   });

@@ -1,6 +1,7 @@
 import { step, type Step, type Task } from '../../engine/step.ts';
 import {
   CD,
+  CD_TABLE_L1,
   COMMAND_CFGI,
   encode,
   OPCODE,
@@ -14,11 +15,13 @@ import {
 import type { Command } from './cmdq.ts';
 import {
   arm_smmu_get_cd_used,
+  arm_smmu_get_ste_update_safe,
   arm_smmu_get_ste_used,
   ENTRY_WORDS,
   planEntryUpdate,
   prepareEntry,
   type Entry,
+  type SafeBits,
   type UsedBits,
 } from './config-entry.ts';
 import type { Kernel } from './kernel.ts';
@@ -30,6 +33,8 @@ export interface EntryRef {
   readonly name: string;
   readonly pa: number;
   readonly used: UsedBits;
+  /** Which bits need no order; default: none. */
+  readonly safe?: SafeBits;
   /** Invalidates the cached copies of the entry. */
   readonly invalidate: Command;
 }
@@ -80,6 +85,18 @@ export class ArmSmmuConfigWriter {
     }
   }
 
+  /**
+   * `arm_smmu_write_cd_l1_desc()`: links a second-level table of context descriptors. An invalid descriptor may be cached
+   * as well, and only a CFGI_CD with Leaf=0 makes the SMMU forget it (IHI 0070 §3.21.3, §4.3.3).
+   */
+  *arm_smmu_write_cd_l1_desc(entry: EntryRef, table: number): Task {
+    yield* step(`${entry.name} := table 0x${table.toString(16)}`, () => {
+      this.kernel.memory.writeWords(entry.pa, encode(CD_TABLE_L1, { V: 1, L2Ptr: table }));
+      return undefined;
+    });
+    yield* this.arm_smmu_sync_entry(entry);
+  }
+
   /** `arm_smmu_sync_cd()`, `arm_smmu_sync_ste_for_sid()`: the SMMU forgets the old entry. */
   *arm_smmu_sync_entry(entry: EntryRef): Task {
     yield* this.kernel.cmdq.issueSync([entry.invalidate]);
@@ -90,7 +107,7 @@ export class ArmSmmuConfigWriter {
     return step(`read ${entry.name}`, () => {
       change.begin?.();
       const current = this.current(entry);
-      const { breaking, phases } = planEntryUpdate(current, change.target(current), entry.used);
+      const { breaking, phases } = planEntryUpdate(current, change.target(current), entry.used, entry.safe);
       return phases[0] | (phases[1] << 8) | (phases[2] << 16) | (breaking ? 1 << 24 : 0);
     });
   }
@@ -104,7 +121,7 @@ export class ArmSmmuConfigWriter {
       let [low, high] = [target[2 * word] as number, target[2 * word + 1] as number];
       if (kind === 'invalid') [low, high] = [(current[0] as number) & ~entryValid(entry), current[1] as number];
       else if (kind === 'prepared') {
-        const prepared = prepareEntry(current, target, entry.used);
+        const prepared = prepareEntry(current, target, entry.used, entry.safe);
         [low, high] = [prepared[2 * word] as number, prepared[2 * word + 1] as number];
       }
       this.kernel.memory.writeWord(entry.pa + 8 * word, low, high);
@@ -126,12 +143,22 @@ export class ArmSmmuConfigWriter {
     });
   }
 
+  /** The descriptor of a second-level table, in a table of two levels at `cdTable`: the first one, with these substreams. */
+  l1Cd(master: Master, ssid: number): EntryRef {
+    return this.#entry(`L1CD(${master.name}, ${ssid})`, (name) => {
+      const command = { Opcode: OPCODE.CFGI_CD, StreamID: master.streamId, SubstreamID: ssid, Leaf: 0 };
+      const invalidate = { label: `CMD_CFGI_CD ${master.name}, ${ssid}, Leaf=0`, lanes: encode(COMMAND_CFGI, command) };
+      return { name, pa: master.cdTable, used: arm_smmu_get_cd_used, invalidate };
+    });
+  }
+
   /** The stream table entry of a device. */
   ste(master: Master): EntryRef {
     return this.#entry(`STE(${master.name})`, (name) => {
       const command = { Opcode: OPCODE.CFGI_STE, StreamID: master.streamId, Leaf: 1 };
       const invalidate = { label: `CMD_CFGI_STE ${master.name}`, lanes: encode(COMMAND_CFGI, command) };
-      return { name, pa: master.ste, used: arm_smmu_get_ste_used, invalidate };
+      const safe = arm_smmu_get_ste_update_safe;
+      return { name, pa: master.ste, used: arm_smmu_get_ste_used, safe, invalidate };
     });
   }
 

@@ -58,6 +58,9 @@ export const S1_FORMAT = { LINEAR: 0, TWO_LEVEL_4K: 1, TWO_LEVEL_64K: 2 } as con
 /** Values of `STE.S1DSS`: what a transaction without a SubstreamID gets when substreams are in use. */
 export const S1DSS = { TERMINATE: 0, BYPASS: 1, SUBSTREAM_0: 2 } as const;
 
+/** Values of `STE.EATS` (§5.2): ATS refused, at all stages, stage 1 only, or at all stages with permission checks. */
+export const EATS = { NONE: 0, FULL: 1, SPLIT_STAGE: 2, FULL_DPT: 3 } as const;
+
 /** Values of `STE.STRW` in the Non-secure world without E2H (§5.2). */
 export const STREAM_WORLD = { EL1: 0, EL2: 2 } as const;
 

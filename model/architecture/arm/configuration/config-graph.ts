@@ -173,9 +173,12 @@ const MASKS: Readonly<Record<ConfigTarget['kind'], Masks>> = {
     'S1CDMax',
     'S1DSS',
     'S1STALLD',
+    'EATS',
     'PRIVCFG',
     'INSTCFG',
     'S2VMID',
+    ...(['S2FWB', 'EATS', 'STRW', 'S2T0SZ', 'S2SL0', 'S2TG', 'S2PS', 'S2AA64', 'S2ENDI', 'S2AFFD', 'S2PTW'] as const),
+    ...(['S2HD', 'S2HA', 'S2S', 'S2R', 'S2TTB'] as const),
   ]),
   L1CD: masksOf(CD_TABLE_L1, 1, ['V', 'L2Ptr']),
   CD: masksOf(CD, CD_WORDS, [

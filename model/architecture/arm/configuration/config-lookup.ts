@@ -66,7 +66,7 @@ export class ConfigLookup {
       for (const place of entries)
         for (const { content, state } of cache.mixes(place)) {
           const entry = this.#decode(content);
-          if (entry.kind !== 'stage1') continue;
+          if (entry.kind !== 'stage1' || entry.stage2 !== undefined) continue;
           for (const index of this.#indexes.get(streamId) ?? [])
             if (index < 2 ** entry.cdMax)
               (entry.split < 0 ? pointers : l1Pointers).push(cdPointer(entry, index, state, place));
@@ -76,8 +76,16 @@ export class ConfigLookup {
     cache.reach(descriptors, pointers);
   }
 
-  /** The configurations that a context may use now. */
-  configsOf(context: StreamContext, registers: StreamTableRegisters): LookupConfig[] {
+  /**
+   * The configurations that a context may use now.
+   *
+   * @param through told of each, and of the STE that it was found through, if one could be fetched.
+   */
+  configsOf(
+    context: StreamContext,
+    registers: StreamTableRegisters,
+    through?: (config: LookupConfig, entry: MixContent | undefined) => void,
+  ): LookupConfig[] {
     const { cache, configs, graph, outcomes } = this.#parts;
     if (!registers.enabled) {
       const abort = outcomes.abort();
@@ -93,7 +101,15 @@ export class ConfigLookup {
       if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_STE_FETCH, place));
     for (const place of graph.stream(streamId).entries) {
       if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_STE_FETCH, place));
-      for (const { content } of cache.mixes(place)) this.#throughEntry(context, this.#decode(content), found);
+      if (through === undefined) {
+        for (const { content } of cache.mixes(place)) this.#throughEntry(context, this.#decode(content), found);
+        continue;
+      }
+      for (const { content } of cache.mixes(place)) {
+        const before = found.length;
+        this.#throughEntry(context, this.#decode(content), found);
+        for (const config of found.slice(before)) through(config, content);
+      }
     }
     return found;
   }
@@ -113,6 +129,7 @@ export class ConfigLookup {
         found.push(configs.refusal(outcomes.abort()));
         return;
       case 'notModelled':
+      case 'stage2':
         found.push(configs.refusal(outcomes.unpredictable()));
         return;
       case 'bypass':
@@ -120,7 +137,8 @@ export class ConfigLookup {
         else found.push(configs.bypass(outcomes.fault(EVENT.F_ADDR_SIZE)));
         return;
       case 'stage1':
-        this.#throughStageOne(context, entry, found);
+        if (entry.stage2 !== undefined) found.push(configs.refusal(outcomes.unpredictable()));
+        else this.#throughStageOne(context, entry, found);
     }
   }
 

@@ -81,7 +81,7 @@ describe('the STE', () => {
     expect([made.see(0), made.see(1)]).toEqual([['bypass'], ['f8']]);
     made.ste(1, { Config: 7 });
     made.sync(ALL);
-    expect(made.see()).toEqual(['?']);
+    expect(made.see()).toEqual(['f4']);
     made.ste(1);
     made.sync(ALL);
     expect([made.see(0), made.see(1)]).toEqual([['fa'], ['f8']]);

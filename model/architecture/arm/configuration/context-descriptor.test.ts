@@ -16,6 +16,8 @@ const entry: StageOneEntry = {
   vmid: 0,
   stallDisabled: false,
   override: 0,
+  eats: 0,
+  stage2: undefined,
 };
 
 function decode(

@@ -4,7 +4,8 @@ import { CD } from '../layout/cd.ts';
 import { levelShift, startLevel, type GranuleBits } from '../layout/descriptor.ts';
 import { extract, read } from '../layout/layout.ts';
 import { FAULT_MODE, type FaultMode } from '../outcomes/outcome.ts';
-import { alignDown, type StageOneEntry } from './stream-entry.ts';
+import { alignDown } from './align.ts';
+import type { StageOneEntry } from './stream-entry.ts';
 
 /** The words of a CD that this model looks at: 0 (control), 1 (TTB0) and 2 (TTB1). */
 export const CD_WORDS = 3;
@@ -96,6 +97,7 @@ function decodeTable(features: SmmuFeatures, lanes: ArrayLike<number>, region: 0
     wxn: read(f.WXN, lanes) === 1,
     pan: read(f.PAN, lanes) === 1,
     tbi: read(region === 0 ? f.TBI0 : f.TBI1, lanes) === 1,
+    stage2: undefined,
   };
   return {
     interpretation: { key: interpretationKey(interpretation), ...interpretation },

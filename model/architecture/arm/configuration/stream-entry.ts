@@ -1,10 +1,15 @@
 import type { SmmuFeatures } from '../features.ts';
 import { EVENT } from '../layout/event.ts';
 import { extract } from '../layout/layout.ts';
-import { S1_FORMAT, S1DSS, STE, STE_CONFIG, STREAM_TABLE_L1 } from '../layout/ste.ts';
+import { FAULT_MODE } from '../outcomes/outcome.ts';
+import { S1_FORMAT, S1DSS, STE, STE_CONFIG, STREAM_TABLE_L1, STREAM_WORLD } from '../layout/ste.ts';
+import { alignDown } from './align.ts';
+import { decodeStageTwo, type StageTwoEntry } from './stage-two-entry.ts';
 
-/** The words of an STE that this model looks at: 0, 1 and 2. The others belong to stage 2 and partitioning. */
-export const STE_WORDS = 3;
+export { alignDown } from './align.ts';
+
+/** The words of an STE that this model looks at: 0 to 3. The others belong to the Secure state and to partitioning. */
+export const STE_WORDS = 4;
 
 /** What one version of an STE says (IHI 0070 §5.2). */
 export type StreamEntry =
@@ -12,11 +17,33 @@ export type StreamEntry =
   | { readonly kind: 'abort' }
   | { readonly kind: 'bypass' }
   | { readonly kind: 'notModelled' }
-  | StageOneEntry;
+  | StageOneEntry
+  | StageTwoOnlyEntry;
 
-/** An STE that enables stage 1 only. */
-export interface StageOneEntry {
+/** Values of `STE.EATS` (§5.2). */
+export const EATS = { NONE: 0, FULL: 1, SPLIT: 2 } as const;
+
+/** What every STE that translates says. */
+interface TranslatingEntry {
+  /**
+   * Effective `STE.EATS`: 0 where ATS is not implemented, and for the checks of a device permission table, which are
+   * not either. Split-stage ATS counts as 0 while CR0.ATSCHK is 0, which is not decided here.
+   */
+  readonly eats: number;
+  /** PRIVCFG in bits [1:0], INSTCFG in bits [3:2]; 0 where the overrides are not implemented. */
+  readonly override: number;
+}
+
+/** An STE that enables stage 2 only (Config 6). */
+export interface StageTwoOnlyEntry extends TranslatingEntry {
+  readonly kind: 'stage2';
+  readonly stage2: StageTwoEntry;
+}
+
+/** An STE that enables stage 1, with stage 2 (Config 7) or without (Config 5). */
+export interface StageOneEntry extends TranslatingEntry {
   readonly kind: 'stage1';
+  /** A PA, or with stage 2 an IPA. */
   readonly contextPtr: number;
   /** SubstreamID bits resolved by the second level of the CD table; -1 for a linear table. */
   readonly split: number;
@@ -26,49 +53,77 @@ export interface StageOneEntry {
   /** 0 where stage 2 is not implemented. */
   readonly vmid: number;
   readonly stallDisabled: boolean;
-  /** PRIVCFG in bits [1:0], INSTCFG in bits [3:2]; 0 where the overrides are not implemented. */
-  readonly override: number;
+  /** Translates the output of stage 1, its table walks, and the fetches of CDs; undefined for Config 5. */
+  readonly stage2: StageTwoEntry | undefined;
 }
 
 const f = STE.fields;
 
-/** Decodes and checks the first three words of an STE for the Non-secure world (§5.2.2, SteIllegal). */
+/** Decodes and checks the first four words of an STE for the Non-secure world (§5.2.2, SteIllegal). */
 export function decodeStreamEntry(features: SmmuFeatures, lanes: ArrayLike<number>): StreamEntry {
   const low0 = lanes[0] as number;
   const high0 = lanes[1] as number;
   const low1 = lanes[2] as number;
   const high1 = lanes[3] as number;
-  if (extract(f.V, low0, high0) === 0) return { kind: 'illegal' };
+  if (extract(f.V, low0, high0) === 0) return ILLEGAL;
   const config = extract(f.Config, low0, high0);
   if (config < STE_CONFIG.BYPASS) return { kind: 'abort' };
   if (config === STE_CONFIG.BYPASS) return { kind: 'bypass' };
-  if (config !== STE_CONFIG.STAGE1) return { kind: features.stage2 ? 'notModelled' : 'illegal' };
-  const stallDisabled = extract(f.S1STALLD, low1, high1) === 1;
-  if (stallDisabled && features.stallModel !== 0) return { kind: 'illegal' };
-  const cdMax = features.ssidSize === 0 ? 0 : extract(f.S1CDMax, low0, high0);
-  if (cdMax > features.ssidSize) return { kind: 'illegal' };
-  const format = cdMax === 0 ? S1_FORMAT.LINEAR : extract(f.S1Fmt, low0, high0);
-  const twoLevel = format === S1_FORMAT.TWO_LEVEL_4K || format === S1_FORMAT.TWO_LEVEL_64K;
-  if (twoLevel && !features.cd2l) return { kind: 'illegal' };
-  const contextPtr = extract(f.S1ContextPtr, low0, high0);
-  // From SMMUv3.1 a pointer beyond the output size makes the STE illegal (§3.4.3).
-  if (contextPtr >= 2 ** features.oas) return { kind: 'illegal' };
-  const vmid = features.stage2 ? extract(f.S2VMID, lanes[4] as number, lanes[5] as number) : 0;
-  if (!features.vmid16 && vmid > 0xff) return { kind: 'illegal' };
+  const stage1 = (config & 1) !== 0;
+  const nested = config === STE_CONFIG.NESTED;
+  if (stage1 && !features.stage1) return ILLEGAL;
+  if ((config & 2) !== 0 && !features.stage2) return ILLEGAL;
+  const stage2 = (config & 2) === 0 ? undefined : decodeStageTwo(features, lanes);
+  if ((config & 2) !== 0 && stage2 === undefined) return ILLEGAL;
+  const eats = features.ats ? extract(f.EATS, low1, high1) : EATS.NONE;
+  if (!eatsFits(eats, nested, stage2)) return ILLEGAL;
   const override = features.permissionOverride
     ? extract(f.PRIVCFG, low1, high1) | (extract(f.INSTCFG, low1, high1) << 2)
     : 0;
+  const common = { eats: eats === 3 ? EATS.NONE : eats, override };
+  if (!stage1) return { kind: 'stage2', ...common, stage2: stage2 as StageTwoEntry };
+  // STRW matters to stage 1 alone, and only where EL2 is implemented.
+  const world = features.hyp && stage2 === undefined ? extract(f.STRW, low1, high1) : STREAM_WORLD.EL1;
+  if ((world & 1) !== 0) return ILLEGAL;
+  if (world === STREAM_WORLD.EL2) return { kind: 'notModelled' };
+  return decodeStageOne(features, lanes, common, stage2);
+}
+
+const ILLEGAL: StreamEntry = { kind: 'illegal' };
+
+/** Whether EATS fits the rest of the STE (§5.2, EATS): no ATS with a stage 2 that stalls, and split stages need both. */
+function eatsFits(eats: number, nested: boolean, stage2: StageTwoEntry | undefined): boolean {
+  const stalls = stage2?.faultMode === FAULT_MODE.STALL;
+  if (eats === EATS.SPLIT) return nested && !stalls;
+  return eats !== EATS.FULL || !stalls;
+}
+
+/** The stage 1 fields of an STE with Config 5 or 7. */
+function decodeStageOne(
+  features: SmmuFeatures,
+  lanes: ArrayLike<number>,
+  common: TranslatingEntry,
+  stage2: StageTwoEntry | undefined,
+): StreamEntry {
+  const low0 = lanes[0] as number;
+  const high0 = lanes[1] as number;
+  const low1 = lanes[2] as number;
+  const high1 = lanes[3] as number;
+  const stallDisabled = extract(f.S1STALLD, low1, high1) === 1;
+  if (stallDisabled && features.stallModel !== 0) return ILLEGAL;
+  const cdMax = features.ssidSize === 0 ? 0 : extract(f.S1CDMax, low0, high0);
+  if (cdMax > features.ssidSize) return ILLEGAL;
+  const format = cdMax === 0 ? S1_FORMAT.LINEAR : extract(f.S1Fmt, low0, high0);
+  const twoLevel = format === S1_FORMAT.TWO_LEVEL_4K || format === S1_FORMAT.TWO_LEVEL_64K;
+  if (twoLevel && !features.cd2l) return ILLEGAL;
+  const contextPtr = extract(f.S1ContextPtr, low0, high0);
+  // From SMMUv3.1 a pointer beyond the output size makes the STE illegal; an IPA may fault at stage 2 instead (§3.4.3).
+  if (stage2 === undefined && contextPtr >= 2 ** features.oas) return ILLEGAL;
+  const vmid = features.stage2 ? extract(f.S2VMID, lanes[4] as number, lanes[5] as number) : 0;
+  if (!features.vmid16 && vmid > 0xff) return ILLEGAL;
   const split = twoLevel ? (format === S1_FORMAT.TWO_LEVEL_4K ? 6 : 10) : -1;
-  return {
-    kind: 'stage1',
-    contextPtr,
-    split,
-    cdMax,
-    s1dss: extract(f.S1DSS, low1, high1),
-    vmid,
-    stallDisabled,
-    override,
-  };
+  const s1dss = extract(f.S1DSS, low1, high1);
+  return { kind: 'stage1', ...common, contextPtr, split, cdMax, s1dss, vmid, stallDisabled, stage2 };
 }
 
 /** Where a transaction goes next after a stage 1 STE: an event, bypass, or the CD of an index. */
@@ -108,9 +163,4 @@ export function steFromL1(low: number, high: number, streamId: number, split: nu
   const entries = 2 ** (span - 1);
   if (index >= entries) return undefined;
   return alignDown(extract(STREAM_TABLE_L1.fields.L2Ptr, low, high), 64 * entries) + 64 * index;
-}
-
-/** Rounds an address down to a power of two. */
-export function alignDown(address: number, size: number): number {
-  return Math.floor(address / size) * size;
 }

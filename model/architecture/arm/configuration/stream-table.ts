@@ -2,7 +2,8 @@ import type { ConfigCache, ConfigPointer } from './config-cache.ts';
 import type { ConfigGraph, ConfigPlace, MixContent } from './config-graph.ts';
 import type { ConfigTarget } from '../commands/invalidation.ts';
 import type { StreamTableRegisters } from '../registers.ts';
-import { alignDown, steFromL1 } from './stream-entry.ts';
+import { alignDown } from './align.ts';
+import { steFromL1 } from './stream-entry.ts';
 
 /** The stream table, linear or two-level (IHI 0070 §3.3.1, §5.1): from a StreamID to the addresses of its STE. */
 export class StreamTable {

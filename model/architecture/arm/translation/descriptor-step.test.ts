@@ -23,6 +23,7 @@ const usual = {
   wxn: false,
   pan: false,
   tbi: false,
+  stage2: undefined,
 } as const;
 
 function by(values: Partial<Interpretation> = {}): Interpretation {

@@ -4,8 +4,8 @@ import { EVENT } from '../layout/event.ts';
 import { PERMISSION } from '../outcomes/outcome.ts';
 
 /**
- * What one VMSAv8-64 stage 1 descriptor means (Arm ARM D8.3, D8.4): a pure function of its 64 bits, the level at which it
- * was read, the hierarchical attributes gathered above it, and the fields of the CD that a TLB entry may cache.
+ * What one VMSAv8-64 descriptor means (Arm ARM D8.3, D8.4): a pure function of its 64 bits, the level at which it was
+ * read, the hierarchical attributes gathered above it, and the fields of the CD or STE that a TLB entry may cache.
  */
 export interface Interpretation {
   /** Names the interpretation: equal interpretations have equal keys (`interpretationKey`). */
@@ -27,12 +27,27 @@ export interface Interpretation {
   readonly pan: boolean;
   /** CD.TBIx: the top byte of an address is ignored. */
   readonly tbi: boolean;
+  /** What only stage 2 has; undefined for stage 1. */
+  readonly stage2: StageTwoControls | undefined;
+}
+
+/** Fields of the STE that change what stage 2 descriptors mean (IHI 0070 §5.2). */
+export interface StageTwoControls {
+  /** IDR3.XNX: XN[0] is decoded, so that privileged and unprivileged execution differ. */
+  readonly xnx: boolean;
+  /** STE.S2FWB: MemAttr[2] says whether memory is Device memory. */
+  readonly fwb: boolean;
+  /** STE.S2PTW: stage 1 table walks and CD fetches must not reach Device memory. */
+  readonly ptw: boolean;
 }
 
 /** The key of an interpretation. */
 export function interpretationKey(by: Omit<Interpretation, 'key'>): string {
   const flags = (by.affd ? 1 : 0) | (by.had ? 2 : 0) | (by.wxn ? 4 : 0) | (by.pan ? 8 : 0) | (by.tbi ? 16 : 0);
-  return `${by.granule}.${by.region}.${by.inputBits}.${by.outputBits}.${flags}`;
+  const key = `${by.granule}.${by.region}.${by.inputBits}.${by.outputBits}.${flags}`;
+  if (by.stage2 === undefined) return key;
+  const { xnx, fwb, ptw } = by.stage2;
+  return `s2.${key}.${(xnx ? 1 : 0) | (fwb ? 2 : 0) | (ptw ? 4 : 0)}`;
 }
 
 /** Hierarchical attributes: APTable[0] (no unprivileged access), APTable[1] (read-only), PXNTable, UXNTable. */
@@ -44,7 +59,7 @@ export type DescriptorStep =
   | { readonly kind: 'table'; readonly table: number; readonly hierarchy: number }
   | LeafStep;
 
-/** A block or page. */
+/** A block or page. `attributes` of stage 2 are MemAttr[3:0], and SH[1:0] in bits [5:4]. */
 export interface LeafStep {
   readonly kind: 'leaf';
   readonly pa: number;
@@ -84,9 +99,11 @@ export function stepDescriptor(
   return {
     kind: 'leaf',
     pa,
-    permissions: permissionsOf(by, hierarchy, low, high),
-    attributes: ((low >>> 2) & 7) | (((low >>> 8) & 3) << 3),
-    global: (low & (1 << 11)) === 0,
+    permissions: by.stage2 ? stageTwoPermissions(by.stage2, low, high) : permissionsOf(by, hierarchy, low, high),
+    attributes: by.stage2
+      ? ((low >>> 2) & 15) | (((low >>> 8) & 3) << 4)
+      : ((low >>> 2) & 7) | (((low >>> 8) & 3) << 3),
+    global: by.stage2 === undefined && (low & (1 << 11)) === 0,
     contiguous: (high & (1 << 20)) !== 0 && contiguousEntries(by.granule, level) > 0,
     nT: level < 3 && (low & (1 << 16)) !== 0,
   };
@@ -119,6 +136,30 @@ function permissionsOf(by: Interpretation, hierarchy: number, low: number, high:
   if (!pxn && !unprivilegedWrite && !(by.wxn && !readOnly)) permissions |= PERMISSION.PX;
   if (!uxn && !(by.wxn && unprivilegedWrite)) permissions |= PERMISSION.UX;
   return permissions;
+}
+
+/** S2AP and XN of a stage 2 leaf (Arm ARM D8.4): S2AP does not tell privileged from unprivileged, XN may (FEAT_XNX). */
+function stageTwoPermissions({ xnx }: StageTwoControls, low: number, high: number): number {
+  let permissions = 0;
+  if ((low & (1 << 6)) !== 0) permissions |= PERMISSION.PR | PERMISSION.UR;
+  if ((low & (1 << 7)) !== 0) permissions |= PERMISSION.PW | PERMISSION.UW;
+  const never = (high & (1 << 22)) !== 0;
+  const differs = xnx && (high & (1 << 21)) !== 0;
+  if (!never) permissions |= differs ? PERMISSION.UX : PERMISSION.PX | PERMISSION.UX;
+  else if (differs) permissions |= PERMISSION.PX;
+  return permissions;
+}
+
+/** Whether stage 2 lets a stage 1 table walk or the fetch of a CD read through a leaf (IHI 0070 §5.2, S2PTW; §7.3.16). */
+export function allowsWalk(controls: StageTwoControls, leaf: Pick<LeafStep, 'permissions' | 'attributes'>): boolean {
+  // Both are privileged or unprivileged data reads, which stage 2 does not tell apart.
+  if ((leaf.permissions & PERMISSION.PR) === 0) return false;
+  return !controls.ptw || !isDevice(controls, leaf.attributes);
+}
+
+/** Whether MemAttr says Device memory: MemAttr[3:2] = 0, or with S2FWB MemAttr[2] = 0 (Arm ARM D8.6.5, D8.6.6). */
+function isDevice({ fwb }: StageTwoControls, attributes: number): boolean {
+  return fwb ? (attributes & 4) === 0 : (attributes & 12) === 0;
 }
 
 /** Effective output size in bits for the value of CD.IPS (§5.4): reserved values behave as 52 bits; capped by OAS. */

@@ -1,0 +1,178 @@
+import { ENTRY_WORDS, META, TaggedCache, WORD, type AddressRange } from './tagged-cache.ts';
+import type { TranslationTags } from './translation-tags.ts';
+
+/** Which stages an entry has information of. */
+export const STAGES = { STAGE1: 0, STAGE2: 1, COMBINED: 2 } as const;
+
+/** A translation to be held. A device keeps one such object and fills it in before each `insert`. */
+export interface IotlbFill {
+  /** One of `WORLD`. */
+  world: number;
+  vmid: number;
+  /** Ignored for entries of stage 2 alone, like `aset` and `global`. */
+  asid: number;
+  aset: number;
+  /** nG is 0: serves every ASID of the VMID (IHI 0070 §3.17.1). */
+  global: boolean;
+  /** One of `STAGES`. */
+  stages: number;
+  /** Any address in the entry: a VA, or an IPA for entries of stage 2 alone. */
+  addressLow: number;
+  addressHigh: number;
+  /** log2 of the bytes covered: 12 to 42. For a combined entry the smaller one of both stages. */
+  shift: number;
+  /** log2 of the bytes of the leaf of stage 1 (or of the only stage); larger than `shift` where stage 2 splintered it. */
+  sourceShift: number;
+  /** The output address of the same place; its bits below `shift` are ignored. */
+  outputLow: number;
+  outputHigh: number;
+  /** As the device encodes them. */
+  permissions: number;
+  attributes: number;
+  extra: number;
+  /** Level and granule (12, 14, 16) of the leaf of stage 1, or of the only stage. */
+  level: number;
+  granule: number;
+}
+
+/** A fill with nothing in it. */
+export function iotlbFill(): IotlbFill {
+  const none = {
+    world: 0,
+    vmid: 0,
+    asid: 0,
+    aset: 0,
+    global: false,
+    stages: STAGES.STAGE1,
+    addressLow: 0,
+    addressHigh: 0,
+  };
+  const size = { shift: 12, sourceShift: 12, outputLow: 0, outputHigh: 0, level: 3, granule: 12 };
+  return { ...none, ...size, permissions: 0, attributes: 0, extra: 0 };
+}
+
+/**
+ * The TLB: what walks found, for accesses to come. `lookup` gives an entry, or -1; the accessors tell what is in it, until
+ * the next `insert` or invalidation.
+ *
+ * Invalidations by tag are made on the `TranslationTags`; the ones here are by address.
+ */
+export class Iotlb extends TaggedCache<TranslationTags> {
+  /** An entry of both stages has been made since everything was last dropped. */
+  #combined = false;
+
+  /** The entry with stage 1 that an access to a VA may use. */
+  lookup(world: number, vmid: number, asid: number, aset: number, low: number, high: number): number {
+    const { tags } = this;
+    tags.select(world, vmid, asid, aset);
+    if (tags.localId !== 0) {
+      const entry = this.probe(tags.localId, this.sizesOf(tags.local, tags.localId), low, high);
+      if (entry >= 0) return entry;
+    }
+    if (tags.globalId === 0) return -1;
+    return this.probe(tags.globalId, this.sizesOf(tags.global, tags.globalId), low, high);
+  }
+
+  /** The entry of stage 2 alone for an IPA. */
+  lookupStage2(vmid: number, low: number, high: number): number {
+    const { tags } = this;
+    const context = tags.find(tags.stage2(vmid), 0);
+    if (context < 0) return -1;
+    const id = tags.idOf(context);
+    return this.probe(id, this.sizesOf(context, id), low, high);
+  }
+
+  /** Holds a translation. It takes the place of one with the same tag, size and address. */
+  insert(fill: IotlbFill): number {
+    const { tags, words } = this;
+    const context =
+      fill.stages === STAGES.STAGE2
+        ? tags.internStage2(fill.vmid)
+        : tags.internStage1(fill.world, fill.vmid, fill.asid, fill.aset, fill.global);
+    if (fill.stages === STAGES.COMBINED) this.#combined = true;
+    const entry = this.take(context, fill.shift, fill.sourceShift, fill.addressLow, fill.addressHigh);
+    const at = entry * ENTRY_WORDS;
+    const meta =
+      (fill.sourceShift << META.SOURCE) |
+      (fill.level << META.LEVEL) |
+      (((fill.granule - 10) >> 1) << META.GRANULE) |
+      (fill.stages << META.KIND);
+    words[at + WORD.OUTPUT_LOW] = (fill.outputLow & -4096) | meta;
+    words[at + WORD.OUTPUT_HIGH] = fill.outputHigh;
+    words[at + WORD.PERMISSIONS] = fill.permissions;
+    words[at + WORD.ATTRIBUTES] = fill.attributes;
+    words[at + WORD.EXTRA] = fill.extra;
+    return entry;
+  }
+
+  /** One of `STAGES`. */
+  stages(entry: number): number {
+    return ((this.words[entry * ENTRY_WORDS + WORD.OUTPUT_LOW] as number) >>> META.KIND) & 3;
+  }
+
+  /** Output address for an input address that the entry covers. */
+  output(entry: number, low: number, high: number): number {
+    const { words } = this;
+    const at = entry * ENTRY_WORDS;
+    const shift = (words[at + WORD.ADDRESS_LOW] as number) & 63;
+    const maskLow = shift < 32 ? -1 << shift : 0;
+    const maskHigh = shift <= 32 ? -1 : -1 << (shift - 32);
+    const outputLow = ((words[at + WORD.OUTPUT_LOW] as number) & maskLow) | (low & ~maskLow);
+    const outputHigh = ((words[at + WORD.OUTPUT_HIGH] as number) & maskHigh) | (high & ~maskHigh);
+    return (outputHigh >>> 0) * 2 ** 32 + (outputLow >>> 0);
+  }
+
+  /**
+   * Drops what a VA covers, of an ASID and of global entries: CMD_TLBI_NH_VA, CMD_TLBI_EL2_VA (§4.4.2.4). Those that were
+   * cut from a larger page of stage 1 go with every address of that page.
+   */
+  dropVa(world: number, vmid: number, asid: number, range: AddressRange): void {
+    const { tags } = this;
+    const space = tags.stage1(world, vmid);
+    for (let aset = 0; aset < 2; aset++) {
+      this.scopeContext(space, tags.codeOf(asid, aset));
+      this.scopeGlobal(space, aset);
+    }
+    this.dropRange(range);
+  }
+
+  /** The same, of all ASIDs: CMD_TLBI_NH_VAA, CMD_TLBI_EL2_VAA (§4.4.2.3). */
+  dropVaAllAsids(world: number, vmid: number, range: AddressRange): void {
+    this.scopeSpace(this.tags.stage1(world, vmid));
+    this.dropRange(range);
+  }
+
+  /**
+   * Drops what an IPA covers of the entries of stage 2 alone: CMD_TLBI_S2_IPA (§4.4.3.1).
+   *
+   * @param combined also drops entries of both stages of the VMID, which the architecture lets stay until a command for
+   *   stage 1; with them go those of stage 1 alone.
+   */
+  dropIpa(vmid: number, range: AddressRange, combined = false): void {
+    const { tags } = this;
+    this.scopeContext(tags.stage2(vmid), 0);
+    this.dropRange(range);
+    if (combined && this.#combined) tags.dropStage1(0, vmid);
+  }
+
+  /** Global entries go with every ASID when they are meant by address (§4.4.2.4). */
+  protected scopeGlobal(space: number, aset: number): void {
+    this.scopeContext(space, this.tags.globalCode(aset));
+  }
+
+  protected covers(range: AddressRange, at: number): boolean {
+    if (!this.granuleFits(range, at) || !this.levelFits(range, at)) return false;
+    const pages = 2 ** (this.sourceShift(at) - 12);
+    return this.overlaps(range, Math.floor(this.pageAt(at) / pages) * pages, pages);
+  }
+
+  /** Whether the leaf was at the level that a hint names. */
+  protected levelFits(range: AddressRange, at: number): boolean {
+    return range.level === 0 || (((this.words[at + WORD.OUTPUT_LOW] as number) >>> META.LEVEL) & 3) === range.level;
+  }
+
+  /** log2 of the size of the leaf that the entry at some word was cut from. */
+  protected sourceShift(at: number): number {
+    return ((this.words[at + WORD.OUTPUT_LOW] as number) >>> META.SOURCE) & 63;
+  }
+}

@@ -41,11 +41,17 @@ export class Node {
   trail: Trail | undefined;
   /** @internal `Store.epoch` for which the trail holds. */
   trailEpoch = 0;
-  /** @internal the child made first and its result: most steps have only one. */
-  firstResult: unknown = UNSEEN;
+  /** @internal the children for the results that nearly all steps have: nothing, yes, no, and the first number. */
+  afterNothing: Node | undefined;
   /** @internal */
-  firstChild: Node | undefined;
-  /** @internal the results of the other children, and the children, side by side: mostly one or two. */
+  afterTrue: Node | undefined;
+  /** @internal */
+  afterFalse: Node | undefined;
+  /** @internal */
+  number = 0;
+  /** @internal */
+  afterNumber: Node | undefined;
+  /** @internal the other results and the children for them, side by side: mostly one or two. */
   otherResults: unknown[] | undefined;
   /** @internal */
   otherChildren: Node[] | undefined;
@@ -74,8 +80,6 @@ export class Node {
     this.high = print.high;
   }
 }
-
-const UNSEEN: unique symbol = Symbol('unseen');
 
 interface Place {
   readonly agent: number;
@@ -139,9 +143,21 @@ export class Automaton {
     return this.#root(agent, 0);
   }
 
-  /** The local state after the pending step of `node` returned `result`. */
+  /**
+   * The local state after the pending step of `node` returned `result`. Each kind of result is compared by itself, since the
+   * comparison of any value with any other is a call in the inner loop.
+   */
   next(node: Node, result: unknown): Node {
-    if (node.firstResult === result) return node.firstChild as Node;
+    let child: Node | undefined;
+    if (result === undefined) child = node.afterNothing;
+    else if (typeof result === 'number') {
+      if (result === node.number) child = node.afterNumber;
+    } else if (result === true) child = node.afterTrue;
+    else if (result === false) child = node.afterFalse;
+    return child ?? this.#nextOfMany(node, result);
+  }
+
+  #nextOfMany(node: Node, result: unknown): Node {
     const results = node.otherResults;
     if (results !== undefined)
       for (let at = 0; at < results.length; at++)
@@ -151,9 +167,12 @@ export class Automaton {
 
   #addChild(node: Node, result: unknown): Node {
     const child = this.#make(node, result);
-    if (node.firstChild === undefined) {
-      node.firstResult = result;
-      node.firstChild = child;
+    if (result === undefined) node.afterNothing = child;
+    else if (result === true) node.afterTrue = child;
+    else if (result === false) node.afterFalse = child;
+    else if (typeof result === 'number' && node.afterNumber === undefined) {
+      node.number = result;
+      node.afterNumber = child;
     } else {
       (node.otherResults ??= []).push(result);
       (node.otherChildren ??= []).push(child);

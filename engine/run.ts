@@ -30,11 +30,14 @@ export class Runner implements RunView {
   /** Undo mark of the state before the first step. */
   readonly root: number;
 
+  readonly #starts: readonly Node[];
   /** Worlds with a check do much in a step; bare ones are faster without. */
   readonly #memo: StepMemo | undefined;
   /** Made for the first strategy that wants footprints, since they cost time. */
   #traced: TracedSteps | undefined;
   readonly #enabled = new Int32Array(AGENTS_MAX);
+  /** True if some agent waited when the enabled ones were collected last, whether in vain or not. */
+  #waits = false;
   /** Longest run so far, 0 before the first. */
   #longest = 0;
 
@@ -44,7 +47,8 @@ export class Runner implements RunView {
     this.stepsMax = stepsMax;
     this.schedule = new Int32Array(stepsMax);
     this.automaton = new Automaton(system.agents);
-    this.nodes = system.agents.map((_, agent) => this.automaton.start(agent));
+    this.#starts = system.agents.map((_, agent) => this.automaton.start(agent));
+    this.nodes = [...this.#starts];
     this.root = this.store.mark();
     this.#memo = memoOf(system, this.automaton);
     system.machine.agents = system.agents;
@@ -67,7 +71,9 @@ export class Runner implements RunView {
     machine.failure = undefined;
     machine.agents = agents;
     this.steps = 0;
-    for (let agent = 0; agent < agents.length; agent++) this.nodes[agent] = this.automaton.start(agent);
+    const { nodes } = this;
+    const starts = this.#starts;
+    for (let agent = 0; agent < nodes.length; agent++) nodes[agent] = starts[agent] as Node;
   }
 
   /** Leaves the store as it was before the first step. */
@@ -98,8 +104,8 @@ export class Runner implements RunView {
     let previous = -1;
     let steps = 0;
     let end: RunEnd = 'finished';
+    let count = this.#collect(enabled);
     for (;;) {
-      const count = this.#collect(enabled);
       if (count === 0) break;
       if (steps === stepsMax) {
         end = 'bound';
@@ -111,20 +117,24 @@ export class Runner implements RunView {
         break;
       }
       const node = nodes[agent] as Node;
+      let next: Node;
       machine.current = agent;
-      if (traced !== undefined) {
-        nodes[agent] = traced.step(node);
-        strategy.ran?.(node, traced.footprint);
-      } else if (memo === undefined) {
-        nodes[agent] = automaton.next(node, node.run());
+      if (traced !== undefined) next = traced.step(node);
+      else if (memo !== undefined) next = memo.step(node);
+      else {
+        next = automaton.next(node, node.run());
         if (check !== undefined) check();
-      } else nodes[agent] = memo.step(node);
+      }
+      nodes[agent] = next;
+      if (traced !== undefined) strategy.ran?.(node, traced.footprint);
       schedule[steps++] = agent;
       previous = agent;
       if (machine.failure !== undefined) {
         end = 'failed';
         break;
       }
+      // Who can run stays the same as long as nobody waits and nobody ends.
+      if (this.#waits || next.wait !== undefined || next.step === undefined) count = this.#collect(enabled);
     }
     this.steps = steps;
     return end;
@@ -138,7 +148,10 @@ export class Runner implements RunView {
   /** No agent can run: either all is done, and nothing may be left over, or somebody waits in vain. */
   #conclude(): RunEnd {
     const { machine, agents, quiescent } = this.system;
-    const stuck = diagnoseStuck(machine, this.nodes, (agent) => agents[agent]?.daemon ?? false);
+    // Only somebody who waits can be stuck.
+    const stuck = this.#waits
+      ? diagnoseStuck(machine, this.nodes, (agent) => agents[agent]?.daemon ?? false)
+      : undefined;
     if (stuck !== undefined) machine.fail(stuck);
     else quiescent?.();
     return machine.failure === undefined ? 'finished' : 'failed';
@@ -165,12 +178,18 @@ export class Runner implements RunView {
   #collect(enabled: Int32Array): number {
     const { nodes } = this;
     let count = 0;
+    let waits = false;
     for (let agent = 0; agent < nodes.length; agent++) {
       const node = nodes[agent] as Node;
       if (node.step === undefined) continue;
       const wait = node.wait;
-      if (wait === undefined || wait.ready()) enabled[count++] = agent;
+      if (wait !== undefined) {
+        waits = true;
+        if (!wait.ready()) continue;
+      }
+      enabled[count++] = agent;
     }
+    this.#waits = waits;
     return count;
   }
 }

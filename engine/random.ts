@@ -22,10 +22,25 @@ export class Random {
     this.#b = next();
     this.#c = next();
     this.#d = next() | 1;
+    this.#advance();
   }
 
   /** Next 32 bits, unsigned. */
   next(): number {
+    const drawn = this.#a >>> 0;
+    this.#advance();
+    return drawn;
+  }
+
+  /** A number from 0 to n-1. `n` up to 2¹⁶ is as good as uniform. */
+  below(n: number): number {
+    const drawn = Math.imul(this.#a >>> 16, n) >>> 16;
+    this.#advance();
+    return drawn;
+  }
+
+  /** The bits that are drawn next are always ready: who waits for a draw does not wait for this. */
+  #advance(): void {
     let t = this.#d;
     const s = this.#a;
     this.#d = this.#c;
@@ -34,11 +49,5 @@ export class Random {
     t ^= t << 11;
     t ^= t >>> 8;
     this.#a = t ^ s ^ (s >>> 19);
-    return this.#a >>> 0;
-  }
-
-  /** A number from 0 to n-1. `n` up to 2¹⁶ is as good as uniform. */
-  below(n: number): number {
-    return (((this.next() >>> 16) * n) >>> 16) | 0;
   }
 }

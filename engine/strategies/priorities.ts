@@ -1,6 +1,9 @@
 import { AGENTS_MAX } from '../machine.ts';
 import type { Random } from '../random.ts';
 
+/** More steps than any run has. */
+const NEVER = 2 ** 31 - 1;
+
 /** What decides a run under PCT: an order of the agents, and the steps after which the running one becomes the last. */
 export class Priorities {
   /** Priority of each agent at the beginning: the numbers from `changes` + 1 on. */
@@ -9,6 +12,8 @@ export class Priorities {
   readonly #change: Int32Array;
   readonly #changes: number;
   readonly #priority = new Int32Array(AGENTS_MAX);
+  /** The earliest change that is still to come. */
+  #next = 0;
 
   constructor(changes: number) {
     this.#changes = changes;
@@ -34,20 +39,43 @@ export class Priorities {
 
   /** Begins a run. */
   begin(): void {
-    this.#priority.set(this.#order);
+    const order = this.#order;
+    const priority = this.#priority;
+    for (let agent = 0; agent < order.length; agent++) priority[agent] = order[agent] as number;
+    this.#next = this.#firstFrom(1);
   }
 
   /** The highest enabled agent; see `Strategy.pick`. */
   pick(enabled: Int32Array, count: number, step: number, previous: number): number {
-    const change = this.#change;
-    const changes = this.#changes;
     const priority = this.#priority;
-    if (previous >= 0) for (let at = 0; at < changes; at++) if (change[at] === step) priority[previous] = at + 1;
+    if (step === this.#next) this.#changeAt(step, previous);
     let best = enabled[0] as number;
+    let highest = priority[best] as number;
     for (let at = 1; at < count; at++) {
       const agent = enabled[at] as number;
-      if ((priority[agent] as number) > (priority[best] as number)) best = agent;
+      const own = priority[agent] as number;
+      if (own <= highest) continue;
+      best = agent;
+      highest = own;
     }
     return best;
+  }
+
+  #changeAt(step: number, previous: number): void {
+    const change = this.#change;
+    if (previous >= 0)
+      for (let at = 0; at < this.#changes; at++) if (change[at] === step) this.#priority[previous] = at + 1;
+    this.#next = this.#firstFrom(step + 1);
+  }
+
+  /** The first change after `step` steps or more. */
+  #firstFrom(step: number): number {
+    const change = this.#change;
+    let first = NEVER;
+    for (let at = 0; at < this.#changes; at++) {
+      const when = change[at] as number;
+      if (when >= step && when < first) first = when;
+    }
+    return first;
   }
 }

@@ -47,7 +47,7 @@ export function asidShare({ devices, dmas, pages, locked }: AsidShare): System {
   const walkPage = list(devices, 'walk page', 0);
   const at = (cells: readonly Cell[], index: number): Cell => cells[index] as Cell;
 
-  const tlbi = (asid: number, mask: number): void => {
+  const tlbi = (asid: number, mask: number): undefined => {
     at(tlb, asid).value &= ~mask;
     for (let device = 0; device < devices; device++)
       if (at(walkAsid, device).value === asid && (mask & (1 << at(walkPage, device).value)) !== 0) {
@@ -55,23 +55,25 @@ export function asidShare({ devices, dmas, pages, locked }: AsidShare): System {
         at(walkPage, device).value = 0;
       }
   };
-  const effect = (label: string, run: () => void) =>
-    step(label, () => {
-      run();
-      return undefined;
-    });
+  const sync = () => step('CMD_SYNC', () => undefined);
 
   function* bind(): Task {
     yield* lock.lock();
     const current = yield* owner.load();
     if (current === PRIVATE) {
-      yield* effect('allocate', () => (fresh.value = NEW));
+      yield* step('allocate', () => {
+        fresh.value = NEW;
+        return undefined;
+      });
       yield* domainAsid.store(NEW);
       for (const entry of cd) yield* entry.store(NEW);
-      yield* effect('CMD_SYNC', () => undefined);
-      yield* effect('TLBI ASID old', () => tlbi(OLD, (1 << pages) - 1));
+      yield* sync();
+      yield* step('TLBI ASID old', () => tlbi(OLD, (1 << pages) - 1));
     }
-    yield* effect('give ASID', () => (owner.value = PROCESS));
+    yield* step('give ASID', () => {
+      owner.value = PROCESS;
+      return undefined;
+    });
     yield* lock.unlock();
   }
 
@@ -79,8 +81,8 @@ export function asidShare({ devices, dmas, pages, locked }: AsidShare): System {
     yield* at(pte, page).store(0);
     if (locked) yield* lock.lock();
     const asid = yield* domainAsid.load();
-    yield* effect('TLBI', () => tlbi(asid, 1 << page));
-    yield* effect('CMD_SYNC', () => undefined);
+    yield* step('TLBI', () => tlbi(asid, 1 << page));
+    yield* sync();
     if (locked) yield* lock.unlock();
     yield* at(freed, page).store(1);
   }
@@ -102,12 +104,13 @@ export function asidShare({ devices, dmas, pages, locked }: AsidShare): System {
       return true;
     });
     if (!valid) return;
-    yield* effect('fill', () => {
+    yield* step('fill', () => {
       const walked = at(walkAsid, device).value;
-      if (walked === 0) return;
+      if (walked === 0) return undefined;
       at(tlb, walked).value |= 1 << page;
       at(walkAsid, device).value = 0;
       at(walkPage, device).value = 0;
+      return undefined;
     });
   }
 

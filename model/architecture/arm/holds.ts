@@ -17,6 +17,8 @@ export class HoldTable {
   readonly #base: number;
   readonly #capacity: number;
   #count = 0;
+  /** Things doomed by commands before this sequence number count as gone. */
+  #goneBefore = 0;
 
   /** @param capacity most things that can ever be interned in this world. */
   constructor(store: Store, capacity: number) {
@@ -49,7 +51,16 @@ export class HoldTable {
 
   /** See the class. */
   state(cell: number): number {
-    return this.#store.get(cell);
+    const state = this.#store.get(cell);
+    return state > 1 && state - 2 < this.#goneBefore ? 0 : state;
+  }
+
+  /** What `look` finds if all that is doomed by commands before `sequence` has gone. `look` changes nothing. */
+  without<Found>(sequence: number, look: () => Found): Found {
+    this.#goneBefore = sequence;
+    const found = look();
+    this.#goneBefore = 0;
+    return found;
   }
 
   /** Sets the state of a thing; its caller decides whether that is right. */

@@ -9,6 +9,8 @@ export interface StreamTableRegisters {
   readonly enabled: boolean;
   /** GBPA.ABORT: with the SMMU disabled, abort instead of bypass. */
   readonly globalAbort: boolean;
+  /** CR0.ATSCHK: translated accesses are checked against the configuration; false where ATS is not implemented. */
+  readonly atsCheck: boolean;
   /** CR2.RECINVSID: record C_BAD_STREAMID. */
   readonly recordBadStreamId: boolean;
   readonly base: number;
@@ -41,11 +43,11 @@ export class Registers {
   readonly #store: Store;
   readonly #cells = new Map<number, number>();
   readonly #constants = new Map<number, number>();
-  readonly #twoLevelImplemented: boolean;
+  readonly #features: SmmuFeatures;
 
   constructor(store: Store, features: SmmuFeatures) {
     this.#store = store;
-    this.#twoLevelImplemented = features.stLevel;
+    this.#features = features;
     const base = store.reserve(2 * WRITABLE.length, 'SMMU registers');
     for (const [at, offset] of WRITABLE.entries()) this.#cells.set(offset, base + 2 * at);
     const { idr0, idr1, idr3, idr5 } = featureRegisters(features);
@@ -92,16 +94,22 @@ export class Registers {
   }
 
   /** See `StreamTableRegisters`. */
+  get atsCheck(): boolean {
+    return this.#features.ats && read(CR0.fields.ATSCHK, this.lanes(REGISTER.CR0)) === 1;
+  }
+
+  /** See `StreamTableRegisters`. */
   streamTable(): StreamTableRegisters {
     const config = this.lanes(REGISTER.STRTAB_BASE_CFG);
     const f = STRTAB_BASE_CFG.fields;
     return {
       enabled: this.enabled,
       globalAbort: read(GBPA.fields.ABORT, this.lanes(REGISTER.GBPA)) === 1,
+      atsCheck: this.atsCheck,
       recordBadStreamId: read(CR2.fields.RECINVSID, this.lanes(REGISTER.CR2)) === 1,
       base: read(STRTAB_BASE.fields.ADDR, this.lanes(REGISTER.STRTAB_BASE)),
       log2Size: read(f.LOG2SIZE, config),
-      twoLevel: this.#twoLevelImplemented && read(f.FMT, config) === 1,
+      twoLevel: this.#features.stLevel && read(f.FMT, config) === 1,
       split: splitOf(read(f.SPLIT, config)),
     };
   }

@@ -1,4 +1,5 @@
 import type { Store } from '../../../engine/store.ts';
+import { Ats } from './ats/ats.ts';
 import { CommandQueue } from './commands/command-queue.ts';
 import { ConfigCache } from './configuration/config-cache.ts';
 import { ConfigGraph, type ConfigPlace, type ConfigWord } from './configuration/config-graph.ts';
@@ -49,6 +50,8 @@ interface Watchers {
 export class SmmuV3 {
   readonly universe: IndexedUniverse;
   readonly features: SmmuFeatures;
+  /** Address translation services; undefined where no slot uses them. */
+  readonly ats: Ats | undefined;
   readonly #store: Store;
   readonly #registers: Registers;
   readonly #holds: HoldTable;
@@ -126,6 +129,17 @@ export class SmmuV3 {
       holds,
       configsOf: (context) => this.#configs.at(this.#configSet(context)),
     });
+    const shared = { ...parts, store, holds, outcomes: this.#outcomes, sets: this.#sets, registers: this.#registers };
+    if (features.ats && this.universe.slots.some(({ ats }) => ats === true))
+      this.ats = new Ats({
+        ...shared,
+        slots: this.#slots,
+        pending: this.#pending,
+        configLookup: this.#lookup,
+        configSetOf: (context) => this.#configSet(context),
+        touched: (slots) => this.#touchSlots(slots),
+        settle: () => this.#settle(),
+      });
     this.#everythingChanged();
   }
 
@@ -149,7 +163,7 @@ export class SmmuV3 {
         if (this.#registers.enabled !== wasEnabled) {
           if (!wasEnabled) this.#tlb.walkAll();
           this.#everythingChanged();
-        }
+        } else if (this.ats !== undefined) this.#everythingChanged();
         this.#begin();
         return;
       case REGISTER.CMDQ_PROD:
@@ -180,6 +194,7 @@ export class SmmuV3 {
     this.#pending.completeBefore(sequence);
     this.#tlb.complete(sequence);
     this.#cache.complete(sequence, this.#touchPlace);
+    this.ats?.complete(sequence);
     this.#settle();
   }
 
@@ -197,8 +212,11 @@ export class SmmuV3 {
   outcomesFor(slot: number, access: Access): readonly AccessResult[] {
     const results: AccessResult[] = [];
     for (const outcome of this.outcomes(slot)) {
-      const result = resultOf(outcome, this.universe.slots[slot] as Slot, access);
-      if (!results.some((other) => sameResult(other, result))) results.push(result);
+      const result =
+        outcome.kind === 'translated'
+          ? this.ats?.resultOf(outcome, slot, access)
+          : resultOf(outcome, this.universe.slots[slot] as Slot, access);
+      if (result !== undefined && !results.some((other) => sameResult(other, result))) results.push(result);
     }
     return results;
   }
@@ -222,17 +240,19 @@ export class SmmuV3 {
 
   /** Everything held in the TLB, in words, for reports. */
   heldTranslations(): HeldDescription[] {
-    return this.#queries.heldTranslations();
+    return [...this.#queries.heldTranslations(), ...(this.ats?.held() ?? [])];
   }
 
   /** What gives a slot an outcome now. */
   explain(slot: number, outcome: Outcome): OutcomeSource[] {
-    return this.#queries.explain(slot, outcome);
+    if (this.ats?.serves(slot) !== true) return this.#queries.explain(slot, outcome);
+    return [...this.#queries.explain(slot, outcome), ...this.ats.explain(slot, outcome)];
   }
 
   /** What a command, given as four lanes, would cover now (for reports: an invalidation that matches nothing is telling). */
   covers(lanes: ArrayLike<number>): HeldDescription[] {
-    return this.#queries.covers(decodeCommand(this.features, lanes));
+    const command = decodeCommand(this.features, lanes);
+    return command.kind === 'atc' ? (this.ats?.covers(command) ?? []) : this.#queries.covers(command);
   }
 
   /** Number of held things that the commands begun by the last register write cover. */
@@ -247,6 +267,11 @@ export class SmmuV3 {
 
   #issue(command: Command, sequence: number): void {
     if (command.kind === 'tlb') this.#matched += this.#tlb.invalidate(command, sequence);
+    if (command.kind === 'atc' && this.ats !== undefined) {
+      this.#matched += this.ats.invalidate(command, sequence);
+      // What a request can still bring is brought back.
+      this.#settle();
+    }
     if (command.kind !== 'config') return;
     this.#matched += this.#cache.invalidate(command, sequence, this.#touchPlace);
     // Following the pointers again reads, and so revives, what is in memory now.
@@ -302,6 +327,7 @@ export class SmmuV3 {
   #reconfigure(context: StreamContext, registers: StreamTableRegisters): void {
     const before = this.#configSet(context);
     const after = this.#configs.set(this.#lookup.configsOf(context, registers));
+    this.ats?.reconfigure(context);
     if (before === after) return;
     this.#store.set(this.#contextCells + context.index, after);
     this.#moveStarts(before, after);
@@ -336,9 +362,13 @@ export class SmmuV3 {
     for (let at = 0; at < this.#touchedCount; at++) {
       const slot = this.#touchedSlots[at] as number;
       this.#slotTouched[slot] = 0;
-      const context = this.universe.contextOf[slot] as StreamContext;
-      if (this.#slots.update(slot, this.#configSet(context))) this.#dirty.add(slot);
+      if (this.#update(slot)) this.#dirty.add(slot);
     }
     this.#touchedCount = 0;
+  }
+
+  #update(slot: number): boolean {
+    if (this.ats?.serves(slot) === true) return this.ats.update(slot);
+    return this.#slots.update(slot, this.#configSet(this.universe.contextOf[slot] as StreamContext));
   }
 }

@@ -7,6 +7,11 @@ export interface Slot {
   readonly substream: number;
   /** Input address, a multiple of 4 KiB, as an unsigned number over all 64 bits (exact, since 52 bits carry it). */
   readonly va: number;
+  /**
+   * The device uses ATS for this access: it may send translation requests whenever it likes, keep what it is given, and
+   * use that. Ignored where ATS is not implemented.
+   */
+  readonly ats?: true;
 }
 
 /** The accesses of a program. */

@@ -1,12 +1,15 @@
+import { decodeAtcInvalidation, type AtcInvalidation } from '../ats/atc-invalidation.ts';
 import type { SmmuFeatures } from '../features.ts';
 import {
   CFGI_RANGE_ALL,
   COMMAND,
   COMMAND_CFGI,
   COMMAND_CFGI_STE_RANGE,
+  COMMAND_PRI_RESP,
   COMMAND_SYNC,
   COMMAND_TLBI,
   OPCODE,
+  PRI_RESPONSE,
 } from '../layout/command.ts';
 import { read } from '../layout/layout.ts';
 import { ADDRESS_PAGES, PAGE_BYTES } from '../universe.ts';
@@ -18,7 +21,8 @@ export type Command =
   /** No effect on what is held, or none that the architecture requires. */
   | { readonly kind: 'none' }
   | ConfigInvalidation
-  | TlbInvalidation;
+  | TlbInvalidation
+  | AtcInvalidation;
 
 /** CMD_CFGI_*: which configuration structures it covers. */
 export interface ConfigInvalidation {
@@ -119,8 +123,13 @@ export function decodeCommand(features: SmmuFeatures, lanes: ArrayLike<number>):
     case OPCODE.RESUME:
     case OPCODE.STALL_TERM:
       return features.stallModel === 1 ? ILLEGAL : NONE;
+    case OPCODE.ATC_INV:
+      return features.ats ? (decodeAtcInvalidation(features, lanes) ?? NONE) : ILLEGAL;
+    case OPCODE.PRI_RESP:
+      // A response is between software and the device: it changes nothing that is held (§4.5.2).
+      return features.pri && read(COMMAND_PRI_RESP.fields.Resp, lanes) !== PRI_RESPONSE.RESERVED ? NONE : ILLEGAL;
     default:
-      // EL2, ATS and PRI commands need features that are not modelled, so they are illegal here (§4.4.2, §4.5).
+      // EL2 commands need a feature that is not modelled, so they are illegal here (§4.4.2).
       return ILLEGAL;
   }
 }

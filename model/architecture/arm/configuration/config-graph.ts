@@ -173,7 +173,6 @@ const MASKS: Readonly<Record<ConfigTarget['kind'], Masks>> = {
     'S1CDMax',
     'S1DSS',
     'S1STALLD',
-    'EATS',
     'PRIVCFG',
     'INSTCFG',
     'S2VMID',

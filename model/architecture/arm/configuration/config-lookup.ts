@@ -79,7 +79,7 @@ export class ConfigLookup {
   /**
    * The configurations that a context may use now.
    *
-   * @param through told of each, and of the STE that it was found through, if one could be fetched.
+   * @param through if given it takes them, each with the STE that it was found through, if one could be fetched.
    */
   configsOf(
     context: StreamContext,
@@ -101,16 +101,13 @@ export class ConfigLookup {
       if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_STE_FETCH, place));
     for (const place of graph.stream(streamId).entries) {
       if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_STE_FETCH, place));
-      if (through === undefined) {
-        for (const { content } of cache.mixes(place)) this.#throughEntry(context, this.#decode(content), found);
-        continue;
-      }
+      if (through !== undefined) for (const config of found.splice(0)) through(config, undefined);
       for (const { content } of cache.mixes(place)) {
-        const before = found.length;
         this.#throughEntry(context, this.#decode(content), found);
-        for (const config of found.slice(before)) through(config, content);
+        if (through !== undefined) for (const config of found.splice(0)) through(config, content);
       }
     }
+    if (through !== undefined) for (const config of found.splice(0)) through(config, undefined);
     return found;
   }
 

@@ -82,7 +82,10 @@ export const COMMAND_PRI_RESP = layout('CMD_PRI_RESP', 2, {
   Resp: bits(77, 76),
 });
 
-/** CMD_RESUME (§4.6.1): Ac retries, Ab aborts. */
+/** Values of `COMMAND_PRI_RESP.Resp` (§4.5.2). */
+export const PRI_RESPONSE = { FAILURE: 0, INVALID: 1, SUCCESS: 2, RESERVED: 3 } as const;
+
+/** CMD_RESUME (§4.7.1): Ac retries, Ab aborts. */
 export const COMMAND_RESUME = layout('CMD_RESUME', 2, {
   ...COMMAND.fields,
   Ac: bits(12),
@@ -91,7 +94,7 @@ export const COMMAND_RESUME = layout('CMD_RESUME', 2, {
   STAG: bits(79, 64),
 });
 
-/** CMD_STALL_TERM (§4.6.2). */
+/** CMD_STALL_TERM (§4.7.2). */
 export const COMMAND_STALL_TERM = layout('CMD_STALL_TERM', 2, { ...COMMAND.fields, StreamID: bits(63, 32) });
 
 /** CMD_SYNC (§4.7.3). `CS` 0 nothing, 1 interrupt, 2 event. */

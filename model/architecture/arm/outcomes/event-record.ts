@@ -1,6 +1,6 @@
 import { EVENT, EVENT_CLASS, EVENT_RECORD } from '../layout/event.ts';
 import { encode } from '../layout/layout.ts';
-import { FAULT_MODE, PERMISSION, type FaultOutcome, type Outcome } from './outcome.ts';
+import { FAULT_MODE, PERMISSION, type DirectOutcome, type FaultOutcome } from './outcome.ts';
 import type { Slot } from '../universe.ts';
 
 /** What kind of access a device makes. */
@@ -38,7 +38,7 @@ function isTranslationRelated(event: number): boolean {
 }
 
 /** The attributes of an access after STE.PRIVCFG and INSTCFG (§5.2): 2 and 3 override with 0 and 1. */
-function overridden(access: Access, override: number): Access {
+export function overridden(access: Access, override: number): Access {
   const privcfg = override & 3;
   const instcfg = (override >> 2) & 3;
   const privileged = privcfg >= 2 ? privcfg === 3 : access.privileged;
@@ -54,7 +54,7 @@ export function allows(permissions: number, { write, privileged, instruction }: 
 }
 
 /** What an outcome means for an access of a slot. */
-export function resultOf(outcome: Outcome, slot: Slot, access: Access): AccessResult {
+export function resultOf(outcome: DirectOutcome, slot: Slot, access: Access): AccessResult {
   switch (outcome.kind) {
     case 'abort':
     case 'unpredictable':

@@ -11,7 +11,7 @@ import type { Leaf, WalkNode } from '../translation/walk-node.ts';
 
 /** Something that hardware may hold, in words and in numbers. */
 export interface HeldDescription {
-  readonly kind: 'translation' | 'table' | 'start' | 'L1STD' | 'STE' | 'L1CD' | 'CD' | 'configuration';
+  readonly kind: 'translation' | 'table' | 'start' | 'L1STD' | 'STE' | 'L1CD' | 'CD' | 'configuration' | 'ATC';
   /** One line, such as "(ASID 5, 0x1000 → 0x40002000), from the descriptor at 0x41003008". */
   readonly text: string;
   /** The ASID that tags it; -1 for a global entry or a structure without one. */

@@ -1,6 +1,6 @@
 import type { Store } from '../../../../engine/store.ts';
 import { EVENT } from '../layout/event.ts';
-import type { LookupConfigs, TranslateConfig } from '../configuration/lookup-config.ts';
+import type { LookupConfig, LookupConfigs, TranslateConfig } from '../configuration/lookup-config.ts';
 import type { HoldTable } from '../holds.ts';
 import type { FaultMode, Outcome, OutcomeSets, OutcomeTable } from './outcome.ts';
 import { ADDRESS_PAGES, PAGE_BYTES, type IndexedUniverse, type InputAddress } from '../universe.ts';
@@ -55,19 +55,30 @@ export class SlotOutcomes {
    * @returns whether the set has changed.
    */
   update(slot: number, configSet: number): boolean {
-    const { configs, outcomes, sets, store, universe, outputPages } = this.#parts;
+    const { configs, universe } = this.#parts;
     const address = universe.addressOf[slot] as InputAddress;
-    this.#count = 0;
-    for (const config of configs.at(configSet)) {
-      if (config.kind === 'refusal') this.#add(config.outcome);
-      else if (config.kind === 'translate') this.#addTranslations(config, address);
-      else this.#add(address.page < outputPages ? outcomes.bypass(address.va) : config.beyond);
-    }
-    const set = sets.intern(this.#ids, this.#count);
+    return this.put(slot, this.compute(address, configs.at(configSet)));
+  }
+
+  /** Sets the outcomes of a slot; true if they have changed. */
+  put(slot: number, set: number): boolean {
+    const { store } = this.#parts;
     const cell = this.#cells + slot;
     if (store.get(cell) === set) return false;
     store.set(cell, set);
     return true;
+  }
+
+  /** The set of outcomes of an address by some configurations. */
+  compute(address: InputAddress, by: readonly LookupConfig[]): number {
+    const { outcomes, sets, outputPages } = this.#parts;
+    this.#count = 0;
+    for (const config of by) {
+      if (config.kind === 'refusal') this.#add(config.outcome);
+      else if (config.kind === 'translate') this.#addTranslations(config, address);
+      else this.#add(address.page < outputPages ? outcomes.bypass(address.va) : config.beyond);
+    }
+    return sets.intern(this.#ids, this.#count);
   }
 
   /** Hits of held entries, and the ends of walks that may be made now. */

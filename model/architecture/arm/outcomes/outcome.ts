@@ -2,7 +2,10 @@
  * What may happen to an access. Outcomes are interned: equal outcomes are one object with one small id, so that sets of
  * them can be kept in the store and compared as integers.
  */
-export type Outcome = TranslationOutcome | BypassOutcome | FaultOutcome | AbortOutcome | UnpredictableOutcome;
+export type Outcome = DirectOutcome | TranslatedOutcome;
+
+/** What may happen to an access that the device has not translated itself. */
+export type DirectOutcome = TranslationOutcome | BypassOutcome | FaultOutcome | AbortOutcome | UnpredictableOutcome;
 
 /** The access goes to `pa`, if its permissions allow it; else F_PERMISSION in the way of `faultMode`. */
 export interface TranslationOutcome {
@@ -48,6 +51,22 @@ export interface UnpredictableOutcome {
   readonly id: number;
 }
 
+/** The device makes the access with an address that it has been given by ATS, which may be long ago (IHI 0070 §3.9.1.3). */
+export interface TranslatedOutcome {
+  readonly kind: 'translated';
+  readonly id: number;
+  /** What the ATC holds for the slot: a physical address, or with split-stage ATS an IPA. */
+  readonly address: number;
+  /** Bits of `PERMISSION` that the device was granted: it makes no other accesses with this address. */
+  readonly granted: number;
+  /** What the SMMU does with it. */
+  readonly end: DirectOutcome;
+  /** Where the access goes; -1 if it is refused. */
+  readonly pa: number;
+  /** Those of `granted` that are not refused at stage 2. */
+  readonly permissions: number;
+}
+
 /** How a Translation-related fault ends a transaction: CD.A, R and S (IHI 0070 §5.5). Other faults abort and record. */
 export type FaultMode = 0 | 1 | 2 | 3 | 4;
 
@@ -72,6 +91,8 @@ export function outcomeKey(outcome: Outcome): string {
       return 'a';
     case 'unpredictable':
       return 'u';
+    case 'translated':
+      return `T${outcome.address},${outcome.granted},${outcomeKey(outcome.end)}`;
   }
 }
 
@@ -109,6 +130,11 @@ export class OutcomeTable {
 
   unpredictable(): UnpredictableOutcome {
     return this.#intern({ kind: 'unpredictable' });
+  }
+
+  translated(address: number, granted: number, end: DirectOutcome, permissions: number): TranslatedOutcome {
+    const pa = end.kind === 'translation' || end.kind === 'bypass' ? end.pa : -1;
+    return this.#intern({ kind: 'translated', address, granted, end, pa, permissions });
   }
 
   #intern<O extends Outcome>(content: Omit<O, 'id'>): O {

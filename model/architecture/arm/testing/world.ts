@@ -1,7 +1,7 @@
 import { Store } from '../../../../engine/store.ts';
 import { FULL_FEATURES, type SmmuFeatures } from '../features.ts';
 import { CD, TG0, TG1 } from '../layout/cd.ts';
-import { COMMAND_CFGI, COMMAND_SYNC, COMMAND_TLBI, OPCODE } from '../layout/command.ts';
+import { COMMAND_ATC_INV, COMMAND_CFGI, COMMAND_SYNC, COMMAND_TLBI, OPCODE } from '../layout/command.ts';
 import { STAGE1_LEAF, TABLE_DESCRIPTOR, levelShift, type GranuleBits } from '../layout/descriptor.ts';
 import { encode, type FieldValues } from '../layout/layout.ts';
 import { REGISTER } from '../layout/register.ts';
@@ -195,6 +195,11 @@ export function cfgi(name: keyof typeof OPCODE, values: FieldValues<typeof COMMA
   return encode(COMMAND_CFGI, { Opcode: OPCODE[name], ...values });
 }
 
+/** A CMD_ATC_INV. */
+export function atcInv(values: FieldValues<typeof COMMAND_ATC_INV>): number[] {
+  return encode(COMMAND_ATC_INV, { Opcode: OPCODE.ATC_INV, ...values });
+}
+
 /** A valid CD for 4 KiB tables of 39-bit inputs, TTB1 disabled, faults aborted and recorded. */
 export function cdLanes(values: FieldValues<typeof CD>): number[] {
   const usual = { V: 1, AA64: 1, A: 1, R: 1, IPS: 5, T0SZ: 25, TG0: TG0.GRANULE_4K, T1SZ: 25, TG1: TG1.GRANULE_4K };
@@ -207,7 +212,7 @@ export function leafLanes(pa: number, values: FieldValues<typeof STAGE1_LEAF> = 
   return encode(STAGE1_LEAF, { ...usual, ...values });
 }
 
-/** An outcome in a few letters: `→pa`, `bypass`, `abort`, `?`, or the number of an event. */
+/** An outcome in a few letters: `→pa`, `bypass`, `abort`, `?`, or the number of an event; with `⇒` by way of an ATC. */
 export function shortly(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'translation':
@@ -216,6 +221,8 @@ export function shortly(outcome: Outcome): string {
       return `f${outcome.event.toString(16)}`;
     case 'unpredictable':
       return '?';
+    case 'translated':
+      return `⇒${outcome.pa < 0 ? shortly(outcome.end) : outcome.pa.toString(16)}`;
     default:
       return outcome.kind;
   }

@@ -1,5 +1,6 @@
 import { asid } from './asid/index.ts';
 import type { Family } from './family.ts';
+import { entries } from './smmu/entries/index.ts';
 
 /** The families of software properties, the main one first. (Device models are checked by `conformance/`.) */
-export const families: readonly Family[] = [asid];
+export const families: readonly Family[] = [asid, entries];

@@ -81,8 +81,8 @@ const examineMachine = async (
   ];
   const found = stages.filter((stage) => stage !== '').join(' and ');
   check('SMMUv3', found !== '', found === '' ? `IDR0 reads 0x${idr0.toString(16)}.` : `translates ${found}.`);
-  for (const { name, kind, slot } of virtDevices) {
-    const identity = await pciIdentity(machine.process.qtest, virtMap.ecam, slot);
+  for (const { name, kind, bus, slot } of virtDevices) {
+    const identity = await pciIdentity(machine.process.qtest, virtMap.ecam, { bus, slot });
     check(
       name,
       identity === (kind === 'rocker' ? rockerIdentity : eduIdentity),

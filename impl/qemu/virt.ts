@@ -1,8 +1,8 @@
 /**
- * The `virt` machine with an SMMUv3 in front of its PCI bus, and four devices that can do DMA.
+ * The `virt` machine with an SMMUv3 in front of its PCI bus, and six devices that can do DMA.
  *
- * Two of them (rocker) write, or read and write back, within the register write that starts them; two (edu) can also
- * only read. Two of each kind, because a device is a StreamID: (device number << 3) on bus 0.
+ * Three of them (rocker) write, or read and write back, within the register write that starts them; three (edu) can also
+ * only read. Several of each kind, because a device is a StreamID: (device number << 3) on bus 0, bus << 8 behind a bridge.
  */
 import type { QemuVersion } from './binary.ts';
 
@@ -17,16 +17,24 @@ export const virtMap = {
   ram: 0x4000_0000,
 } as const;
 
-/** The PCI devices of the machine, in order. */
+/** The PCI devices of the machine, in order: four on bus 0, then one behind each of two root ports. */
 export const virtDevices = [
-  { name: 'rocker0', kind: 'rocker', slot: 2 },
-  { name: 'rocker1', kind: 'rocker', slot: 3 },
-  { name: 'edu0', kind: 'edu', slot: 4 },
-  { name: 'edu1', kind: 'edu', slot: 5 },
+  { name: 'rocker0', kind: 'rocker', bus: 0, slot: 2 },
+  { name: 'rocker1', kind: 'rocker', bus: 0, slot: 3 },
+  { name: 'edu0', kind: 'edu', bus: 0, slot: 4 },
+  { name: 'edu1', kind: 'edu', bus: 0, slot: 5 },
+  { name: 'rocker2', kind: 'rocker', bus: 1, slot: 0 },
+  { name: 'edu2', kind: 'edu', bus: 2, slot: 0 },
 ] as const;
 
-/** StreamID of the device in a PCI slot of bus 0. */
-export const streamIdOfSlot = (slot: number): number => slot << 3;
+/** The root ports: where each is on bus 0, and the bus behind it. */
+export const virtBridges = [
+  { name: 'bridge1', slot: 6, bus: 1 },
+  { name: 'bridge2', slot: 7, bus: 2 },
+] as const;
+
+/** StreamID of function 0 of a device: its bus number and its slot. */
+export const streamIdOfSlot = (bus: number, slot: number): number => (bus << 8) | (slot << 3);
 
 /** `wfi; b .-4`, repeated over 64 KiB: the virtual CPU waits from its first instruction on. */
 export const idleFirmware = (): Uint8Array => {
@@ -39,9 +47,20 @@ export const idleFirmware = (): Uint8Array => {
 /** Command line of the machine for a version of QEMU (older ones know less). */
 export const virtArguments = (version: QemuVersion): string[] => {
   const lowPci = version.major >= 8 ? 'highmem-ecam=off' : 'highmem=off';
-  const devices = virtDevices.flatMap(({ name, kind, slot }) => [
+  const bridges = virtBridges.flatMap(({ name, slot, bus }) => [
     '-device',
-    kind === 'rocker' ? `rocker,name=${name},addr=${slot}` : `edu,id=${name},addr=${slot},dma_mask=0xffffffffffffffff`,
+    `pcie-root-port,id=${name},addr=${slot},chassis=${bus},slot=${bus}`,
   ]);
-  return ['-machine', `virt,iommu=smmuv3,${lowPci},memory-backend=ram0`, '-cpu', 'cortex-a57', ...devices];
+  const devices = virtDevices.flatMap(({ name, kind, bus, slot }) => {
+    const behind = virtBridges.find((bridge) => bridge.bus === bus);
+    const place = behind === undefined ? `addr=${slot}` : `bus=${behind.name},addr=${slot}`;
+    return [
+      '-device',
+      kind === 'rocker' ? `rocker,name=${name},${place}` : `edu,id=${name},${place},dma_mask=0xffffffffffffffff`,
+    ];
+  });
+  return ['-machine', `virt,iommu=smmuv3,${lowPci},memory-backend=ram0`, '-cpu', 'cortex-a57', ...bridges, ...devices];
 };
+
+/** Largest RAM of the machine for a version of QEMU, bytes: older ones keep all of it below 4 GiB. */
+export const ramBytesMax = (version: QemuVersion): number => (version.major >= 8 ? 2 ** 36 : 2 ** 31);

@@ -68,6 +68,11 @@ const byInvalidation: Classifier = (facts) => {
     .with({ opcode: P.union('TLBI_NH_ALL', 'TLBI_S12_VMALL', 'TLBI_NSNH_ALL') }, ({ opcode }) =>
       broken('tlbi-all', opcode),
     )
+    .with({ opcode: 'TLBI_S2_IPA' }, (by) => {
+      if (by.range !== undefined && by.range.num + by.range.scale > 0) return broken('tlbi-by-ipa-range');
+      if (by.range !== undefined) return broken('tlbi-by-ipa-level-hint', `level ${by.range.level}`);
+      return broken('tlbi-by-ipa', ...(by.leaf ? ['leaf'] : []));
+    })
     .with({ opcode: P.union('CFGI_STE', 'CFGI_STE_RANGE', 'CFGI_ALL') }, ({ opcode }) => broken('cfgi-ste', opcode))
     .with({ opcode: P.union('CFGI_CD', 'CFGI_CD_ALL') }, ({ opcode }) => broken('cfgi-cd', opcode))
     .with({ opcode: P.union('PREFETCH_CONFIG', ...illegalOpcodes) }, () => undefined)

@@ -10,9 +10,11 @@ import {
   OPCODE,
 } from '../../model/architecture/arm/layout/index.ts';
 import { match, P } from 'ts-pattern';
-import type { ConformanceConfiguration, Context } from './configuration.ts';
+import type { FieldValues } from '../../model/architecture/arm/layout/index.ts';
+import type { ConformanceConfiguration, Context, Guest } from './configuration.ts';
+import { guestPageIpa, guestsOf } from './guest.ts';
 import { illegalOpcodes } from './operation.ts';
-import type { CommandOperation } from './operation.ts';
+import type { CommandOperation, RangeHint } from './operation.ts';
 import { streamIdOf } from './world.ts';
 
 /** Address argument of an invalidation by address: the page's input address without tag, its low bits cleared. */
@@ -26,6 +28,15 @@ export const invalidationAddress = (
   const address = command.half === 0 ? offset : 2 ** 64 - 2 ** configuration.vaBits + offset;
   return Math.floor(address / unit) * unit;
 };
+
+/** IPA argument of an invalidation by IPA, its low bits cleared. */
+export const invalidationIpa = (
+  configuration: ConformanceConfiguration,
+  { ipa, alignBits }: { ipa: number; alignBits: number },
+): number => Math.floor(guestPageIpa(configuration, ipa) / 2 ** alignBits) * 2 ** alignBits;
+
+const rangeFields = (range: RangeHint | undefined): FieldValues<typeof COMMAND_TLBI> =>
+  range === undefined ? {} : { TG: range.granule, Num: range.num, Scale: range.scale, TTL: range.level };
 
 /** CMD_SYNC without a completion signal: the consumer index says when it is complete. */
 export const syncCommand = (): number[] => encode(COMMAND_SYNC, { Opcode: OPCODE.SYNC });
@@ -76,9 +87,16 @@ export const buildCommand = (configuration: ConformanceConfiguration, command: C
         ASID: by.opcode === 'TLBI_NH_VA' ? asid(by.asidOf) : 0,
         Address: invalidationAddress(configuration, by),
         Leaf: by.leaf ? 1 : 0,
-        ...(by.range === undefined
-          ? {}
-          : { TG: by.range.granule, Num: by.range.num, Scale: by.range.scale, TTL: by.range.level }),
+        ...rangeFields(by.range),
+      }),
+    )
+    .with({ opcode: 'TLBI_S2_IPA' }, (by) =>
+      encode(COMMAND_TLBI, {
+        Opcode,
+        VMID: (guestsOf(configuration)[by.guest] as Guest).vmid,
+        Address: invalidationIpa(configuration, by),
+        Leaf: by.leaf ? 1 : 0,
+        ...rangeFields(by.range),
       }),
     )
     .with({ opcode: 'TLBI_NSNH_ALL' }, () => encode(COMMAND_TLBI, { Opcode }))

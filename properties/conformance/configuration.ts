@@ -13,7 +13,53 @@ export interface Tree {
   readonly inputBits: number;
   /** 0: low addresses, used through TTB0; 1: high addresses, TTB1. */
   readonly half: 0 | 1;
+  /** The tree of a guest: its tables and outputs are at IPAs, which stage 2 maps to other physical addresses. */
+  readonly guest?: boolean;
 }
+
+/**
+ * The stage 2 address space of a guest, as an STE describes it. VMIDs of guests are distinct, and no context outside a guest
+ * has the VMID of one: STEs with one VMID must agree on their stage 2 fields (IHI 0070 §5.2.1).
+ */
+export interface Guest {
+  readonly vmid: number;
+  readonly granule: GranuleBits;
+  /** 64 - S2T0SZ; 32 to the output address size of the device. */
+  readonly inputBits: number;
+  /** Level at which walks start (S2SL0): up to 16 tables are concatenated there (Arm ARM D8.2.2). */
+  readonly startLevel: number;
+  /** STE.S2PS: 0 … 5 for 32, 36, 40, 42, 44, 48 bits. */
+  readonly addressSize: number;
+  /** STE.S2AFFD. */
+  readonly accessFlagFaultDisabled: boolean;
+  /** STE.S2PTW: CDs and stage 1 tables may not lie in Device memory. */
+  readonly protectedWalk: boolean;
+}
+
+/**
+ * A page of IPA space that stage 2 is to map, by what the guest has there: a context's descriptor; an entry of a stage 1
+ * table; the place that an access to `page` reaches through a leaf of `tree` at a level; an input page (for streams
+ * without stage 1).
+ */
+export type GuestPage =
+  | { readonly of: 'cd'; readonly context: number }
+  | {
+      readonly of: 'table';
+      readonly tree: number;
+      readonly page: number;
+      readonly level: number;
+      readonly copy: number;
+    }
+  | {
+      readonly of: 'frame';
+      readonly tree: number;
+      readonly page: number;
+      readonly level: number;
+      readonly target: number;
+      /** The leaf is one of a contiguous group. */
+      readonly contiguous: boolean;
+    }
+  | { readonly of: 'input'; readonly page: number };
 
 /**
  * An address space as a context descriptor describes it, with the VMID that its streams use. The pairs (vmid, asid) of
@@ -21,7 +67,10 @@ export interface Tree {
  * (IHI 0070 §5.4.1).
  */
 export interface Context {
+  /** The VMID of its guest, if it has one. */
   readonly vmid: number;
+  /** Index of the guest: its CD and tables are at IPAs, and streams use stage 2 below or instead of stage 1. */
+  readonly guest?: number;
   readonly asid: number;
   /** Index of the tree behind TTB0. */
   readonly low: number;
@@ -45,12 +94,14 @@ export interface ConformanceConfiguration {
   readonly shortStreamTable: boolean;
   /** CR2.RECINVSID: transactions with a bad StreamID are recorded. */
   readonly recordBadStreamId: boolean;
-  /** Input addresses, as byte offsets below 2^vaBits, multiples of the largest granule. */
+  /** Input addresses, as byte offsets below 2^vaBits, multiples of 4 KiB. */
   readonly pages: readonly number[];
   /** High addresses are 2^64 - 2^vaBits + page; at most the `inputBits` of any tree. */
   readonly vaBits: number;
   readonly trees: readonly Tree[];
   readonly contexts: readonly Context[];
-  /** DMA devices in use, as indices into the machine's four (0, 1: rocker; 2, 3: edu). */
+  readonly guests?: readonly Guest[];
+  readonly guestPages?: readonly GuestPage[];
+  /** DMA devices in use, as indices into the machine's six (0, 1: rocker; 2, 3: edu; 4, 5: one of each behind a bridge). */
   readonly devices: readonly number[];
 }

@@ -2,9 +2,14 @@
 import { contiguousEntries } from '../../model/architecture/arm/layout/index.ts';
 import { match } from 'ts-pattern';
 import type { ConformanceConfiguration, Tree } from './configuration.ts';
+import { guestEntryAddress } from './guest.ts';
+import { buildGuestTable, guestClearEntries, guestLeafEntries } from './guest-structures.ts';
+import type { GuestEntry } from './guest-structures.ts';
 import type { EntryPlace, Operation } from './operation.ts';
 import { buildCd, buildClear, buildLeaf, buildSte, buildStreamTableL1, buildTable, coverage } from './structures.ts';
-import { cdAddress, entryAddress, groupTarget, steAddress, streamTableL1 } from './world.ts';
+import { backing, cdAddress, entryAddress, groupTarget, steAddress, streamTableL1Address } from './world.ts';
+
+type Kind<K extends Operation['kind']> = Extract<Operation, { kind: K }>;
 
 /** A 64-bit word written to memory. */
 export interface StoreEffect {
@@ -38,36 +43,60 @@ const groupOf = (
 ): StoreEffect[] => {
   const { granule } = configuration.trees[place.tree] as Tree;
   const entries = contiguousEntries(granule, place.level);
-  const first = Math.floor(entryAddress(configuration, place) / (entries * 8)) * entries * 8;
+  const first = Math.floor(placeAddress(configuration, place) / (entries * 8)) * entries * 8;
   return Array.from({ length: entries }, (_, index) => words(first + index * 8, lanesOf(index))).flat();
 };
+
+/** Physical address of an entry: behind stage 2, if the tree is a guest's. */
+const placeAddress = (configuration: ConformanceConfiguration, place: EntryPlace): number => {
+  const address = entryAddress(configuration, place);
+  return configuration.trees[place.tree]?.guest === true ? backing(address, place.twin === true) : address;
+};
+
+const cdPlace = (configuration: ConformanceConfiguration, { context, twin }: Kind<'cd'>): number => {
+  const address = cdAddress(configuration, context);
+  return configuration.contexts[context]?.guest === undefined ? address : backing(address, twin === true);
+};
+
+const streamTableWords = (configuration: ConformanceConfiguration, { form, stream }: Kind<'stream-table'>) => {
+  const device = stream === undefined ? 0 : (configuration.devices[stream] as number);
+  return words(streamTableL1Address(device), buildStreamTableL1(form, device));
+};
+
+const guestWords = (entries: readonly GuestEntry[]): StoreEffect[] =>
+  entries.flatMap(({ pa, lanes }) => words(pa, lanes));
 
 /** The words that an operation writes; none for operations on the device. */
 export const storesOf = (configuration: ConformanceConfiguration, operation: Operation): StoreEffect[] =>
   match(operation)
-    .with({ kind: 'ste' }, ({ stream, context, form }) =>
-      validLast(steAddress(configuration.devices[stream] as number), buildSte(configuration, context, form)),
+    .with({ kind: 'ste' }, ({ stream, context, form, stage1Off }) =>
+      validLast(steAddress(configuration.devices[stream] as number), buildSte(configuration, context, form, stage1Off)),
     )
-    .with({ kind: 'cd' }, ({ context, form, copy }) =>
-      validLast(cdAddress(context), buildCd(configuration, context, form, copy)),
+    .with({ kind: 'cd' }, (cd) =>
+      validLast(cdPlace(configuration, cd), buildCd(configuration, cd.context, cd.form, cd.copy)),
     )
-    .with({ kind: 'stream-table' }, ({ form }) => words(streamTableL1, buildStreamTableL1(form)))
+    .with({ kind: 'stream-table' }, (descriptor) => streamTableWords(configuration, descriptor))
     .with({ kind: 'table' }, (table) =>
-      words(entryAddress(configuration, table.place), buildTable(configuration, table)),
+      words(placeAddress(configuration, table.place), buildTable(configuration, table)),
     )
+    .with({ kind: 's2-table' }, (table) =>
+      words(guestEntryAddress(configuration, table.place), buildGuestTable(configuration, table)),
+    )
+    .with({ kind: 's2-leaf' }, (leaf) => guestWords(guestLeafEntries(configuration, leaf)))
+    .with({ kind: 's2-clear' }, (clear) => guestWords(guestClearEntries(configuration, clear)))
     .with({ kind: 'leaf' }, (leaf) => {
-      if (!leaf.contiguous) return words(entryAddress(configuration, leaf.place), buildLeaf(configuration, leaf));
+      if (!leaf.contiguous) return words(placeAddress(configuration, leaf.place), buildLeaf(configuration, leaf));
       const tree = configuration.trees[leaf.place.tree] as Tree;
       const size = coverage(tree, leaf.place.level);
       return groupOf(configuration, leaf.place, (index) => {
         const { target } = leaf;
-        const base = target === 'out-of-range' ? undefined : groupTarget(target);
+        const base = typeof target === 'number' ? groupTarget(target) : undefined;
         return buildLeaf(configuration, leaf, base === undefined ? undefined : base + index * size);
       });
     })
     .with({ kind: 'clear' }, ({ place, garbage, contiguous }) => {
       const lanes = buildClear(configuration, place, garbage);
-      return contiguous ? groupOf(configuration, place, () => lanes) : words(entryAddress(configuration, place), lanes);
+      return contiguous ? groupOf(configuration, place, () => lanes) : words(placeAddress(configuration, place), lanes);
     })
     .with(
       { kind: 'command' },

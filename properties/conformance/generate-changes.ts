@@ -5,7 +5,7 @@ import type { Choices } from './choices.ts';
 import type { ConformanceConfiguration, Tree } from './configuration.ts';
 import type { Feature, Features } from './features.ts';
 import type { CdForm, EntryPlace, Operation, SteForm, StreamTableForm } from './operation.ts';
-import { rootLevel } from './world.ts';
+import { isBridged, rootLevel } from './world.ts';
 
 /** What the generator of one program works with. */
 export interface Generation {
@@ -24,12 +24,18 @@ export const chooseLeaf = (generation: Generation, place: EntryPlace): Operation
   return {
     kind: 'leaf',
     place,
-    target: features.has('address-size') && percent(choices, 10) ? 'out-of-range' : choices.below(8),
+    target: features.has('address-size') && percent(choices, 10) ? 'out-of-range' : chooseTarget(generation, place),
     ap: (readOnly ? 2 : 0) | (privileged ? 0 : 1),
     global: features.has('globals') && percent(choices, 60),
     accessFlag: !(features.has('access-flag') && percent(choices, 25)),
     contiguous: features.has('contiguous') && place.level === 3,
   };
+};
+
+/** The frames of a guest are few, since stage 2 has to map them. */
+const chooseTarget = ({ choices, features, configuration }: Generation, place: EntryPlace): number | 'absent' => {
+  if (configuration.trees[place.tree]?.guest !== true) return choices.below(8);
+  return features.has('external-abort') && percent(choices, 8) ? 'absent' : choices.below(2);
 };
 
 /** A table descriptor for the table below. */
@@ -66,7 +72,14 @@ export const chooseTableChange = (generation: Generation, tree: number, page: nu
   const shape = configuration.trees[tree] as Tree;
   const copy = features.has('upper-levels') && percent(choices, 30) ? 1 : 0;
   const level = pick(choices, percent(choices, 60) ? [3] : leafLevels(generation, shape));
-  const place = (at: number): EntryPlace => ({ tree, page, level: at, copy: at === rootLevel(shape) ? 0 : copy });
+  const twin = shape.guest === true && features.has('twins') && percent(choices, 25);
+  const place = (at: number): EntryPlace => ({
+    tree,
+    page,
+    level: at,
+    copy: at === rootLevel(shape) ? 0 : copy,
+    ...(twin ? { twin } : {}),
+  });
   const upper = rootLevel(shape) + choices.below(3 - rootLevel(shape));
   const contiguous = features.has('contiguous') && level === 3;
   return weighted<() => Operation>(choices, [
@@ -88,6 +101,16 @@ const illegalSte: SteForm[] = [
   'context-out-of-range',
   'context-absent',
   'reserved-config',
+];
+const illegalStage2: SteForm[] = [
+  's2-stall',
+  's2-hardware-access-flag',
+  's2-big-endian',
+  's2-granule-reserved',
+  's2-start-level',
+  's2-input-too-small',
+  's2-input-too-large',
+  's2-table-out-of-range',
 ];
 const illegalCd: CdForm[] = [
   'not-valid',
@@ -116,26 +139,38 @@ const streamTableForms: StreamTableForm[] = [
 const unusualSte: SteForm[] = ['substreams-ignored', 'stream-world-ignored', 'ats-ignored'];
 const unusualCd: CdForm[] = ['no-privileged-access', 'no-write-execute', 'private-asid'];
 
+/** An STE by which a stream translates: by both stages, or stage 2 only, if the context has a guest. */
+export const chooseAttachment = (generation: Generation, stream: number, context: number, form: SteForm): Operation => {
+  const { choices, features, configuration } = generation;
+  const guest = configuration.contexts[context]?.guest !== undefined;
+  const stage1Off = guest && features.has('stage2-only') && percent(choices, 40);
+  return { kind: 'ste', stream, context, form, ...(stage1Off ? { stage1Off } : {}) };
+};
+
 /** A change of a stream table entry, a context descriptor or the stream table's first level. */
 export const chooseStructureChange = (generation: Generation): Operation => {
   const { choices, features, configuration } = generation;
   const stream = choices.below(configuration.devices.length);
   const context = choices.below(configuration.contexts.length);
+  const guest = configuration.contexts[context]?.guest !== undefined;
+  const illegal = guest ? [...illegalSte, ...illegalStage2] : illegalSte;
+  const twin = guest && features.has('twins') && percent(choices, 25) ? { twin: true } : {};
   return weighted<() => Operation>(choices, [
-    [5, () => ({ kind: 'ste', stream, context, form: 'translate' })],
+    [5, () => chooseAttachment(generation, stream, context, 'translate')],
+    [guest ? 1 : 0, () => chooseAttachment(generation, stream, context, 's2-no-record')],
     [2, () => ({ kind: 'ste', stream, context, form: 'abort' })],
     [weightIf(features, 'bypass', 3), () => ({ kind: 'ste', stream, context, form: 'bypass' })],
     [
       weightIf(features, 'illegal-structures', 4),
-      () => ({ kind: 'ste', stream, context, form: pick(choices, illegalSte) }),
+      () => chooseAttachment(generation, stream, context, pick(choices, illegal)),
     ],
-    [3, () => ({ kind: 'cd', context, form: 'valid', copy: 0 })],
-    [weightIf(features, 'upper-levels', 3), () => ({ kind: 'cd', context, form: 'valid', copy: 1 })],
+    [3, () => ({ kind: 'cd', context, form: 'valid', copy: 0, ...twin })],
+    [weightIf(features, 'upper-levels', 3), () => ({ kind: 'cd', context, form: 'valid', copy: 1, ...twin })],
     [2, () => ({ kind: 'cd', context, form: pick(choices, ['no-record', 'disabled-low'] as const), copy: 0 })],
     [1, () => ({ kind: 'cd', context, form: pick(choices, unusualCd), copy: 0 })],
     [weightIf(features, 'reserved-values', 1), () => ({ kind: 'cd', context, form: 'address-size-reserved', copy: 0 })],
     [weightIf(features, 'reserved-values', 1), () => ({ kind: 'ste', stream, context, form: 'stage2-aarch32' })],
-    [1, () => ({ kind: 'ste', stream, context, form: pick(choices, unusualSte) })],
+    [1, () => chooseAttachment(generation, stream, context, pick(choices, unusualSte))],
     [
       weightIf(features, 'illegal-structures', 4),
       () => ({ kind: 'cd', context, form: pick(choices, illegalCd), copy: 0 }),
@@ -145,6 +180,7 @@ export const chooseStructureChange = (generation: Generation): Operation => {
       () => ({
         kind: 'stream-table',
         form: pick(choices, streamTableForms),
+        ...(isBridged(configuration.devices[stream] as number) ? { stream } : {}),
       }),
     ],
   ])();

@@ -2,10 +2,11 @@
 import { levelShift } from '../../model/architecture/arm/layout/index.ts';
 import { match } from 'ts-pattern';
 import { percent, pick, weighted } from './choices.ts';
-import type { Context, Tree } from './configuration.ts';
+import type { Context, Guest, Tree } from './configuration.ts';
 import type { Generation } from './generate-changes.ts';
+import { guestPagesOf, guestsOf } from './guest.ts';
 import { illegalOpcodes } from './operation.ts';
-import type { CommandOperation, Operation, RangeHint } from './operation.ts';
+import type { CommandOperation, GuestPlace, Operation, RangeHint } from './operation.ts';
 import { rootLevel } from './world.ts';
 
 type ByAddress = Extract<CommandOperation, { opcode: 'TLBI_NH_VA' | 'TLBI_NH_VAA' }>;
@@ -21,11 +22,12 @@ const usersOf = ({ configuration }: Generation, tree: number): number[] =>
  */
 const chooseRange = (
   { choices, features }: Generation,
-  tree: Tree,
+  tree: Pick<Tree, 'granule'>,
   level: number,
+  stage: 1 | 2 = 1,
 ): { range: RangeHint; alignBits: number } | undefined => {
-  const ranges = features.has('ranges') && percent(choices, 60);
-  const hint = features.has('level-hint') && percent(choices, 60);
+  const ranges = features.has(stage === 1 ? 'ranges' : 's2-ranges') && percent(choices, 60);
+  const hint = features.has(stage === 1 ? 'level-hint' : 's2-level-hint') && percent(choices, 60);
   if (!ranges && !hint) return undefined;
   // TTL 1 is reserved with the 16 KiB granule, and TTL 0 means no hint.
   const ttl = hint && level > 0 && !(tree.granule === 14 && level === 1) ? level : 0;
@@ -52,6 +54,41 @@ const byAddress = (generation: Generation, tree: number, page: number, level: nu
     leaf: features.has('leaf-hint') && percent(choices, 50),
     ...(ranged === undefined ? {} : { range: ranged.range }),
   };
+};
+
+const byIpa = (generation: Generation, guest: number, ipa: number, level: number): CommandOperation => {
+  const { choices, features, configuration } = generation;
+  const ranged = chooseRange(generation, guestsOf(configuration)[guest] as Guest, level, 2);
+  return {
+    opcode: 'TLBI_S2_IPA',
+    guest,
+    ipa,
+    alignBits: ranged?.alignBits ?? 12,
+    leaf: features.has('leaf-hint') && percent(choices, 50),
+    ...(ranged === undefined ? {} : { range: ranged.range }),
+  };
+};
+
+/**
+ * What covers a change of stage 2: an invalidation by IPA, which leaves what was combined with stage 1 behind, so that often
+ * one of stage 1 follows; or, for the page of a CD, one of that.
+ */
+const coverGuest = (generation: Generation, { guest, page, level }: GuestPlace): CommandOperation[] => {
+  const { choices, features, configuration } = generation;
+  const context = configuration.contexts.findIndex((one) => one.guest === guest);
+  const first = byIpa(generation, guest, page, level);
+  if (context < 0) return [first];
+  if (features.has('flush-all') && percent(choices, 30))
+    return [
+      pick<CommandOperation>(choices, [{ opcode: 'TLBI_S12_VMALL', vmidOf: context }, { opcode: 'TLBI_NSNH_ALL' }]),
+    ];
+  const what = guestPagesOf(configuration)[page];
+  if (what?.of === 'cd' && percent(choices, 50))
+    return [first, { opcode: 'CFGI_CD_ALL', stream: choices.below(configuration.devices.length) }];
+  if (percent(choices, 35)) return [first];
+  if (percent(choices, 50) && what !== undefined && 'tree' in what)
+    return [first, byAddress(generation, what.tree, what.page, 3)];
+  return [first, { opcode: 'TLBI_NH_ALL', vmidOf: context }];
 };
 
 /** Full flushes only where the program has them on: they hide what a narrow command leaves behind. */
@@ -81,17 +118,19 @@ const coverStructure = (generation: Generation, operation: Operation): CommandOp
 };
 
 /** A command that makes a change visible, as software would choose it (it may still cover only part of it). */
-export const coverChange = (generation: Generation, operation: Operation): CommandOperation | undefined => {
+export const coverChange = (generation: Generation, operation: Operation): CommandOperation[] => {
   const { choices } = generation;
   return match(operation)
-    .with({ kind: 'ste' }, { kind: 'cd' }, { kind: 'stream-table' }, (structure) =>
+    .returnType<CommandOperation[]>()
+    .with({ kind: 'ste' }, { kind: 'cd' }, { kind: 'stream-table' }, (structure) => [
       coverStructure(generation, structure),
-    )
+    ])
+    .with({ kind: 's2-leaf' }, { kind: 's2-table' }, { kind: 's2-clear' }, ({ place }) => coverGuest(generation, place))
     .with({ kind: 'table' }, { kind: 'leaf' }, { kind: 'clear' }, ({ place }) => {
       const users = usersOf(generation, place.tree);
-      if (users.length === 0) return undefined;
-      if (percent(choices, 70)) return byAddress(generation, place.tree, place.page, place.level);
-      return wide(generation, pick(choices, users));
+      if (users.length === 0) return [];
+      if (percent(choices, 70)) return [byAddress(generation, place.tree, place.page, place.level)];
+      return [wide(generation, pick(choices, users))];
     })
     .with(
       { kind: 'command' },
@@ -99,7 +138,7 @@ export const coverChange = (generation: Generation, operation: Operation): Comma
       { kind: 'stream-format' },
       { kind: 'overflow' },
       { kind: 'access' },
-      () => undefined,
+      () => [],
     )
     .exhaustive();
 };
@@ -112,6 +151,7 @@ export const chooseCommand = (generation: Generation): CommandOperation => {
   const tree = choices.below(configuration.trees.length);
   const page = choices.below(configuration.pages.length);
   const { low } = configuration.contexts[context] as Context;
+  const guests = guestsOf(configuration).length;
   const structure = {
     kind: 'ste',
     stream: choices.below(configuration.devices.length),
@@ -123,6 +163,10 @@ export const chooseCommand = (generation: Generation): CommandOperation => {
     [2, () => byAddress(generation, low, page, Math.max(2, rootLevel(configuration.trees[low] as Tree)))],
     [2, () => ({ opcode: 'TLBI_NH_ASID', vmidOf: context, asidOf: other })],
     [1, () => wide(generation, context)],
+    [
+      guests === 0 ? 0 : 3,
+      () => byIpa(generation, choices.below(guests), choices.below(guestPagesOf(configuration).length), 3),
+    ],
     [features.has('structures') ? 3 : 1, () => coverStructure(generation, structure)],
     [features.has('illegal-commands') ? 1 : 0, () => chooseIllegal(generation)],
     [1, () => ({ opcode: 'PREFETCH_CONFIG', stream: choices.below(configuration.devices.length) })],

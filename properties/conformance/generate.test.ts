@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { levelShift } from '../../model/architecture/arm/layout/index.ts';
 import type { GranuleBits } from '../../model/architecture/arm/layout/index.ts';
 import { programArbitrary } from './arbitrary.ts';
-import { invalidationAddress } from './commands.ts';
+import { invalidationAddress, invalidationIpa } from './commands.ts';
 import { conformanceFeatures } from './conformance-features.ts';
 import { featureNames } from './features.ts';
 import { programOfSeed } from './generate.ts';
-import { isWellFormed } from './simplify.ts';
+import { isWellFormed } from './well-formed.ts';
 
 describe('generated programs', () => {
   test('are the same for the same seed and differ between seeds', () => {
@@ -29,6 +29,9 @@ describe('generated programs', () => {
         'enable',
         'leaf',
         'overflow',
+        's2-clear',
+        's2-leaf',
+        's2-table',
         'ste',
         'stream-format',
         'stream-table',
@@ -79,7 +82,10 @@ describe('generated programs', () => {
       expect(granule === 14 && range.level === 1).toBe(false);
       const unit = range.level === 0 ? granule : levelShift(granule, range.level);
       const illegal = range.num === 0 && range.scale === 0 && range.level === 0;
-      if (!illegal) expect(invalidationAddress(program.configuration, command) % 2 ** unit).toBe(0);
+      const { configuration } = program;
+      const address =
+        'half' in command ? invalidationAddress(configuration, command) : invalidationIpa(configuration, command);
+      if (!illegal) expect(address % 2 ** unit).toBe(0);
     }
   });
 
@@ -88,10 +94,20 @@ describe('generated programs', () => {
     expect(new Set(pairs).size).toBe(pairs.length);
   });
 
+  property.prop([programArbitrary()])('give each guest a VMID of its own, which only its contexts have', (program) => {
+    const { contexts, guests = [] } = program.configuration;
+    const vmids = guests.map(({ vmid }) => vmid);
+    expect(new Set(vmids).size).toBe(vmids.length);
+    for (const { vmid, guest } of contexts) expect(vmids.indexOf(vmid)).toBe(guest ?? -1);
+  });
+
   property.prop([programArbitrary()])('agree on global pages within a VMID: contexts share their trees', (program) => {
     if (!program.features.includes('globals')) return;
-    const lows = new Set(program.configuration.contexts.map(({ low }) => low));
-    expect(lows.size).toBe(1);
+    const { contexts } = program.configuration;
+    for (const { vmid } of contexts) {
+      const lows = new Set(contexts.filter((context) => context.vmid === vmid).map(({ low }) => low));
+      expect(lows.size).toBe(1);
+    }
   });
 
   test('shrink by leaving out operations', () => {

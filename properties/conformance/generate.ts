@@ -9,13 +9,21 @@ import type { Choices } from './choices.ts';
 import type { Context } from './configuration.ts';
 import { conformanceFeatures } from './conformance-features.ts';
 import { chooseFeatures } from './features.ts';
-import { chooseLeaf, chooseStructureChange, chooseTable, chooseTableChange } from './generate-changes.ts';
+import {
+  chooseAttachment,
+  chooseLeaf,
+  chooseStructureChange,
+  chooseTable,
+  chooseTableChange,
+} from './generate-changes.ts';
 import type { Generation } from './generate-changes.ts';
 import { chooseCommand, coverChange } from './generate-commands.ts';
 import { chooseConfiguration } from './generate-configuration.ts';
+import { chooseGuestChange, mapGuest } from './generate-guest.ts';
+import { guestsOf } from './guest.ts';
 import type { AccessKind, CommandOperation, Operation } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
-import { rootLevel } from './world.ts';
+import { isBridged, isRocker, rootLevel } from './world.ts';
 
 /** A generated program and the features that shaped it. */
 export interface GeneratedProgram extends ConformanceProgram {
@@ -56,11 +64,16 @@ interface State {
  */
 function* prologue(generation: Generation): Generator<Operation> {
   const { choices, configuration, features } = generation;
-  if (configuration.twoLevelStreams || features.has('stream-format')) yield { kind: 'stream-table', form: 'valid' };
-  for (const context of configuration.contexts.keys()) yield { kind: 'cd', context, form: 'valid', copy: 0 };
+  if (configuration.twoLevelStreams || features.has('stream-format')) yield* firstLevel(generation);
+  for (const guest of guestsOf(configuration).keys()) yield* mapGuest(generation, guest);
+  const twins = (tree: boolean): boolean => tree && features.has('twins') && percent(choices, 40);
+  for (const [context, { guest }] of configuration.contexts.entries()) {
+    yield { kind: 'cd', context, form: 'valid', copy: 0 };
+    if (twins(guest !== undefined)) yield { kind: 'cd', context, form: 'valid', copy: 0, twin: true };
+  }
   for (const stream of configuration.devices.keys()) {
     const context = stream < configuration.contexts.length ? stream : choices.below(configuration.contexts.length);
-    yield { kind: 'ste', stream, context, form: 'translate' };
+    yield chooseAttachment(generation, stream, context, 'translate');
   }
   for (const [tree, shape] of configuration.trees.entries())
     for (const page of configuration.pages.keys()) {
@@ -70,10 +83,24 @@ function* prologue(generation: Generation): Generator<Operation> {
       for (let level = rootLevel(shape); level < bottom; level++)
         yield chooseTable(generation, { tree, page, level, copy: 0 }, 0);
       yield chooseLeaf(generation, { tree, page, level: bottom, copy: 0 });
+      // What the page's walk finds where stage 2 leads to the other place.
+      if (twins(shape.guest === true)) {
+        for (let level = rootLevel(shape); level < bottom; level++)
+          yield chooseTable(generation, { tree, page, level, copy: 0, twin: true }, 0);
+        yield chooseLeaf(generation, { tree, page, level: bottom, copy: 0, twin: true });
+      }
       // A second copy of the last table, so that changing an upper entry leads somewhere.
       if (features.has('upper-levels') && bottom === 3) yield chooseLeaf(generation, { tree, page, level: 3, copy: 1 });
     }
   yield { kind: 'enable', on: true };
+}
+
+/** The descriptors of the first level of the stream table for the devices of a program. */
+function* firstLevel({ configuration }: Generation): Generator<Operation> {
+  const { devices } = configuration;
+  if (devices.some((device) => !isBridged(device))) yield { kind: 'stream-table', form: 'valid' };
+  for (const [stream, device] of devices.entries())
+    if (isBridged(device)) yield { kind: 'stream-table', form: 'valid', stream };
 }
 
 const attachedBy = (operations: readonly Operation[]): number[] => {
@@ -98,10 +125,9 @@ const extend = (generation: Generation, state: State, operations: Operation[]): 
     state.uncovered = operation;
   };
   const cover = (): void => {
-    const covering = state.uncovered === undefined ? undefined : coverChange(generation, state.uncovered);
-    if (covering === undefined) return;
-    command(covering);
-    state.uncovered = undefined;
+    const covering = state.uncovered === undefined ? [] : coverChange(generation, state.uncovered);
+    for (const chosen of covering) command(chosen);
+    if (covering.length > 0) state.uncovered = undefined;
   };
   const access = (): void => {
     const chosen = chooseAccess(generation, state);
@@ -135,6 +161,9 @@ const toggle = (add: (operation: Operation) => void, access: () => void, abort: 
 /** A table change on the walk of a recent access, or anywhere. */
 const changeNear = (generation: Generation, state: State, near: Access | undefined): Operation => {
   const { choices, configuration } = generation;
+  const guests = guestsOf(configuration).length;
+  if (near === undefined && guests > 0 && percent(choices, 40))
+    return chooseGuestChange(generation, choices.below(guests), undefined);
   if (near === undefined || percent(choices, 25))
     return chooseTableChange(
       generation,
@@ -142,6 +171,8 @@ const changeNear = (generation: Generation, state: State, near: Access | undefin
       choices.below(configuration.pages.length),
     );
   const context = configuration.contexts[state.attached[near.stream] ?? 0] as Context;
+  if (context.guest !== undefined && percent(choices, 55))
+    return chooseGuestChange(generation, context.guest, near.page);
   const tree = near.half === 1 && context.high !== undefined ? context.high : context.low;
   return chooseTableChange(
     generation,
@@ -152,7 +183,7 @@ const changeNear = (generation: Generation, state: State, near: Access | undefin
 
 /** Access kinds that a device can do. */
 export const accessKinds = (device: number): readonly AccessKind[] =>
-  device < 2 ? ['write', 'swap'] : ['read', 'write'];
+  isRocker(device) ? ['write', 'swap'] : ['read', 'write'];
 
 const chooseAccess = (generation: Generation, state: State): Access => {
   const { choices, features, configuration } = generation;

@@ -6,7 +6,8 @@
 import type { Deviation } from './deviation.ts';
 import type { ConformanceProgram } from './program.ts';
 import { simplerPrograms } from './transform.ts';
-import { isWellFormed, simplerConfigurations, simplerOperations } from './simplify.ts';
+import { simplerConfigurations, simplerOperations } from './simplify.ts';
+import { isWellFormed } from './well-formed.ts';
 
 /** Runs a candidate; its deviation if it shows the same difference as the original, else undefined. */
 export type Probe = (program: ConformanceProgram) => Promise<Deviation | undefined>;

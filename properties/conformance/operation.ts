@@ -6,7 +6,7 @@
 /**
  * How a stream table entry is written (IHI 0070 §5.2). `stage2-aarch32` asks for tables that a device with IDR0.TTF = 2 does
  * not have, so it is ILLEGAL. The forms `…-ignored` set a field that a device without that feature
- * ignores.
+ * ignores. The forms `s2-…` are for contexts of guests; all of them but `s2-no-record` are ILLEGAL.
  */
 export type SteForm =
   | 'translate'
@@ -20,7 +20,16 @@ export type SteForm =
   | 'stage2-aarch32'
   | 'context-out-of-range'
   | 'context-absent'
-  | 'reserved-config';
+  | 'reserved-config'
+  | 's2-no-record'
+  | 's2-stall'
+  | 's2-hardware-access-flag'
+  | 's2-big-endian'
+  | 's2-granule-reserved'
+  | 's2-start-level'
+  | 's2-input-too-small'
+  | 's2-input-too-large'
+  | 's2-table-out-of-range';
 
 /** How a context descriptor is written (§5.4): legal, or with one thing that makes it ILLEGAL. */
 export type CdForm =
@@ -54,7 +63,21 @@ export interface EntryPlace {
   readonly page: number;
   readonly level: number;
   readonly copy: number;
+  /** For a tree of a guest: write to the memory that stage 2 maps the table to as `twin`, not as `home`. */
+  readonly twin?: boolean;
 }
+
+/** An entry of a stage 2 table: the walk of a guest page through the tables of a guest. */
+export interface GuestPlace {
+  readonly guest: number;
+  /** Index of the guest page. */
+  readonly page: number;
+  readonly level: number;
+  readonly copy: number;
+}
+
+/** Where a stage 2 leaf leads: one of two places for each IPA, an address with nothing, one beyond the output size. */
+export type GuestTarget = 'home' | 'twin' | 'absent' | 'out-of-range';
 
 /** Range form of an invalidation by address: TG, NUM, SCALE, TTL as encoded (§4.4.1). */
 export interface RangeHint {
@@ -85,6 +108,16 @@ export type CommandOperation =
       readonly range?: RangeHint;
     }
   | { readonly opcode: 'TLBI_S12_VMALL'; readonly vmidOf: number }
+  | {
+      readonly opcode: 'TLBI_S2_IPA';
+      readonly guest: number;
+      /** Index of the guest page. */
+      readonly ipa: number;
+      /** Bits of the IPA below this one are cleared; 12 or more. */
+      readonly alignBits: number;
+      readonly leaf: boolean;
+      readonly range?: RangeHint;
+    }
   | { readonly opcode: 'TLBI_NSNH_ALL' }
   | { readonly opcode: 'PREFETCH_CONFIG'; readonly stream: number }
   | { readonly opcode: IllegalOpcode };
@@ -110,9 +143,24 @@ export type AccessKind = 'read' | 'write' | 'swap';
 
 /** One operation. */
 export type Operation =
-  | { readonly kind: 'ste'; readonly stream: number; readonly context: number; readonly form: SteForm }
-  | { readonly kind: 'cd'; readonly context: number; readonly form: CdForm; readonly copy: number }
-  | { readonly kind: 'stream-table'; readonly form: StreamTableForm }
+  | {
+      readonly kind: 'ste';
+      readonly stream: number;
+      readonly context: number;
+      readonly form: SteForm;
+      /** Stage 2 only; for contexts of guests. */
+      readonly stage1Off?: boolean;
+    }
+  | {
+      readonly kind: 'cd';
+      readonly context: number;
+      readonly form: CdForm;
+      readonly copy: number;
+      /** As in `EntryPlace`. */
+      readonly twin?: boolean;
+    }
+  /** The level 1 descriptor that covers a stream; without one, the first. */
+  | { readonly kind: 'stream-table'; readonly form: StreamTableForm; readonly stream?: number }
   | {
       readonly kind: 'table';
       readonly place: EntryPlace;
@@ -124,7 +172,8 @@ export type Operation =
   | {
       readonly kind: 'leaf';
       readonly place: EntryPlace;
-      readonly target: number | 'out-of-range';
+      /** `absent`: inside every output size, but nothing is there (or, for a guest, nothing is mapped there). */
+      readonly target: number | 'absent' | 'out-of-range';
       /** AP[2:1]. */
       readonly ap: number;
       readonly global: boolean;
@@ -133,6 +182,28 @@ export type Operation =
       readonly contiguous: boolean;
     }
   | { readonly kind: 'clear'; readonly place: EntryPlace; readonly garbage: boolean; readonly contiguous: boolean }
+  | {
+      readonly kind: 's2-table';
+      readonly place: GuestPlace;
+      readonly to: number | 'absent' | 'out-of-range';
+    }
+  | {
+      readonly kind: 's2-leaf';
+      readonly place: GuestPlace;
+      readonly target: GuestTarget;
+      /** S2AP: bit 0 permits reads, bit 1 writes. */
+      readonly s2ap: number;
+      readonly accessFlag: boolean;
+      readonly contiguous: boolean;
+      /** Device memory instead of Normal. */
+      readonly device?: boolean;
+    }
+  | {
+      readonly kind: 's2-clear';
+      readonly place: GuestPlace;
+      readonly garbage: boolean;
+      readonly contiguous: boolean;
+    }
   | { readonly kind: 'command'; readonly command: CommandOperation; readonly sync: boolean }
   /** Translation on or off; while it is off, transactions bypass or (with `abort`) are aborted (GBPA.ABORT). */
   | { readonly kind: 'enable'; readonly on: boolean; readonly abort?: boolean }

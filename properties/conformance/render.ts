@@ -1,12 +1,23 @@
 /** Operations of a program in words, one line each, for reports. */
 import { match, P } from 'ts-pattern';
-import type { ConformanceConfiguration, Context, Tree } from './configuration.ts';
+import type { ConformanceConfiguration, Context, Guest, Tree } from './configuration.ts';
 import { illegalOpcodes } from './operation.ts';
-import type { CommandOperation, EntryPlace, Operation } from './operation.ts';
+import type { CommandOperation, EntryPlace, Operation, RangeHint } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
-import { invalidationAddress } from './commands.ts';
+import { invalidationAddress, invalidationIpa } from './commands.ts';
+import { guestsOf } from './guest.ts';
+import { renderGuestOperation, renderGuests } from './render-guest.ts';
 import { overflowLog2, overflowWrites } from './set-up.ts';
-import { entryAddress, inputAddress, outOfRangeAddress, streamIdOf, targetAddress } from './world.ts';
+import {
+  absentAddress,
+  entryAddress,
+  inputAddress,
+  isBridged,
+  isRocker,
+  outOfRangeAddress,
+  streamIdOf,
+  targetAddress,
+} from './world.ts';
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
@@ -15,13 +26,16 @@ const addressText = ({ low, high }: { low: number; high: number }): string =>
 
 const streamText = (configuration: ConformanceConfiguration, stream: number): string => {
   const device = configuration.devices[stream] as number;
-  return `${device < 2 ? 'rocker' : 'edu'} (StreamID ${hex(streamIdOf(device))})`;
+  const bridge = isBridged(device) ? ' behind a bridge' : '';
+  return `${isRocker(device) ? 'rocker' : 'edu'} (StreamID ${hex(streamIdOf(device))}${bridge})`;
 };
 
 const placeText = (configuration: ConformanceConfiguration, place: EntryPlace): string => {
   const tree = configuration.trees[place.tree] as Tree;
   const page = inputAddress(configuration, { page: place.page, half: tree.half });
-  return `level ${place.level} entry of ${addressText({ ...page, low: (page.low & ~0xfff) >>> 0 })} (at ${hex(entryAddress(configuration, place))})`;
+  const address = entryAddress(configuration, place);
+  const at = tree.guest === true ? `IPA ${hex(address)}${place.twin === true ? ', twin' : ''}` : `at ${hex(address)}`;
+  return `level ${place.level} entry of ${addressText({ ...page, low: (page.low & ~0xfff) >>> 0 })} (${at})`;
 };
 
 const apText = (ap: number): string =>
@@ -31,6 +45,9 @@ const tagsText = (configuration: ConformanceConfiguration, vmidOf: number, asidO
   const vmid = `VMID ${(configuration.contexts[vmidOf] as Context).vmid}`;
   return asidOf === undefined ? vmid : `${vmid}, ASID ${(configuration.contexts[asidOf] as Context).asid}`;
 };
+
+const rangeText = (range: RangeHint | undefined): string =>
+  range === undefined ? '' : `, TG ${range.granule}, NUM ${range.num}, SCALE ${range.scale}, TTL ${range.level}`;
 
 const commandText = (configuration: ConformanceConfiguration, command: CommandOperation): string =>
   match(command)
@@ -45,10 +62,11 @@ const commandText = (configuration: ConformanceConfiguration, command: CommandOp
     .with({ opcode: 'TLBI_NH_ASID' }, (c) => tagsText(configuration, c.vmidOf, c.asidOf))
     .with({ opcode: 'TLBI_NH_VA' }, { opcode: 'TLBI_NH_VAA' }, (c) => {
       const tags = tagsText(configuration, c.vmidOf, c.opcode === 'TLBI_NH_VA' ? c.asidOf : undefined);
-      const { range } = c;
-      const hint =
-        range === undefined ? '' : `, TG ${range.granule}, NUM ${range.num}, SCALE ${range.scale}, TTL ${range.level}`;
-      return `${tags}, address ${hex(invalidationAddress(configuration, c))}${hint}${c.leaf ? ', leaf' : ''}`;
+      return `${tags}, address ${hex(invalidationAddress(configuration, c))}${rangeText(c.range)}${c.leaf ? ', leaf' : ''}`;
+    })
+    .with({ opcode: 'TLBI_S2_IPA' }, (c) => {
+      const { vmid } = guestsOf(configuration)[c.guest] as Guest;
+      return `VMID ${vmid}, IPA ${hex(invalidationIpa(configuration, c))}${rangeText(c.range)}${c.leaf ? ', leaf' : ''}`;
     })
     .with({ opcode: P.union('CFGI_ALL', 'TLBI_NSNH_ALL', ...illegalOpcodes) }, () => '')
     .exhaustive();
@@ -56,20 +74,29 @@ const commandText = (configuration: ConformanceConfiguration, command: CommandOp
 /** One operation in words. */
 export const renderOperation = (configuration: ConformanceConfiguration, operation: Operation): string =>
   match(operation)
-    .with({ kind: 'ste' }, ({ stream, context, form }) => {
+    .with({ kind: 'ste' }, ({ stream, context, form, stage1Off }) => {
+      const { guest } = configuration.contexts[context] as Context;
+      const stages =
+        guest === undefined ? '' : stage1Off === true ? ` (guest ${guest}, stage 2 only)` : ` in guest ${guest}`;
       const what =
         form === 'translate'
-          ? `translate by context ${context}`
+          ? `translate by context ${context}${stages}`
           : form === 'bypass' || form === 'abort'
             ? form
-            : `${form} (context ${context})`;
+            : `${form} (context ${context})${stages}`;
       return `STE of ${streamText(configuration, stream)} := ${what}`;
     })
-    .with({ kind: 'cd' }, ({ context, form, copy }) => {
+    .with({ kind: 'cd' }, ({ context, form, copy, twin }) => {
       const { asid } = configuration.contexts[context] as Context;
-      return `CD of context ${context} := ${form}, ASID ${asid}${copy === 0 ? '' : ', other root table'}`;
+      return `CD of context ${context} := ${form}, ASID ${asid}${copy === 0 ? '' : ', other root table'}${twin === true ? ', twin' : ''}`;
     })
-    .with({ kind: 'stream-table' }, ({ form }) => `level 1 stream table descriptor := ${form}`)
+    .with({ kind: 'stream-table' }, ({ form, stream }) => {
+      const of = stream === undefined ? '' : ` of ${streamText(configuration, stream)}`;
+      return `level 1 stream table descriptor${of} := ${form}`;
+    })
+    .with({ kind: 's2-leaf' }, { kind: 's2-table' }, { kind: 's2-clear' }, (entry) =>
+      renderGuestOperation(configuration, entry),
+    )
     .with(
       { kind: 'stream-format' },
       ({ twoLevel }) => `stream table (translation off meanwhile) := ${twoLevel ? 'two-level' : 'linear'}`,
@@ -82,7 +109,11 @@ export const renderOperation = (configuration: ConformanceConfiguration, operati
     .with({ kind: 'leaf' }, (leaf) => {
       const tree = configuration.trees[leaf.place.tree] as Tree;
       const output =
-        leaf.target === 'out-of-range' ? outOfRangeAddress : targetAddress(tree, leaf.place.level, leaf.target);
+        leaf.target === 'out-of-range'
+          ? outOfRangeAddress
+          : leaf.target === 'absent'
+            ? absentAddress
+            : targetAddress(tree, leaf.place.level, leaf.target);
       const notes = [
         apText(leaf.ap),
         ...(leaf.global ? ['global'] : []),
@@ -118,9 +149,10 @@ export const renderOperation = (configuration: ConformanceConfiguration, operati
 /** The parts of a configuration that matter to a reader: trees and contexts, one line each. */
 export const renderConfiguration = ({ configuration }: ConformanceProgram): string[] => [
   ...configuration.trees.map(
-    ({ granule, inputBits, half }, index) =>
-      `tree ${index}: ${2 ** (granule - 10)} KiB granule, ${inputBits} bits, TTBR${half}`,
+    ({ granule, inputBits, half, guest }, index) =>
+      `tree ${index}: ${2 ** (granule - 10)} KiB granule, ${inputBits} bits, TTBR${half}${guest === true ? ', in a guest' : ''}`,
   ),
+  ...renderGuests(configuration),
   ...configuration.contexts.map((context, index) => {
     const notes = [
       ...(context.high === undefined ? [] : [`TTBR1 tree ${context.high}`]),
@@ -128,6 +160,7 @@ export const renderConfiguration = ({ configuration }: ConformanceProgram): stri
       ...(context.hierarchyDisabled ? ['hierarchical permissions disabled'] : []),
       ...(context.accessFlagFaultDisabled ? ['AFFD'] : []),
       ...(context.addressSize === 5 ? [] : [`IPS ${context.addressSize}`]),
+      ...(context.guest === undefined ? [] : [`guest ${context.guest}`]),
     ];
     const text = `context ${index}: VMID ${context.vmid}, ASID ${context.asid}, TTBR0 tree ${context.low}`;
     return notes.length === 0 ? text : `${text}, ${notes.join(', ')}`;

@@ -37,6 +37,21 @@ export const rules = [
     '§4.4.1.1',
     'An invalidation with a TTL hint removes every entry of that level for its addresses.',
   ),
+  rule(
+    'tlbi-by-ipa',
+    '§4.4.3.1',
+    'A completed CMD_TLBI_S2_IPA removes every stage 2 entry of the VMID for that IPA (what is combined with stage 1 may stay).',
+  ),
+  rule(
+    'tlbi-by-ipa-range',
+    '§4.4.3.1, §4.4.1.1',
+    'A range invalidation by IPA covers (NUM+1)·2^SCALE granules from its IPA on.',
+  ),
+  rule(
+    'tlbi-by-ipa-level-hint',
+    '§4.4.3.1, §4.4.1.1',
+    'An invalidation by IPA with a TTL hint removes every stage 2 entry of that level for its IPAs.',
+  ),
   rule('tlbi-by-asid', '§4.4.2.2', 'CMD_TLBI_NH_ASID removes every entry of the VMID and ASID that is not global.'),
   rule(
     'tlbi-all',

@@ -10,7 +10,7 @@ import {
   STRTAB_BASE_CFG,
 } from '../../model/architecture/arm/layout/index.ts';
 import type { ConformanceConfiguration } from './configuration.ts';
-import { commandQueue, eventQueue, streamTable, streamTableL1, streamTableLog2 } from './world.ts';
+import { commandQueue, eventQueue, isBridged, streamTable, streamTableL1, streamTableLog2 } from './world.ts';
 
 const lane = (lanes: readonly number[], index: 0 | 1): number => lanes[index] as number;
 
@@ -59,15 +59,20 @@ export const globalBypass = (abort: boolean): RegisterWrite => [
   lane(encode(GBPA, { ABORT: abort ? 1 : 0, UPDATE: 1 }), 0),
 ];
 
+/** log2 of the StreamIDs where a device is behind a bridge: the buses 0 to 3. */
+const bridgedLog2 = 10;
+
 /** Stream table registers for either format; both tables are always in memory. */
 export const streamTableRegisters = (configuration: ConformanceConfiguration, two: boolean): RegisterWrite[] => {
   const table = encode(STRTAB_BASE, { ADDR: two ? streamTableL1 : streamTable });
-  // Two levels: 2^7 StreamIDs split at bit 6, so one descriptor covers every device.
+  const bridged = configuration.devices.some(isBridged);
+  const log2 = bridged ? bridgedLog2 : streamTableLog2;
+  // Split at bit 6, so one descriptor covers every device on bus 0.
   const format = encode(
     STRTAB_BASE_CFG,
     two
-      ? { LOG2SIZE: streamTableLog2 + 1, SPLIT: 6, FMT: 1 }
-      : { LOG2SIZE: streamTableLog2 - (configuration.shortStreamTable ? 1 : 0) },
+      ? { LOG2SIZE: log2 + 1, SPLIT: 6, FMT: 1 }
+      : { LOG2SIZE: configuration.shortStreamTable ? streamTableLog2 - 1 : log2 },
   );
   return [
     [REGISTER.STRTAB_BASE, lane(table, 0), lane(table, 1)],

@@ -7,6 +7,7 @@ import type { ConformanceConfiguration, Tree } from './configuration.ts';
 import { illegalOpcodes } from './operation.ts';
 import type { CommandOperation, Operation } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
+import { simplerByIpa, simplerGuestOperations, simplerGuests } from './simplify-guest.ts';
 import { rootLevel } from './world.ts';
 
 type ByAddress = Extract<CommandOperation, { opcode: 'TLBI_NH_VA' | 'TLBI_NH_VAA' }>;
@@ -59,6 +60,7 @@ const simplerCommands = (command: CommandOperation): CommandOperation[] => {
     ])
     .with({ opcode: 'TLBI_NH_ALL' }, { opcode: 'TLBI_S12_VMALL' }, () => [{ opcode: 'TLBI_NSNH_ALL' }])
     .with({ opcode: 'TLBI_NH_VA' }, { opcode: 'TLBI_NH_VAA' }, byAddress)
+    .with({ opcode: 'TLBI_S2_IPA' }, (by) => simplerByIpa(by))
     .with({ opcode: P.union('CFGI_ALL', 'TLBI_NSNH_ALL', 'PREFETCH_CONFIG', ...illegalOpcodes) }, () => [])
     .exhaustive();
 };
@@ -110,17 +112,23 @@ export const simplerOperations = (operation: Operation, device: number): Operati
       ...(clear.contiguous ? [{ ...clear, contiguous: false }] : []),
       ...simplerPlaces(clear),
     ])
+    .with({ kind: 's2-leaf' }, { kind: 's2-table' }, { kind: 's2-clear' }, simplerGuestOperations)
     .with({ kind: 'ste' }, (ste) => [
       ...(ste.form === 'translate' ? [] : [{ ...ste, form: 'translate' as const }]),
+      ...(ste.stage1Off === true ? [without(ste, 'stage1Off')] : []),
       ...(ste.context > 0 ? [{ ...ste, context: 0 }] : []),
       ...(ste.stream > 0 ? [{ ...ste, stream: 0 }] : []),
     ])
     .with({ kind: 'cd' }, (cd) => [
       ...(cd.form === 'valid' ? [] : [{ ...cd, form: 'valid' as const }]),
       ...(cd.copy === 0 ? [] : [{ ...cd, copy: 0 }]),
+      ...(cd.twin === true ? [without(cd, 'twin')] : []),
       ...(cd.context > 0 ? [{ ...cd, context: 0 }] : []),
     ])
-    .with({ kind: 'stream-table' }, ({ form, kind }) => (form === 'valid' ? [] : [{ kind, form: 'valid' as const }]))
+    .with({ kind: 'stream-table' }, (table) => [
+      ...(table.form === 'valid' ? [] : [{ ...table, form: 'valid' as const }]),
+      ...(table.stream === undefined ? [] : [without(table, 'stream')]),
+    ])
     .with({ kind: 'enable' }, (enable) => (enable.abort === true ? [without(enable, 'abort')] : []))
     .with({ kind: 'overflow' }, (overflow) => [
       { kind: 'enable', on: true },
@@ -137,6 +145,7 @@ const simplerPlaces = <T extends Extract<Operation, { kind: 'leaf' | 'table' | '
   return [
     ...(place.page > 0 ? [{ ...operation, place: { ...place, page: 0 } }] : []),
     ...(place.copy > 0 ? [{ ...operation, place: { ...place, copy: 0 } }] : []),
+    ...(place.twin === true ? [{ ...operation, place: without(place, 'twin') }] : []),
     ...(place.tree > 0 ? [{ ...operation, place: { ...place, tree: 0 } }] : []),
   ];
 };
@@ -189,10 +198,15 @@ export const simplerConfigurations = ({ configuration, operations }: Conformance
     if (context.hierarchyDisabled) change({ hierarchyDisabled: false });
     if (context.accessFlagFaultDisabled) change({ accessFlagFaultDisabled: false });
     if (context.addressSize !== 5) change({ addressSize: 5 });
-    if (context.vmid !== 0 && !contexts.some(({ vmid, asid }) => vmid === 0 && asid === context.asid))
+    if (
+      context.vmid !== 0 &&
+      context.guest === undefined &&
+      !contexts.some(({ vmid, asid }) => vmid === 0 && asid === context.asid)
+    )
       change({ vmid: 0 });
     if (context.low > 0 && contexts.some(({ low }) => low < context.low)) change({ low: 0 });
   }
+  candidates.push(...simplerGuests({ configuration, operations }));
   for (const [at, device] of devices.entries())
     for (const other of [0, 1])
       if (device > other && !devices.includes(other)) push({ devices: replace(devices, at, other) });
@@ -201,43 +215,4 @@ export const simplerConfigurations = ({ configuration, operations }: Conformance
   if (contexts.length > 1) push({ contexts: contexts.slice(0, -1) });
   if (trees.length > 1) push({ trees: trees.slice(0, -1) });
   return candidates;
-};
-
-/** Whether every reference of a program names something that its configuration has, and every device can do its part. */
-export const isWellFormed = ({ configuration, operations }: ConformanceProgram): boolean => {
-  const { pages, trees, contexts, devices } = configuration;
-  const context = (index: number): boolean => index < contexts.length;
-  const contextsSound = contexts.every(
-    ({ low, high }) => low < trees.length && (high === undefined || high < trees.length),
-  );
-  const granule = Math.max(...trees.map((tree) => tree.granule));
-  const aligned = pages.every((page) => page % 2 ** granule === 0 && page < 2 ** configuration.vaBits);
-  const pairs = new Set(contexts.map(({ vmid, asid }) => `${vmid}:${asid}`));
-  if (!contextsSound || !aligned || pairs.size < contexts.length) return false;
-  return operations.every((operation) =>
-    match(operation)
-      .with({ kind: 'ste' }, (ste) => ste.stream < devices.length && context(ste.context))
-      .with({ kind: 'cd' }, (cd) => context(cd.context))
-      .with({ kind: 'stream-table' }, () => true)
-      .with(
-        { kind: 'leaf' },
-        { kind: 'table' },
-        { kind: 'clear' },
-        ({ place }) => place.page < pages.length && place.tree < trees.length,
-      )
-      .with({ kind: 'command' }, ({ command }) => {
-        const streams = 'stream' in command ? command.stream < devices.length : true;
-        const vmid = 'vmidOf' in command ? context(command.vmidOf) : true;
-        const asid = 'asidOf' in command ? context(command.asidOf) : true;
-        return streams && vmid && asid && ('page' in command ? command.page < pages.length : true);
-      })
-      .with({ kind: 'overflow' }, ({ stream }) => stream < devices.length)
-      .with({ kind: 'access' }, (access) => {
-        const device = devices[access.stream];
-        if (device === undefined || access.page >= pages.length) return false;
-        return device < 2 ? access.access !== 'read' : access.access !== 'swap';
-      })
-      .with({ kind: 'enable' }, { kind: 'stream-format' }, () => true)
-      .exhaustive(),
-  );
 };

@@ -16,12 +16,14 @@ import {
 import type { FieldValues, GranuleBits } from '../../model/architecture/arm/layout/index.ts';
 import { match } from 'ts-pattern';
 import type { ConformanceConfiguration, Context, Tree } from './configuration.ts';
+import { stage2Change, stage2Fields } from './guest-structures.ts';
 import type { CdForm, EntryPlace, Operation, SteForm, StreamTableForm } from './operation.ts';
 import {
   absentAddress,
   cdAddress,
   outOfRangeAddress,
   rootLevel,
+  streamIdOf,
   streamTable,
   tableAddress,
   targetAddress,
@@ -30,13 +32,20 @@ import {
 type SteFields = FieldValues<typeof STE>;
 type CdFields = FieldValues<typeof CD>;
 
-/** Lanes of a stream table entry.  */
-export const buildSte = (configuration: ConformanceConfiguration, context: number, form: SteForm): number[] => {
+/** Lanes of a stream table entry: stage 1, or what a context with a guest has. */
+export const buildSte = (
+  configuration: ConformanceConfiguration,
+  context: number,
+  form: SteForm,
+  stage1Off = false,
+): number[] => {
+  const { vmid, guest } = configuration.contexts[context] as Context;
   const translate: SteFields = {
     V: 1,
     Config: STE_CONFIG.STAGE1,
-    S1ContextPtr: cdAddress(context),
-    S2VMID: (configuration.contexts[context] as Context).vmid,
+    S1ContextPtr: cdAddress(configuration, context),
+    S2VMID: vmid,
+    ...(guest === undefined ? {} : stage2Fields(configuration, guest, stage1Off)),
   };
   const fields = match(form)
     .returnType<SteFields>()
@@ -52,7 +61,7 @@ export const buildSte = (configuration: ConformanceConfiguration, context: numbe
     .with('context-out-of-range', () => ({ ...translate, S1ContextPtr: outOfRangeAddress }))
     .with('context-absent', () => ({ ...translate, S1ContextPtr: absentAddress }))
     .with('reserved-config', () => ({ ...translate, Config: 2 }))
-    .exhaustive();
+    .otherwise((change) => ({ ...translate, ...stage2Change(change) }));
   return encode(STE, fields);
 };
 
@@ -130,18 +139,22 @@ export const buildCd = (
   return encode(CD, { ...valid, ...change });
 };
 
-/** Lanes of the level 1 stream table descriptor that covers every StreamID in use (0 … 63). */
-export const buildStreamTableL1 = (form: StreamTableForm): number[] =>
-  match(form)
-    .with('valid', () => encode(STREAM_TABLE_L1, { Span: 7, L2Ptr: streamTable }))
-    .with('unaligned', () => encode(STREAM_TABLE_L1, { Span: 7, L2Ptr: streamTable + 0x40 }))
-    .with('not-valid', () => encode(STREAM_TABLE_L1, { Span: 0, L2Ptr: streamTable }))
-    // One more than the split at bit 6 allows.
-    .with('span-too-large', () => encode(STREAM_TABLE_L1, { Span: 8, L2Ptr: streamTable }))
-    // 16 entries: StreamIDs 0 to 15, so none of the devices'.
-    .with('short', () => encode(STREAM_TABLE_L1, { Span: 5, L2Ptr: streamTable }))
-    .with('reserved-span', () => encode(STREAM_TABLE_L1, { Span: 12, L2Ptr: streamTable }))
-    .exhaustive();
+/** Lanes of the level 1 stream table descriptor of 64 StreamIDs that covers a device (the first four devices share one). */
+export const buildStreamTableL1 = (form: StreamTableForm, device = 0): number[] => {
+  const L2Ptr = streamTable + (streamIdOf(device) >> 6) * 64 * 64;
+  return (
+    match(form)
+      .with('valid', () => encode(STREAM_TABLE_L1, { Span: 7, L2Ptr }))
+      .with('unaligned', () => encode(STREAM_TABLE_L1, { Span: 7, L2Ptr: L2Ptr + 0x40 }))
+      .with('not-valid', () => encode(STREAM_TABLE_L1, { Span: 0, L2Ptr }))
+      // One more than the split at bit 6 allows.
+      .with('span-too-large', () => encode(STREAM_TABLE_L1, { Span: 8, L2Ptr }))
+      // 16 entries: StreamIDs 0 to 15, so none of the devices' on bus 0, and the first of each other bus.
+      .with('short', () => encode(STREAM_TABLE_L1, { Span: 5, L2Ptr }))
+      .with('reserved-span', () => encode(STREAM_TABLE_L1, { Span: 12, L2Ptr }))
+      .exhaustive()
+  );
+};
 
 /** Lanes of a table descriptor. */
 export const buildTable = (
@@ -172,7 +185,13 @@ export const buildLeaf = (
 ): number[] => {
   const { place, target } = operation;
   const tree = configuration.trees[place.tree] as Tree;
-  const Address = output ?? (target === 'out-of-range' ? outOfRangeAddress : targetAddress(tree, place.level, target));
+  const Address =
+    output ??
+    (target === 'out-of-range'
+      ? outOfRangeAddress
+      : target === 'absent'
+        ? absentAddress
+        : targetAddress(tree, place.level, target));
   const fields = {
     Valid: 1,
     Page: place.level === 3 ? 1 : 0,

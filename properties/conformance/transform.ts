@@ -1,16 +1,15 @@
 /** Simplifications of a whole program at once, where changing one operation or the configuration alone would break it. */
 import type { ConformanceConfiguration } from './configuration.ts';
-import { compact, renumber } from './compact.ts';
+import { compact, renumber, unchanged } from './compact.ts';
 import type { Renumbering } from './compact.ts';
 import type { Operation } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
-
-const same = (index: number): number => index;
-const identity: Renumbering = { stream: same, context: same, tree: same, page: same };
+import { withoutGuests, withoutStage1 } from './simplify-guest.ts';
+import { isBridged } from './world.ts';
 
 const merge = (program: ConformanceProgram, by: Partial<Renumbering>): ConformanceProgram => ({
   configuration: program.configuration,
-  operations: program.operations.map((operation) => renumber(operation, { ...identity, ...by })),
+  operations: program.operations.map((operation) => renumber(operation, { ...unchanged, ...by })),
 });
 
 /** Every tree a low one, every access to the low half: only for programs whose contexts use one half each. */
@@ -28,11 +27,19 @@ const lowered = ({ configuration, operations }: ConformanceProgram): Conformance
   }),
 });
 
+/** The rocker on the same side of a bridge, and one on bus 0. */
+const sameSide = (device: number): number => (isBridged(device) ? 4 : device % 2);
+const direct = (device: number): number => device % 2;
+
 /** The same program with rocker devices instead of edu: a read becomes a swap. */
-const withRocker = (program: ConformanceProgram, read: 'swap' | 'write'): ConformanceProgram => {
+const withRocker = (
+  program: ConformanceProgram,
+  read: 'swap' | 'write',
+  rocker: (device: number) => number,
+): ConformanceProgram => {
   const { configuration, operations } = program;
   return {
-    configuration: { ...configuration, devices: configuration.devices.map((device) => device % 2) },
+    configuration: { ...configuration, devices: configuration.devices.map(rocker) },
     operations: operations.map((operation) =>
       operation.kind === 'access' && operation.access === 'read' ? { ...operation, access: read } : operation,
     ),
@@ -70,18 +77,21 @@ export const simplerPrograms = (program: ConformanceProgram): ConformanceProgram
   const compacted = compact(program);
   if (JSON.stringify(compacted) !== JSON.stringify(program)) candidates.push(compacted);
   const late = enabledLate(program);
+  if ((configuration.guests ?? []).length > 0) candidates.push(withoutGuests(program), withoutStage1(program));
   if (late !== undefined && late.operations.length <= program.operations.length) candidates.push(late);
   const zero = (): number => 0;
   if (configuration.devices.length > 1) candidates.push(merge(program, { stream: zero }));
   if (configuration.contexts.length > 1) candidates.push(merge(program, { context: zero }));
   if (configuration.trees.length > 1) candidates.push(merge(program, { tree: zero }));
+  if ((configuration.guests ?? []).length > 1) candidates.push(merge(program, { guest: zero }));
   if (configuration.pages.length > 1) candidates.push(merge(program, { page: zero }));
   if (configuration.trees.some(({ half }) => half === 1)) candidates.push(lowered(program));
   if (configuration.devices.some((device) => device > 1))
-    for (const read of ['write', 'swap'] as const) {
-      const rocker = withRocker(program, read);
-      if (distinctDevices(rocker.configuration)) candidates.push(rocker);
-    }
+    for (const read of ['write', 'swap'] as const)
+      for (const which of [direct, sameSide]) {
+        const rocker = withRocker(program, read, which);
+        if (distinctDevices(rocker.configuration)) candidates.push(rocker);
+      }
   if (configuration.devices.length === 1 && configuration.devices[0] === 1)
     candidates.push({ ...program, configuration: { ...configuration, devices: [0] } });
   const near = nearPages(program);

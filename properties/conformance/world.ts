@@ -2,7 +2,8 @@
  * Where things are in memory: a fixed map, and functions from symbolic references to addresses.
  *
  * The map is a function of the reference alone (never of what was allocated before), which is what makes operations
- * independent of each other. It is sized for the RAM of 2 GiB from 0x40000000 of QEMU's `virt` machine.
+ * independent of each other. It is sized for the RAM of 6 GiB from 0x40000000 of QEMU's `virt` machine: the first 2 GiB
+ * are for the host, and laid out in the same way for guests, whose IPAs have two places each in the other 4 GiB.
  */
 import { contiguousEntries, levelShift, startLevel } from '../../model/architecture/arm/layout/index.ts';
 import type { ConformanceConfiguration, Tree } from './configuration.ts';
@@ -10,7 +11,9 @@ import type { EntryPlace } from './operation.ts';
 
 /** First address and size of the RAM, bytes. */
 export const ramBase = 0x4000_0000;
-export const ramBytes = 0x8000_0000;
+export const ramBytes = 0x1_8000_0000;
+/** End of the host's part, and of the IPAs of guests. */
+const hostEnd = 0xc000_0000;
 
 export const commandQueue = { base: 0x4010_0000, log2Entries: 8 } as const;
 export const eventQueue = { base: 0x4011_0000, log2Entries: 8 } as const;
@@ -22,6 +25,8 @@ export const streamTableL1 = 0x4021_0000;
 /** log2 of the number of StreamIDs of the linear stream table. */
 export const streamTableLog2 = 6;
 const contextDescriptors = 0x4023_0000;
+/** CDs of guests, 64 KiB apart, so that stage 2 maps each by itself whatever its granule. */
+const guestDescriptors = 0x4024_0000;
 const tables = 0x4100_0000;
 /** A place for harness data that no program names. */
 export const scratch = 0x4030_0000;
@@ -31,14 +36,28 @@ export const absentAddress = 0x200_0000_0000;
 /** An address beyond every output address size that the device has (44 bits). */
 export const outOfRangeAddress = 2 ** 46;
 
-/** StreamID of a DMA device: (PCI device number << 3) on bus 0, from device number 2 on. */
-export const streamIdOf = (device: number): number => (device + 2) << 3;
+/** Number of devices on bus 0; the others are behind a bridge each. */
+const directDevices = 4;
+
+/** StreamID of a DMA device: (PCI device number << 3) on bus 0, from device number 2 on; device 0 of bus 1 and of bus 2. */
+export const streamIdOf = (device: number): number =>
+  device < directDevices ? (device + 2) << 3 : (device - directDevices + 1) << 8;
+
+/** Whether a device is behind a bridge. */
+export const isBridged = (device: number): boolean => device >= directDevices;
+
+/** Whether a device is a rocker (it writes or swaps) rather than an edu (it reads or writes). */
+export const isRocker = (device: number): boolean => device < 2 || device === 4;
 
 /** Address of the stream table entry of a device. */
 export const steAddress = (device: number): number => streamTable + streamIdOf(device) * 64;
 
-/** Address of a context's descriptor. */
-export const cdAddress = (context: number): number => contextDescriptors + context * 64;
+/** Address of the level 1 stream table descriptor that covers a device, of a table split at StreamID bit 6. */
+export const streamTableL1Address = (device: number): number => streamTableL1 + (streamIdOf(device) >> 6) * 8;
+
+/** Address of a context's descriptor; an IPA, if the context has a guest. */
+export const cdAddress = ({ contexts }: ConformanceConfiguration, context: number): number =>
+  contexts[context]?.guest === undefined ? contextDescriptors + context * 64 : guestDescriptors + context * tableBytes;
 
 /** Distance of the tables from each other: the size of the largest granule. */
 const tableBytes = 0x1_0000;
@@ -59,7 +78,7 @@ const tablePrefix = (configuration: ConformanceConfiguration, tree: Tree, page: 
     ? 0
     : Math.floor(treeOffset(configuration, tree, page) / 2 ** levelShift(tree.granule, level - 1));
 
-/** Address of the table of a level in the walk of a page. Tables are shared exactly by the pages that share the prefix. */
+/** Address of the table of a level in the walk of a page; an IPA, if the tree is a guest's. Tables are shared exactly by the pages that share the prefix. */
 export const tableAddress = (
   configuration: ConformanceConfiguration,
   place: { tree: number; page: number; level: number; copy: number },
@@ -95,6 +114,13 @@ export const targetAddress = (tree: Tree, level: number, target: number): number
 /** Start of the output of a contiguous group, aligned to the largest group (2 MiB): two to choose from. */
 export const groupTarget = (target: number): number => 0x6000_0000 + (target % 2) * 0x20_0000;
 
+/** Distance from an IPA to the two places that stage 2 maps it to, both multiples of every block size. */
+const homeDistance = 0x8000_0000;
+const twinDistance = 0x1_0000_0000;
+
+/** The places behind an IPA. */
+export const backing = (ipa: number, twin: boolean): number => ipa + (twin ? twinDistance : homeDistance);
+
 /** Byte within a page that every access touches. */
 export const accessOffset = 0x40;
 
@@ -121,7 +147,11 @@ export const inputAddress = (
 export const watchedAddresses = (configuration: ConformanceConfiguration): number[] => {
   const found = new Set<number>();
   const add = (address: number): void => {
-    if (address >= 0x5000_0000 && address < ramBase + ramBytes) found.add(address);
+    if (address < 0x5000_0000 || address >= hostEnd) return;
+    found.add(address);
+    if ((configuration.guests ?? []).length === 0) return;
+    found.add(backing(address, false));
+    found.add(backing(address, true));
   };
   for (const page of configuration.pages) {
     add((page % 2 ** 39) + accessOffset);

@@ -1,0 +1,21 @@
+import type { ConfigCache, Iotlb, TranslationTags, WalkCache } from './caches/index.ts';
+import type { DeviceFeatures } from './features.ts';
+import type { Registers } from './registers.ts';
+import type { DeviceMemory } from './request.ts';
+
+/** What translations work with. */
+export interface DeviceParts {
+  readonly features: DeviceFeatures;
+  readonly memory: DeviceMemory;
+  readonly registers: Registers;
+  readonly tags: TranslationTags;
+  readonly iotlb: Iotlb;
+  readonly walkCache: WalkCache;
+  readonly configCache: ConfigCache;
+}
+
+/** What a step did, and the address or level that it did it with (-1 for none): see `Translation.label`. */
+export interface StepNote {
+  action: string;
+  address: number;
+}

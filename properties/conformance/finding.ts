@@ -4,7 +4,7 @@ import type { ConformanceProgram } from './program.ts';
 import type { RuleId } from './rules.ts';
 
 /** Devices that programs can be run on. */
-export type ConformanceTarget = 'architecture' | 'qemu-smmuv3';
+export type ConformanceTarget = 'architecture' | 'builtin' | 'qemu-smmuv3';
 
 /** A finding: minimised, classified and confirmed by two replays from a reset device. */
 export interface ConformanceFinding {

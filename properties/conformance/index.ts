@@ -1,5 +1,6 @@
 /** The device check: generated programs run on a device, every answer compared with what the architecture permits. */
 import { ArchitectureDevice } from './architecture-device.ts';
+import { BuiltinDevice } from './builtin-device.ts';
 import { sameDifference } from './deviation.ts';
 import type { Deviation } from './deviation.ts';
 import type { ConformanceFinding, ConformanceTarget } from './finding.ts';
@@ -25,6 +26,7 @@ export type { Witness } from './witnesses.ts';
 
 const sources: Readonly<Record<ConformanceTarget, DeviceSource>> = {
   architecture: { target: 'architecture', start: () => Promise.resolve(new ArchitectureDevice(1)) },
+  builtin: { target: 'builtin', start: () => Promise.resolve(new BuiltinDevice()) },
   'qemu-smmuv3': { target: 'qemu-smmuv3', start: () => QemuDevice.start() },
 };
 

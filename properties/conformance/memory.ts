@@ -31,6 +31,11 @@ export class SparseMemory {
     return page === undefined ? 0 : (page[((pa % pageBytes) >>> 2) + 1] as number);
   }
 
+  /** Makes every word zero. */
+  clear(): void {
+    this.#pages.clear();
+  }
+
   /** Writes a 64-bit word. */
   store(pa: number, low: number, high: number): void {
     const number = Math.floor(pa / pageBytes);

@@ -239,10 +239,10 @@ describe('bad input ends with exit code 2 and a message that helps', () => {
   test.each<[string, RegExp]>([
     ['fuzz leger', /no family "leger". Did you mean ledger\? Possible: ledger, conformance/],
     ['fuzz --hazard deposit-without-loc', /Did you mean deposit-without-lock\? Possible:/],
-    ['fuzz conformance --target qemu', /no target "qemu".*Possible: architecture, qemu-smmuv3/],
+    ['fuzz conformance --target qemu', /no target "qemu".*Possible: architecture, builtin, qemu-smmuv3/],
     ['fuzz conformance --hazard x', /belongs to families of software/],
     ['fuzz ledger --target qemu-smmuv3', /runs on the target architecture/],
-    ['fuzz ledger --target qemu-vtd', /no target "qemu-vtd".*Possible: architecture, qemu-smmuv3/],
+    ['fuzz ledger --target qemu-vtd', /no target "qemu-vtd".*Possible: architecture, builtin, qemu-smmuv3/],
     ['fuzz --seconds soon', /must be a number/],
     ['fuzz --seed -1', /whole number/],
     ['fuzz --strategy luck', /Allowed choices are random, pct, pos, urw, feedback, portfolio/],

@@ -127,7 +127,7 @@ const addFuzz: Add = (program, context, done, families) => {
     .command('fuzz')
     .description('run random programs under random schedules; without a family: the main job')
     .argument('[family...]', [...families.map(({ name }) => name), 'conformance'].join(', '))
-    .option('--target <name>', 'what to run on: architecture, qemu-smmuv3')
+    .option('--target <name>', 'what to run on: architecture, builtin, qemu-smmuv3')
     .option('--hazard <id>', 'build a known mistake into the software')
     .option('--seed <number>', 'where randomness starts; default: from the clock', integer)
     .option('--seconds <number>', 'how long, for each family (default: 20)', positive)

@@ -15,7 +15,7 @@ import { version } from './version.ts';
 /** Name of the check that finds deviations of devices. */
 export const conformanceFamily = 'conformance';
 /** Devices that it can be run on. */
-export const conformanceTargets: readonly ConformanceTarget[] = ['architecture', 'qemu-smmuv3'];
+export const conformanceTargets: readonly ConformanceTarget[] = ['architecture', 'builtin', 'qemu-smmuv3'];
 /** Stands for the rule of a deviation that no rule was found for. */
 const unclassified = 'unclassified';
 

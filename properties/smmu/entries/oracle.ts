@@ -103,6 +103,11 @@ export class Oracle {
     return breaking;
   }
 
+  /** Index of what the entry is, or becomes. */
+  get current(): number {
+    return this.#parts.machine.store.get(this.#state + TARGET);
+  }
+
   /** The update has returned: from now on the old entry counts as forgotten. */
   end(): undefined {
     const { store } = this.#parts.machine;

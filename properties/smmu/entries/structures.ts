@@ -42,14 +42,17 @@ export function isLinked(lanes: readonly number[]): boolean {
   return read(CD_TABLE_L1.fields.V, lanes) === 1;
 }
 
-/** True if a context descriptor is valid and translates nothing. */
-export function isQuiet(lanes: readonly number[]): boolean {
-  return read(CD.fields.V, lanes) === 1 && read(CD.fields.EPD0, lanes) === 1;
-}
-
-/** ASID of a context descriptor. */
-export function asidOf(lanes: readonly number[]): number {
-  return read(CD.fields.ASID, lanes);
+/**
+ * ASID that is to be flushed once a context descriptor has changed, 0 for none: the one that it has no more, or under which
+ * nothing may be translated any more (`arm_smmu_mm_release()`: with EPD0 set nothing new is walked, but what was walked
+ * stays until it is flushed).
+ */
+export function tagToFlush(old: readonly number[], now: readonly number[]): number {
+  const { V, EPD0, ASID } = CD.fields;
+  if (read(V, old) === 0) return 0;
+  const asid = read(ASID, old);
+  const kept = read(V, now) === 1 && read(EPD0, now) === 0 && read(ASID, now) === asid;
+  return kept ? 0 : asid;
 }
 
 /** Two levels that map the page to frame `index`. */

@@ -29,7 +29,7 @@ import { explain } from './explain.ts';
 import { AT, REGION } from './memory-map.ts';
 import { Oracle } from './oracle.ts';
 import { descriptorOutcomeName, outcomeName } from './outcome-name.ts';
-import { asidOf, isLinked, isQuiet, PAGE, writeStructures } from './structures.ts';
+import { isLinked, PAGE, tagToFlush, writeStructures } from './structures.ts';
 
 /** The device's StreamID, and the substream of the context descriptor that is rewritten. */
 const STREAM_ID = 0x10;
@@ -145,6 +145,7 @@ export class EntriesWorld implements World {
     const { subject } = this.configuration;
     const writer = this.kernel.configWriter;
     yield* this.#master.group.lock();
+    const from = yield* step(`load ${this.#master.name}`, () => this.oracle.current);
     if (subject === 'cd-two-level') {
       const l1 = writer.l1Cd(this.#master, SUBSTREAM);
       const linked = yield* step(`read ${l1.name}`, () => isLinked(this.kernel.memory.readWords(l1.pa, 1)));
@@ -156,8 +157,8 @@ export class EntriesWorld implements World {
       target: () => lanes,
       begin: () => this.#begin(to),
     });
-    // As `arm_smmu_mm_release()`: with EPD0 set, nothing new is walked, but what was walked stays until it is flushed.
-    if (subject !== 'ste' && isQuiet(lanes)) yield* this.kernel.tlb.arm_smmu_tlb_inv_asid(asidOf(lanes));
+    const tag = subject === 'ste' ? 0 : tagToFlush(contentsOf(subject)[from]?.lanes ?? [], lanes);
+    if (tag !== 0) yield* this.kernel.tlb.arm_smmu_tlb_inv_asid(tag);
     yield* step('return', () => this.oracle.end());
     yield* this.#master.group.unlock();
   }

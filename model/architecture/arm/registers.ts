@@ -19,6 +19,9 @@ export interface StreamTableRegisters {
   readonly split: number;
 }
 
+/** Whether broadcast TLB maintenance must, may, or does not reach the SMMU's caches (IHI 0070 §6.3.12, PTM). */
+export type BroadcastMaintenance = 'required' | 'permitted' | 'none';
+
 /** Registers of which a low and a high lane are kept. */
 const WRITABLE = [
   REGISTER.CR0,
@@ -38,6 +41,9 @@ const WRITABLE = [
   REGISTER.EVENTQ_CONS,
 ] as const;
 
+/** Those of the PRI queue, where it is implemented. */
+const PAGE_REQUESTS = [REGISTER.PRIQ_BASE, REGISTER.PRIQ_PROD, REGISTER.PRIQ_CONS] as const;
+
 /** The registers of the Non-secure programming interface that the model knows (IHI 0070 §6.2). Changes act at once. */
 export class Registers {
   readonly #store: Store;
@@ -48,8 +54,9 @@ export class Registers {
   constructor(store: Store, features: SmmuFeatures) {
     this.#store = store;
     this.#features = features;
-    const base = store.reserve(2 * WRITABLE.length, 'SMMU registers');
-    for (const [at, offset] of WRITABLE.entries()) this.#cells.set(offset, base + 2 * at);
+    const writable = features.pri ? [...WRITABLE, ...PAGE_REQUESTS] : WRITABLE;
+    const base = store.reserve(2 * writable.length, 'SMMU registers');
+    for (const [at, offset] of writable.entries()) this.#cells.set(offset, base + 2 * at);
     const { idr0, idr1, idr3, idr5 } = featureRegisters(features);
     this.#constants.set(REGISTER.IDR0, idr0).set(REGISTER.IDR1, idr1).set(REGISTER.IDR3, idr3);
     this.#constants.set(REGISTER.IDR5, idr5);
@@ -57,7 +64,8 @@ export class Registers {
 
   /** Reads 32 bits. Offset 4 into a 64-bit register reads its high half; what is not modelled reads as 0. */
   read(offset: number): number {
-    if (offset === REGISTER.CR0ACK) return this.read(REGISTER.CR0);
+    // Reserved fields are not acknowledged (§6.3.9).
+    if (offset === REGISTER.CR0ACK) return this.read(REGISTER.CR0) & this.#controlMask();
     if (offset === REGISTER.IRQ_CTRLACK) return this.read(REGISTER.IRQ_CTRL);
     const cell = this.#cells.get(offset);
     if (cell !== undefined) return this.#store.get(cell);
@@ -66,8 +74,11 @@ export class Registers {
     return this.#constants.get(offset) ?? 0;
   }
 
-  /** Writes 32 bits, or 64 if `high` is given. Writes to what is not modelled are ignored. */
+  /**
+   * Software writes 32 bits, or 64 if `high` is given. Writes to what is not modelled, or read-only now, are ignored.
+   */
   write(offset: number, low: number, high?: number): void {
+    if (this.#readOnly(isWide(offset - 4) ? offset - 4 : offset)) return;
     const cell = this.#cells.get(offset);
     if (cell !== undefined) {
       // GBPA.UPDATE is cleared as soon as the update is made (§6.3.14).
@@ -77,6 +88,11 @@ export class Registers {
     }
     const lower = this.#cells.get(offset - 4);
     if (lower !== undefined && isWide(offset - 4)) this.#store.set(lower + 1, low);
+  }
+
+  /** The SMMU itself changes the low lane of a register. */
+  set(offset: number, low: number): void {
+    this.#store.set(this.#cells.get(offset) as number, low);
   }
 
   /** Both lanes of a register. */
@@ -91,6 +107,21 @@ export class Registers {
 
   get commandQueueEnabled(): boolean {
     return read(CR0.fields.CMDQEN, this.lanes(REGISTER.CR0)) === 1;
+  }
+
+  get eventQueueEnabled(): boolean {
+    return read(CR0.fields.EVENTQEN, this.lanes(REGISTER.CR0)) === 1;
+  }
+
+  /** CR2.E2H: STE.STRW = 2 selects the EL2-E2H regime, whose entries have an ASID; only where EL2 is implemented. */
+  get e2h(): boolean {
+    return this.#features.hyp && read(CR2.fields.E2H, this.lanes(REGISTER.CR2)) === 1;
+  }
+
+  /** With PTM = 1 broadcast invalidations of Non-secure EL1 and EL2 need not have an effect (§6.3.12). */
+  get broadcast(): BroadcastMaintenance {
+    if (!this.#features.btm) return 'none';
+    return read(CR2.fields.PTM, this.lanes(REGISTER.CR2)) === 1 ? 'permitted' : 'required';
   }
 
   /** See `StreamTableRegisters`. */
@@ -113,10 +144,47 @@ export class Registers {
       split: splitOf(read(f.SPLIT, config)),
     };
   }
+
+  /**
+   * What the SMMU alone writes, and what is guarded by an enable bit: before SMMUv3.2 the latter may take any value
+   * instead, so programs that are to be judged must not write it (§6.3.12, §6.3.26, §6.3.28, §6.3.29). STRTAB_BASE,
+   * guarded in the same way, takes effect here.
+   */
+  #readOnly(offset: number): boolean {
+    switch (offset) {
+      case REGISTER.GERROR:
+        return true;
+      case REGISTER.CR2:
+        return this.enabled;
+      case REGISTER.CMDQ_BASE:
+      case REGISTER.CMDQ_CONS:
+        return this.commandQueueEnabled;
+      case REGISTER.EVENTQ_BASE:
+      case REGISTER.EVENTQ_PROD:
+        return this.eventQueueEnabled;
+      case REGISTER.PRIQ_BASE:
+      case REGISTER.PRIQ_PROD:
+        return read(CR0.fields.PRIQEN, this.lanes(REGISTER.CR0)) === 1;
+      default:
+        return false;
+    }
+  }
+
+  #controlMask(): number {
+    const { SMMUEN, PRIQEN, EVENTQEN, CMDQEN, ATSCHK } = CR0.fields;
+    const { ats, pri } = this.#features;
+    const fields = [SMMUEN, EVENTQEN, CMDQEN, ...(pri ? [PRIQEN] : []), ...(ats ? [ATSCHK] : [])];
+    return fields.reduce((mask, { lsb }) => mask | (1 << lsb), 0);
+  }
 }
 
 function isWide(offset: number): boolean {
-  return offset === REGISTER.STRTAB_BASE || offset === REGISTER.CMDQ_BASE || offset === REGISTER.EVENTQ_BASE;
+  return (
+    offset === REGISTER.STRTAB_BASE ||
+    offset === REGISTER.CMDQ_BASE ||
+    offset === REGISTER.EVENTQ_BASE ||
+    offset === REGISTER.PRIQ_BASE
+  );
 }
 
 /** Reserved values behave as 6 (§6.3.25). */

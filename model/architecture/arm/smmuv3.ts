@@ -15,7 +15,7 @@ import type { PhysicalMemory } from './memory.ts';
 import { OutcomeSets, OutcomeTable, type Outcome } from './outcomes/outcome.ts';
 import { pagesOf, SlotOutcomes } from './outcomes/outcome-sets.ts';
 import { PendingCommands } from './commands/pending.ts';
-import { Registers, type StreamTableRegisters } from './registers.ts';
+import { Registers, type BroadcastMaintenance, type StreamTableRegisters } from './registers.ts';
 import { TagTable } from './translation/tag.ts';
 import { Tlb } from './translation/tlb.ts';
 import { indexUniverse, type IndexedUniverse, type Slot, type StreamContext, type Universe } from './universe.ts';
@@ -93,7 +93,14 @@ export class SmmuV3 {
     this.#registers = new Registers(store, features);
     this.#holds = new HoldTable(store, capacity.entries ?? 1 << 14);
     this.#pending = new PendingCommands(store, capacity.commands ?? 1 << 10);
-    this.#queue = new CommandQueue({ store, features, registers: this.#registers, memory, pending: this.#pending });
+    this.#queue = new CommandQueue({
+      store,
+      features,
+      registers: this.#registers,
+      memory,
+      pending: this.#pending,
+      takeTimeout: () => this.ats?.takeTimeout() ?? false,
+    });
     this.#contextCells = store.reserve(this.universe.contexts.length, 'configurations permitted');
     store.mean(this.#contextCells, this.universe.contexts.length, (set) => this.#configs.content(set));
     this.#slotTouched = new Uint8Array(this.universe.slots.length);
@@ -159,7 +166,8 @@ export class SmmuV3 {
     this.#registers.write(offset, low, high);
     switch (offset) {
       case REGISTER.CR0:
-        if (this.#registers.commandQueueEnabled && !wasProcessing) this.#queue.restart();
+        if (wasProcessing && !this.#registers.commandQueueEnabled) this.#queue.stop();
+        if (!wasProcessing && this.#registers.commandQueueEnabled) this.#queue.restart();
         if (this.#registers.enabled !== wasEnabled) {
           if (!wasEnabled) this.#tlb.walkAll();
           this.#everythingChanged();
@@ -177,6 +185,11 @@ export class SmmuV3 {
       case REGISTER.STRTAB_BASE_CFG:
         this.#everythingChanged();
     }
+  }
+
+  /** Whether broadcast TLB maintenance has an effect. */
+  get broadcast(): BroadcastMaintenance {
+    return this.#registers.broadcast;
   }
 
   /** Reads 32 bits of a register (§6.2). */

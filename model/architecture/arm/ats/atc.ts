@@ -34,12 +34,15 @@ export class Atc {
   readonly #entries: (AtcEntry[] | undefined)[];
   /** Two flags for each StreamID: ATS is off at the endpoint; the endpoint does not answer invalidations. */
   readonly #flags: number;
+  /** Cell: a CMD_ATC_INV since the last CMD_SYNC has not been answered. */
+  readonly #timeout: number;
 
   constructor(parts: AtcParts) {
     this.#parts = parts;
     const { slots, streamIds } = parts.universe;
     this.#entries = slots.map(({ ats }) => (ats === true ? [] : undefined));
-    this.#flags = parts.store.reserve(2 * streamIds.length, 'endpoint: ATS off, does not answer');
+    this.#flags = parts.store.reserve(2 * streamIds.length + 1, 'endpoint: ATS off, does not answer');
+    this.#timeout = this.#flags + 2 * streamIds.length;
   }
 
   /** Whether the device uses ATS for a slot. */
@@ -63,6 +66,14 @@ export class Atc {
 
   setAnswers(streamId: number, answers: boolean): void {
     this.#parts.store.set(this.#flag(streamId, 1), answers ? 0 : 1);
+  }
+
+  /** See `CommandQueueParts.takeTimeout`. */
+  takeTimeout(): boolean {
+    const { store } = this.#parts;
+    if (store.get(this.#timeout) === 0) return false;
+    store.set(this.#timeout, 0);
+    return true;
   }
 
   /** The entry of a slot with some content, interned. */
@@ -113,7 +124,10 @@ export class Atc {
    */
   invalidate(command: AtcInvalidation, sequence: number, touched: (slot: number) => void): number {
     // A request that the endpoint does not answer invalidates nothing.
-    if (!this.answers(command.streamId)) return 0;
+    if (!this.answers(command.streamId)) {
+      this.#parts.store.set(this.#timeout, 1);
+      return 0;
+    }
     let count = 0;
     for (const entries of this.#entries)
       for (const entry of entries ?? [])

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { COMMAND_ERROR } from '../commands/command-queue.ts';
 import { EVENT } from '../layout/event.ts';
 import { REGISTER } from '../layout/register.ts';
 import { EATS } from '../layout/ste.ts';
-import { atcInv, AT, cfgi, SYNC, TestWorld, tlbi } from '../testing/world.ts';
+import { atcInv, cfgi, SYNC, TestWorld, tlbi } from '../testing/world.ts';
 import type { SmmuFeatures } from '../features.ts';
 
 const X = 0x1000;
@@ -293,9 +294,39 @@ describe('CMD_ATC_INV (§4.5.1)', () => {
     expect(world.see(0)).toEqual(['f10', '⇒400000']);
   });
 
+  it('stops the queue at the CMD_SYNC behind it if the device does not answer (§3.9.1.4, §7.1)', () => {
+    const { world, bottom } = attached();
+    world.map(bottom, X);
+    world.sync(tlbInv);
+    world.smmu.ats?.setAnswers(1, false);
+    world.issue(inv, atcInv({ StreamID: 2, Address: X }), SYNC);
+    const cons = (): number => world.smmu.readRegister(REGISTER.CMDQ_CONS);
+    expect([cons() >>> 24, cons() & 0xff]).toEqual([COMMAND_ERROR.ATC_INV_SYNC, world.prod - 1]);
+    expect(world.smmu.readRegister(REGISTER.GERROR)).toBe(1);
+    world.complete();
+    expect(world.see(0)).toEqual(['f10', '⇒400000']);
+    expect(world.see(2)).toEqual(['f10', '⇒400000']);
+    // Acknowledged, the CMD_SYNC completes: other devices have answered, this one still has what it had.
+    world.smmu.writeRegister(REGISTER.GERRORN, 1);
+    world.complete();
+    expect(cons() & 0xff).toBe(world.prod);
+    expect(world.see(0)).toEqual(['f10', '⇒400000']);
+    expect(world.see(2)).toEqual(['f10']);
+    world.smmu.ats?.setAnswers(1, true);
+    world.sync(inv);
+    expect(world.see(0)).toEqual(['f10']);
+  });
+
+  it('without translation nobody is asked, so nobody fails to answer', () => {
+    const { world } = attached();
+    world.smmu.ats?.setAnswers(1, false);
+    world.smmu.writeRegister(REGISTER.CR0, 8 | CHECK);
+    world.sync(inv);
+    expect(world.smmu.readRegister(REGISTER.GERROR)).toBe(0);
+  });
+
   it('needs no TLB invalidation if nothing was held', () => {
     const { world } = attached();
-    world.memory.set(AT.commands, 0, 0);
     world.ste(1, { Config: 0 });
     world.sync(cfgi('CFGI_STE', { StreamID: 1 }));
     world.sync(inv);

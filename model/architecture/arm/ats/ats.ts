@@ -82,14 +82,17 @@ export class Ats {
     this.#parts.settle();
   }
 
-  /** Whether the endpoint answers invalidation requests (§3.9.1.4). */
+  /**
+   * Whether the endpoint answers invalidation requests (§3.9.1.4). One that does not keeps what it holds, and the next
+   * CMD_SYNC stops the queue with CERROR_ATC_INV_SYNC; when that has been acknowledged, the CMD_SYNC completes.
+   */
   setAnswers(streamId: number, answers: boolean): void {
     this.#atc.setAnswers(streamId, answers);
   }
 
-  /** See `setAnswers`. */
-  answers(streamId: number): boolean {
-    return this.#atc.answers(streamId);
+  /** See `CommandQueueParts.takeTimeout`. */
+  takeTimeout(): boolean {
+    return this.#atc.takeTimeout();
   }
 
   /** How a translation request for a slot may be completed now. */

@@ -5,11 +5,12 @@ import { extract } from '../layout/layout.ts';
 import { CMDQ_CONS, GERROR, QUEUE_BASE, REGISTER } from '../layout/register.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import type { PendingCommands } from './pending.ts';
+import { consistentIndexes, indexMask, queueLog2 } from './queue-index.ts';
 import type { Registers } from '../registers.ts';
 import { alignDown } from '../configuration/stream-entry.ts';
 
 /** Values of CMDQ_CONS.ERR (IHI 0070 §7.1). */
-export const COMMAND_ERROR = { NONE: 0, ILLEGAL: 1, ABORT: 2 } as const;
+export const COMMAND_ERROR = { NONE: 0, ILLEGAL: 1, ABORT: 2, ATC_INV_SYNC: 3 } as const;
 
 /** What the queue is made of. */
 export interface CommandQueueParts {
@@ -18,6 +19,11 @@ export interface CommandQueueParts {
   readonly registers: Registers;
   readonly memory: PhysicalMemory;
   readonly pending: PendingCommands;
+  /**
+   * Whether a CMD_ATC_INV since the last CMD_SYNC has not been answered by its endpoint; forgets it, since the next
+   * CMD_SYNC need not report it again (§3.9.1.4).
+   */
+  readonly takeTimeout: () => boolean;
 }
 
 /**
@@ -41,20 +47,32 @@ export class CommandQueue {
   }
 
   /**
+   * The queue has been disabled: the commands in progress have been consumed, which CMDQ_CONS shows, but need not have
+   * completed (§6.3.9.3). The worst hardware had begun them all.
+   */
+  stop(): void {
+    const { registers } = this.#parts;
+    registers.set(REGISTER.CMDQ_CONS, (registers.read(REGISTER.CMDQ_CONS) & ~this.#mask()) | this.#nextIndex());
+  }
+
+  /**
    * Begins the commands that PROD makes available, in order, and stops at one that cannot be processed.
    *
    * @param begin told of each command and its sequence number.
    */
   begin(begin: (command: Command, sequence: number) => void): void {
-    const { registers, pending } = this.#parts;
+    const { registers, pending, takeTimeout } = this.#parts;
     if (!registers.commandQueueEnabled || this.#errorActive()) return;
     const mask = this.#mask();
     const prod = registers.read(REGISTER.CMDQ_PROD) & mask;
+    // Between inconsistent indexes hardware may read anything; this one reads nothing (§3.5.1).
+    if (!consistentIndexes(prod, this.#nextIndex(), this.#log2())) return;
     while (this.#nextIndex() !== prod) {
       const lanes = this.#fetch(this.#nextIndex());
       if (lanes === undefined) return this.#stop(COMMAND_ERROR.ABORT);
       const command = this.#decode(lanes);
       if (command.kind === 'illegal') return this.#stop(COMMAND_ERROR.ILLEGAL);
+      if (command.kind === 'sync' && takeTimeout()) return this.#stop(COMMAND_ERROR.ATC_INV_SYNC);
       this.#setNext((this.#nextIndex() + 1) & mask);
       begin(command, pending.push(command));
     }
@@ -72,7 +90,7 @@ export class CommandQueue {
     const wanted = (index - this.#cons()) & mask;
     const consumed = wanted > this.#entries() ? 0 : Math.min(wanted, begun);
     const cons = registers.read(REGISTER.CMDQ_CONS);
-    registers.write(REGISTER.CMDQ_CONS, (cons & ~mask) | ((cons + consumed) & mask));
+    registers.set(REGISTER.CMDQ_CONS, (cons & ~mask) | ((cons + consumed) & mask));
     const end = pending.next - begun + consumed;
     let complete = pending.first;
     for (let sequence = complete; sequence < end; sequence++)
@@ -98,13 +116,16 @@ export class CommandQueue {
     return command;
   }
 
-  #entries(): number {
-    return 1 << extract(QUEUE_BASE.fields.LOG2SIZE, this.#parts.registers.read(REGISTER.CMDQ_BASE), 0);
+  #log2(): number {
+    return queueLog2(extract(QUEUE_BASE.fields.LOG2SIZE, this.#parts.registers.read(REGISTER.CMDQ_BASE), 0));
   }
 
-  /** Mask of an index with its wrap bit. */
+  #entries(): number {
+    return 1 << this.#log2();
+  }
+
   #mask(): number {
-    return 2 * this.#entries() - 1;
+    return indexMask(this.#log2());
   }
 
   #cons(): number {
@@ -125,10 +146,10 @@ export class CommandQueue {
     return extract(GERROR.fields.CMDQ_ERR, difference, 0) === 1;
   }
 
-  /** Consumption stops at a bad command; software repairs it and acknowledges in GERRORN (§7.1). */
+  /** Consumption stops at a bad command; software repairs it and acknowledges in GERRORN, whatever CMDQEN (§7.1, §6.3.28). */
   #stop(error: number): void {
     const { registers } = this.#parts;
-    registers.write(REGISTER.CMDQ_CONS, this.#nextIndex() | (error << CMDQ_CONS.fields.ERR.lsb));
-    registers.write(REGISTER.GERROR, registers.read(REGISTER.GERROR) ^ 1);
+    registers.set(REGISTER.CMDQ_CONS, this.#nextIndex() | (error << CMDQ_CONS.fields.ERR.lsb));
+    registers.set(REGISTER.GERROR, registers.read(REGISTER.GERROR) ^ 1);
   }
 }

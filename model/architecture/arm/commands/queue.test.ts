@@ -89,6 +89,72 @@ describe('the command queue', () => {
     expect(world.see()).toEqual(['f10']);
   });
 
+  it('has consumed what it had begun when it is disabled; that need not have completed (§6.3.9.3)', () => {
+    const { world, bottom } = attached();
+    world.issue(tlbi('TLBI_NH_ALL'));
+    world.smmu.writeRegister(REGISTER.CR0, 1);
+    expect(cons(world)).toEqual({ index: 1, error: 0 });
+    world.map(bottom, X);
+    world.enable();
+    world.sync();
+    expect(world.see()).toEqual(['f10', '→400000']);
+  });
+
+  it('goes on where software says, after it has been disabled', () => {
+    const { world, bottom } = attached();
+    world.issue(tlbi('TLBI_NH_ALL'));
+    world.map(bottom, X);
+    world.smmu.writeRegister(REGISTER.CR0, 1);
+    world.smmu.writeRegister(REGISTER.CMDQ_CONS, 0);
+    world.enable();
+    world.sync();
+    expect(world.see()).toEqual(['f10']);
+  });
+
+  it('takes back what software takes back while an error is active (§7.1)', () => {
+    const { world, bottom } = attached();
+    world.map(bottom, X);
+    world.issue(SYNC, BAD, tlbi('TLBI_NH_ALL'), SYNC);
+    world.smmu.writeRegister(REGISTER.CMDQ_PROD, 1);
+    world.prod = 1;
+    world.smmu.writeRegister(REGISTER.GERRORN, 1);
+    world.sync(SYNC);
+    expect(cons(world).index).toBe(3);
+    expect(world.see()).toEqual(['f10', '→400000']);
+  });
+
+  it('an error outlives a change of CMDQEN, and is only acknowledged in GERRORN (§6.3.28)', () => {
+    const { world } = attached();
+    world.issue(BAD, SYNC);
+    world.smmu.writeRegister(REGISTER.GERROR, 0);
+    expect(world.smmu.readRegister(REGISTER.GERROR)).toBe(1);
+    world.smmu.writeRegister(REGISTER.CR0, 1);
+    world.enable();
+    world.complete();
+    expect(cons(world)).toEqual({ index: 0, error: COMMAND_ERROR.ILLEGAL });
+  });
+
+  it('reads nothing between inconsistent indexes (§3.5.1)', () => {
+    const { world, bottom } = attached();
+    world.map(bottom, X);
+    world.issue(tlbi('TLBI_NH_ALL'), SYNC);
+    world.smmu.writeRegister(REGISTER.CMDQ_PROD, 0x180);
+    expect(cons(world).error).toBe(0);
+    world.smmu.writeRegister(REGISTER.CMDQ_PROD, 2);
+    world.smmu.completeCommands(2);
+    expect(world.see()).toEqual(['f10']);
+  });
+
+  it('does not move while it is enabled (§6.3.26, §6.3.28)', () => {
+    const { world } = attached();
+    world.smmu.writeRegister(REGISTER.CMDQ_BASE, 0x100_0008, 0);
+    world.smmu.writeRegister(REGISTER.CMDQ_BASE + 4, 1);
+    world.smmu.writeRegister(REGISTER.CMDQ_CONS, 5);
+    expect(world.smmu.readRegister(REGISTER.CMDQ_BASE + 4)).toBe(0);
+    world.sync();
+    expect(cons(world)).toEqual({ index: 1, error: 0 });
+  });
+
   it('stops where a command cannot be fetched', () => {
     const { world } = attached();
     world.smmu.writeRegister(REGISTER.CR0, 1);
@@ -122,6 +188,9 @@ describe('registers', () => {
     const { world } = attached();
     const read = (offset: number): number => world.smmu.readRegister(offset);
     expect(read(REGISTER.CR0ACK)).toBe(9);
+    world.smmu.writeRegister(REGISTER.CR0, 9 | (0x1f << 4) | 2);
+    expect(read(REGISTER.CR0ACK)).toBe(9);
+    world.enable();
     world.smmu.writeRegister(REGISTER.IRQ_CTRL, 5);
     expect(read(REGISTER.IRQ_CTRLACK)).toBe(5);
     expect(
@@ -129,6 +198,33 @@ describe('registers', () => {
     ).toEqual(FULL_FEATURES);
     expect(read(REGISTER.IIDR)).toBe(0);
     expect(read(0x2000)).toBe(0);
+  });
+
+  it('say whether broadcast invalidation is received (§6.3.12)', () => {
+    const broadcast = (btm: boolean, ptm: number): string => {
+      const world = new TestWorld([{ streamId: 1, substream: -1, va: X }], { btm });
+      world.smmu.writeRegister(REGISTER.CR2, ptm);
+      return world.smmu.broadcast;
+    };
+    expect([broadcast(false, 0), broadcast(true, 0), broadcast(true, 4)]).toEqual(['none', 'required', 'permitted']);
+  });
+
+  it('of the queue of page requests exist with it', () => {
+    const slots = [{ streamId: 1, substream: -1, va: X }];
+    for (const pri of [false, true]) {
+      const world = new TestWorld(slots, { pri });
+      world.smmu.writeRegister(REGISTER.PRIQ_BASE, 0x1000, 2);
+      world.smmu.writeRegister(REGISTER.CR0, 2);
+      world.smmu.writeRegister(REGISTER.PRIQ_BASE, 0x2000, 0);
+      world.smmu.writeRegister(REGISTER.PRIQ_CONS, 3);
+      const read = (offset: number): number => world.smmu.readRegister(offset);
+      expect([
+        read(REGISTER.PRIQ_BASE),
+        read(REGISTER.PRIQ_BASE + 4),
+        read(REGISTER.PRIQ_CONS),
+        read(REGISTER.CR0ACK),
+      ]).toEqual(pri ? [0x1000, 2, 3, 2] : [0, 0, 0, 0]);
+    }
   });
 
   it('have two halves where they are 64 bits wide', () => {

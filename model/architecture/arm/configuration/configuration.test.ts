@@ -171,7 +171,12 @@ describe('the STE', () => {
     const made = new TestWorld([{ streamId: 64, substream: -1, va: X }]);
     made.enable();
     expect(made.see()).toEqual(['f2']);
+    made.enable(false);
     made.smmu.writeRegister(REGISTER.CR2, 0);
+    made.enable();
+    expect(made.see()).toEqual(['abort']);
+    // It is read-only while the SMMU is enabled (§6.3.12).
+    made.smmu.writeRegister(REGISTER.CR2, 2);
     expect(made.see()).toEqual(['abort']);
   });
 });

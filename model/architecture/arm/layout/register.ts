@@ -27,8 +27,11 @@ export const REGISTER = {
   CMDQ_PROD: 0x98,
   CMDQ_CONS: 0x9c,
   EVENTQ_BASE: 0xa0,
+  PRIQ_BASE: 0xc0,
   EVENTQ_PROD: 0x100a8,
   EVENTQ_CONS: 0x100ac,
+  PRIQ_PROD: 0x100c8,
+  PRIQ_CONS: 0x100cc,
 } as const;
 
 export const CR0 = layout('CR0', 1, {
@@ -49,7 +52,7 @@ export const CR1 = layout('CR1', 1, {
   TABLE_SH: bits(11, 10),
 });
 
-export const CR2 = layout('CR2', 1, { E2H: bits(0), RECINVSID: bits(1), PTM: bits(2) });
+export const CR2 = layout('CR2', 1, { E2H: bits(0), RECINVSID: bits(1), PTM: bits(2), REC_CFG_ATS: bits(3) });
 
 export const GBPA = layout('GBPA', 1, {
   MemAttr: bits(3, 0),
@@ -78,13 +81,16 @@ export const STRTAB_BASE_CFG = layout('STRTAB_BASE_CFG', 1, {
   FMT: bits(17, 16),
 });
 
-/** CMDQ_BASE and EVENTQ_BASE: `LOG2SIZE` counts entries. */
+/** CMDQ_BASE, EVENTQ_BASE and PRIQ_BASE: `LOG2SIZE` counts entries. */
 export const QUEUE_BASE = layout('QUEUE_BASE', 1, { LOG2SIZE: bits(4, 0), ADDR: address(55, 5), ALLOCATE: bits(62) });
 
 /** CMDQ_CONS: `ERR` 0 none, 1 illegal command, 2 abort on fetch, 3 ATC_INV time-out (§7.1). */
 export const CMDQ_CONS = layout('CMDQ_CONS', 1, { RD: bits(19, 0), ERR: bits(30, 24) });
 
-/** EVENTQ_PROD and EVENTQ_CONS: index with wrap bit, and overflow flag (§7.2). */
+/**
+ * EVENTQ_PROD and EVENTQ_CONS, and those of the PRI queue: index with wrap bit; OVFLG, and in CONS its acknowledgement
+ * OVACKFLG (§7.4, §8.1).
+ */
 export const EVENTQ_INDEX = layout('EVENTQ_INDEX', 1, { INDEX: bits(19, 0), OVERFLOW: bits(31) });
 
 export const IDR0 = layout('IDR0', 1, {

@@ -14,16 +14,14 @@ import { ATTRIBUTE_NORMAL } from './config-writer.ts';
 import { hex } from './format.ts';
 import type { Kernel } from './kernel.ts';
 import type { Space } from './objects.ts';
+import type { TlbRange } from './tlb.ts';
 
 /** Last level of a translation table. */
 export const LEAF_LEVEL = 3;
 /** Level whose entries are the blocks that these tables use (2 MiB with 4 KiB pages). */
 export const BLOCK_LEVEL = 2;
 
-/**
- * What an entry points to, as one number that a step can return: 0 nothing, else the address with `TABLE` or `LEAF` in
- * its low bits, and `READ_ONLY`.
- */
+/** What an entry points to, as a number: 0 nothing, else the address with `TABLE` or `LEAF`, and `READ_ONLY`. */
 export type EntryCode = number;
 
 const LEAF = 1;
@@ -41,7 +39,7 @@ export interface Gather {
   readonly granule: number;
 }
 
-/** VMSAv8-64 stage 1 tables (`io-pgtable-arm.c`), for private domains and, with the same format, for processes. */
+/** VMSAv8-64 stage 1 tables (`io-pgtable-arm.c`), for private domains and for processes. */
 export class ArmLpaeIoPgtable {
   protected readonly kernel: Kernel;
   readonly startLevel: number;
@@ -124,7 +122,12 @@ export class ArmLpaeIoPgtable {
   /** `io_pgtable_tlb_flush_walk()` of one block: leaves and walk caches, waiting for completion. */
   *io_pgtable_tlb_flush_walk(space: Space, iova: number): Task {
     const range = { iova: this.blockOf(iova), size: this.blockBytes, granule: this.pageBytes, leaf: false };
-    yield* this.kernel.tlb.arm_smmu_tlb_inv_range_domain(space, range);
+    yield* this.tlbInvRange(space, range);
+  }
+
+  /** The owner's invalidation of a range, waiting (`struct iommu_flush_ops`). */
+  tlbInvRange(space: Space, range: TlbRange): Task {
+    return this.kernel.tlb.arm_smmu_tlb_inv_range_domain(space, range);
   }
 
   /** `__arm_lpae_free_pages()` of one table. */
@@ -146,8 +149,7 @@ export class ArmLpaeIoPgtable {
     const entry = yield* this.arm_lpae_clear_pte(space, table, iova, BLOCK_LEVEL, () =>
       this.kernel.emit({ type: 'unmap.begin', space: space.id.value, iova, size }),
     );
-    const range = { iova, size, granule: size, leaf: true };
-    yield* this.kernel.tlb.arm_smmu_tlb_inv_range_domain(space, range);
+    yield* this.tlbInvRange(space, { iova, size, granule: size, leaf: true });
     const pages = yield* this.allocSplitTable(entry);
     if (pages === 0) return false;
     yield* this.arm_lpae_install_split(space, { table, iova, pages, block: entry });

@@ -44,6 +44,25 @@ export class PageAllocator {
   }
 
   /**
+   * Allocates `count` (a power of two) zeroed pages in a row, at a multiple of their size, inside a step
+   * (`alloc_pages_exact`). Returns the first one's physical address, or 0.
+   */
+  allocRun(count: number): number {
+    const { store } = this.#machine;
+    const bytes = count * this.pageBytes;
+    const skew = (this.#base / this.pageBytes) % count;
+    for (let first = (count - skew) % count; first + count <= this.#pages; first += count) {
+      const run = Array.from({ length: count }, (_, index) => this.#used + first + index);
+      if (run.some((cell) => store.get(cell) !== 0)) continue;
+      for (const cell of run) store.set(cell, 1);
+      const pa = this.#base + first * this.pageBytes;
+      this.#memory.clear(pa, bytes);
+      return pa;
+    }
+    return 0;
+  }
+
+  /**
    * Gives a page back inside a step; its content stays until it is allocated again. Freeing twice is a failure. The
    * allocator's lock orders what its last owner stored before whatever the next one does.
    */

@@ -1,11 +1,10 @@
+import { culprit, framesOf, held } from './culprit.ts';
 import { VALUES_MAX } from './register.ts';
 import {
   BYPASS,
   FIRST_SPACE,
   MAPPING_CAUSES,
-  mappingPa,
   mappingValue,
-  NOTHING,
   type Observed,
   type TranslationState,
 } from './translation-state.ts';
@@ -67,12 +66,13 @@ function stray(place: Place, pa: number, value: number): Violation {
     return broken(place, `translated-while-${to}`, 'attach.end', clause, { pa, space: owner });
   }
   for (const space of attached) {
-    const promise = MAPPING_CAUSES[state.mappings.goneBy(state.mapping(space, place.page), value)];
-    if (promise === undefined) continue;
-    const clause = `${hex(pa)} can still be reached, although ${promise} of space ${space} promised that it cannot`;
-    return broken(place, 'stale-translation', promise, clause, { pa, space });
+    const ended = culprit(state, space, place.page, value);
+    const promise = MAPPING_CAUSES[ended?.cause ?? -1];
+    if (ended === undefined || promise === undefined) continue;
+    const clause = `${hex(pa)} can still be reached, although ${promise} of space ${ended.space} promised that it cannot`;
+    return broken(place, 'stale-translation', promise, clause, { pa, space: ended.space });
   }
-  const mapper = attached.find((space) => framesOf(place, space).includes(pa));
+  const mapper = attached.find((space) => framesOf(state, space, place.page).includes(pa));
   if (mapper !== undefined) {
     const clause = `${hex(pa)} can be reached with permissions that space ${mapper} does not give`;
     return broken(place, 'wrong-permissions', 'map.end', clause, { pa, space: mapper });
@@ -107,7 +107,7 @@ function refusal(place: Place, rule: string, what: string): Violation {
     return broken(place, rule, 'attach.end', clause, { space });
   }
   const clause = `an access may end in ${what}, although space ${space} maps the page and nobody is unmapping it`;
-  return broken(place, rule, 'map.end', clause, { space, pa: framesOf(place, space)[0] });
+  return broken(place, rule, 'map.end', clause, { space, pa: framesOf(place.state, space, place.page)[0] });
 }
 
 /** Untranslated access by a stream that is not set to bypass. */
@@ -129,23 +129,11 @@ function untranslated(place: Place): Violation {
 function holder({ state, stream, page }: Place, value: number): number | undefined {
   let found: number | undefined;
   for (let space = 0; space < state.world.spaces; space++) {
-    const register = state.mapping(space, page);
-    if (!state.mappings.live(register, value) && state.mappings.goneBy(register, value) < 0) continue;
+    if (!held(state, space, page, value)) continue;
     if (state.targets.goneBy(stream, FIRST_SPACE + space) >= 0) return space;
     found ??= space;
   }
   return found;
-}
-
-/** The physical addresses that the page of a space may be mapped to now. */
-function framesOf({ state, page }: Place, space: number): number[] {
-  const register = state.mapping(space, page);
-  const frames: number[] = [];
-  for (let slot = 1; slot <= VALUES_MAX; slot++) {
-    const value = state.mappings.liveAt(register, slot);
-    if (value > NOTHING) frames.push(mappingPa(value));
-  }
-  return frames;
 }
 
 function broken(place: Place, rule: string, promise: string, clause: string, facts: Facts = {}): Violation {

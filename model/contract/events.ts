@@ -90,14 +90,17 @@ export type TableEvent =
   | { readonly type: 'table.free'; readonly pa: number; readonly size: number };
 
 /**
- * Ownership of an ASID. `tag.assign` says that a space is from now on invalidated and configured by this tag (it may
+ * Ownership of an ASID or VMID. `tag.assign` says that a space is from now on invalidated and configured by this tag (it may
  * hold an old one beside it until `tag.release`); `tag.free` gives the number back to its allocator: nothing live or
  * cached may use it. `shared`: CPU and SMMU use one number on purpose for the same space.
  */
 export type TagEvent =
-  | { readonly type: 'tag.assign'; readonly kind: 'asid'; readonly tag: number; readonly space: SpaceId }
-  | { readonly type: 'tag.release'; readonly kind: 'asid'; readonly tag: number; readonly space: SpaceId }
-  | { readonly type: 'tag.free'; readonly kind: 'asid'; readonly tag: number };
+  | { readonly type: 'tag.assign'; readonly kind: TagKind; readonly tag: number; readonly space: SpaceId }
+  | { readonly type: 'tag.release'; readonly kind: TagKind; readonly tag: number; readonly space: SpaceId }
+  | { readonly type: 'tag.free'; readonly kind: TagKind; readonly tag: number };
+
+/** ASIDs tag spaces of stage 1, VMIDs those of stage 2; their numbers have nothing to do with each other. */
+export type TagKind = 'asid' | 'vmid';
 
 /** Where an implementation sends its events. */
 export interface EventSink {

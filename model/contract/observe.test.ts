@@ -19,6 +19,13 @@ describe('observe', () => {
     expect([0x10, 0x20, 0x21, 0x04, 0x11].map(kind)).toEqual(['fault', 'conflict', 'conflict', 'abort', 'abort']);
   });
 
+  it('judges an access by an address from a device cache by where it ends', () => {
+    const end = { kind: 'fault', event: 0x04 } as const;
+    const reaching = { kind: 'translated', pa: 0x5000, permissions: 8 | 16, end } as const;
+    expect(observe(reaching, WORDS)).toEqual({ kind: 'translated', pa: 0x5000, permissions: READ | WRITE });
+    expect(observe({ ...reaching, pa: -1 }, WORDS)).toEqual({ kind: 'abort' });
+  });
+
   it.each(['abort', 'bypass', 'unpredictable'] as const)('keeps %s', (kind) => {
     expect(observe({ kind }, WORDS)).toEqual({ kind });
   });

@@ -5,7 +5,14 @@ import type { Observed } from './translation-state.ts';
 export type ArchitectureOutcome =
   | { readonly kind: 'translation'; readonly pa: number; readonly permissions: number }
   | { readonly kind: 'fault'; readonly event: number }
-  | { readonly kind: 'abort' | 'bypass' | 'unpredictable' };
+  | { readonly kind: 'abort' | 'bypass' | 'unpredictable' }
+  /** The device uses an address that it was given by ATS; `pa` is -1 if the access then comes to `end`. */
+  | {
+      readonly kind: 'translated';
+      readonly pa: number;
+      readonly permissions: number;
+      readonly end: ArchitectureOutcome;
+    };
 
 /** How an architecture numbers what the contract tells apart. */
 export interface Vocabulary {
@@ -21,7 +28,8 @@ export interface Vocabulary {
 /**
  * An outcome in the words of the contract. A fault for any other reason than a missing translation (a configuration
  * that is not valid, a malformed descriptor) is a refusal by the configuration, thus an abort: software that has
- * attached a space promised that it would not happen.
+ * attached a space promised that it would not happen. An access by an address that the device keeps is judged like any
+ * other: the promises are about where devices get, whatever cache leads them there.
  */
 export function observe(outcome: ArchitectureOutcome, words: Vocabulary): Observed {
   switch (outcome.kind) {
@@ -30,6 +38,9 @@ export function observe(outcome: ArchitectureOutcome, words: Vocabulary): Observ
       const write = (outcome.permissions & words.write) === 0 ? 0 : WRITE;
       return { kind: 'translated', pa: outcome.pa, permissions: read | write };
     }
+    case 'translated':
+      if (outcome.pa < 0) return observe(outcome.end, words);
+      return observe({ kind: 'translation', pa: outcome.pa, permissions: outcome.permissions }, words);
     case 'fault':
       if (words.missing.includes(outcome.event)) return { kind: 'fault' };
       return { kind: words.conflict.includes(outcome.event) ? 'conflict' : 'abort' };

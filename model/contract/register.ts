@@ -122,6 +122,11 @@ export class Registers {
     return (this.#store.get(at + 1) & READABLE) === 0 ? -1 : this.#store.get(at);
   }
 
+  /** The value that a slot (0 … VALUES_MAX) remembers, whether or not it may be read now; 0 if it has none. */
+  rememberedAt(register: number, slot: number): number {
+    return this.#store.get(this.#at(register, slot));
+  }
+
   /** Why the value may no longer be read: the cause given, or -1 if it may be read or is not remembered. */
   goneBy(register: number, value: number): number {
     for (let slot = 0; slot <= VALUES_MAX; slot++) {

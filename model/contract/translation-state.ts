@@ -1,7 +1,7 @@
 import type { Store } from '../../engine/store.ts';
 import type { AttachTarget, Permissions } from './events.ts';
 import { Registers, VALUES_MAX } from './register.ts';
-import { PAGE_SIZE, type ContractWorld } from './world.ts';
+import { PAGE_SIZE, parentOf, type ContractWorld } from './world.ts';
 
 /** One thing that an access can come to. `pa` is the physical address of the page's first byte. */
 export type Observed =
@@ -45,6 +45,16 @@ export function mappingPa(value: number): number {
   return ((value - 1) >>> 2) * PAGE_SIZE;
 }
 
+/** The value of a mapping of stage 1 and one of stage 2 together: the frame of stage 2, what both permit. */
+export function composed(stage1: number, stage2: number): number {
+  return mappingValue(mappingPa(stage2), mappingPermissions(stage1) & mappingPermissions(stage2));
+}
+
+/** The permissions in a mapping's value. */
+function mappingPermissions(value: number): Permissions {
+  return (value - 1) & 3;
+}
+
 /** What a stream is attached to, as the value of a stream. */
 export function targetValue(to: AttachTarget): number {
   if (to === 'blocked') return BLOCKED;
@@ -53,7 +63,8 @@ export function targetValue(to: AttachTarget): number {
 
 /**
  * What the contract remembers about translation: one register for each page of each space (its mapping), and one for
- * each stream (what it is attached to). What an access may result in is the composition of the two.
+ * each stream (what it is attached to). What an access may result in is the composition of the two; in a nested space,
+ * of the mappings of both stages, since hardware composes them at a moment of its own (IHI 0070 §3.4, §3.17).
  */
 export class TranslationState {
   readonly world: ContractWorld;
@@ -109,7 +120,36 @@ export class TranslationState {
   #maySee(stream: number, page: number, value: number): boolean {
     for (let slot = 0; slot <= VALUES_MAX; slot++) {
       const space = this.targets.liveAt(stream, slot) - FIRST_SPACE;
-      if (space >= 0 && this.mappings.live(this.mapping(space, page), value)) return true;
+      if (space >= 0 && this.mayHold(space, page, value)) return true;
+    }
+    return false;
+  }
+
+  /** True if the translation of a page by a space may be this value now (`NOTHING`: a fault). */
+  mayHold(space: number, page: number, value: number): boolean {
+    const register = this.mapping(space, page);
+    const parent = parentOf(this.world, space);
+    if (parent < 0 || value === NOTHING) {
+      if (this.mappings.live(register, value)) return true;
+      if (parent < 0) return false;
+    }
+    for (let slot = 1; slot <= VALUES_MAX; slot++) {
+      const stage1 = this.mappings.liveAt(register, slot);
+      if (stage1 > NOTHING && this.#composes(parent, stage1, value)) return true;
+    }
+    return false;
+  }
+
+  /** True if a mapping of stage 1, followed by one that the parent may hold, makes this value. */
+  #composes(parent: number, stage1: number, value: number): boolean {
+    const page = this.world.pages.indexOf(mappingPa(stage1));
+    // An address of which the world knows nothing: nobody maps it.
+    if (page < 0) return value === NOTHING;
+    const register = this.mapping(parent, page);
+    if (value === NOTHING) return this.mappings.live(register, NOTHING);
+    for (let slot = 1; slot <= VALUES_MAX; slot++) {
+      const stage2 = this.mappings.liveAt(register, slot);
+      if (stage2 > NOTHING && composed(stage1, stage2) === value) return true;
     }
     return false;
   }

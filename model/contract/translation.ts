@@ -29,6 +29,11 @@ import { checkSpace, streamIndex, type ContractWorld } from './world.ts';
  *   no second life before that: `map.end` ends it too (kernel: `fq_ring_free_locked`).
  * - A stream translates by what it was attached to before or by the new target while the attach is in progress, by the
  *   new one alone afterwards (kernel: `arm_smmu_write_entry`; IHI 0070 §3.21.3).
+ * - A space that is nested on another holds the compositions of what the two may hold: the windows of the guest's mappings
+ *   are given by its software, whose unmap returns when the hypervisor has carried out its invalidation commands, those
+ *   of the parent by the hypervisor's unmap, whatever the guest does (kernel: `arm_vsmmu_cache_invalidate`,
+ *   `arm_smmu_domain_inv_range`; IHI 0070 §3.17, §4.4.3: stage 1 entries made through stage 2 survive its invalidation by
+ *   IPA).
  * - Two cached translations for one access, or what the architecture leaves open, are never permitted (IHI 0070
  *   §3.21.1.1).
  *
@@ -135,9 +140,12 @@ export class TranslationMonitor {
   }
 
   #narrowPage(space: number, page: number): void {
-    const { streams, pages } = this.#world;
+    const { streams, pages, nested = [] } = this.#world;
     for (let stream = 0; stream < streams.length; stream++)
       if (this.state.targets.live(stream, FIRST_SPACE + space)) this.narrowed.add(stream * pages.length + page);
+    // A page of a parent is behind any page of the spaces above it.
+    for (const { space: child, parent } of nested)
+      if (parent === space) for (let above = 0; above < pages.length; above++) this.#narrowPage(child, above);
   }
 }
 

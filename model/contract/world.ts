@@ -11,6 +11,22 @@ export interface ContractWorld {
   readonly pages: readonly number[];
   /** Tags (ASIDs) are 0 … tags-1; 64 if not given. */
   readonly tags?: number;
+  /** VMIDs are 0 … vmids-1; none if not given. */
+  readonly vmids?: number;
+  /**
+   * Spaces whose mappings lead to addresses of another space, their parent (stage 1 of a guest on stage 2 of its
+   * hypervisor). A stream that is attached to one translates by both.
+   */
+  readonly nested?: readonly { readonly space: number; readonly parent: number }[];
+}
+
+/** The space that the mappings of a space lead into, -1 if they lead to physical memory. */
+export function parentOf({ nested = [] }: ContractWorld, space: number): number {
+  for (let at = 0; at < nested.length; at++) {
+    const pair = nested[at];
+    if (pair?.space === space) return pair.parent;
+  }
+  return -1;
 }
 
 /** Index of a (stream, substream) in the world. */

@@ -165,9 +165,14 @@ export class StepMemo {
   }
 }
 
+/** True if the steps of a system are memoised. */
+export function isMemoised(system: System): boolean {
+  return system.memoise ?? system.check !== undefined;
+}
+
 /** The memo of a system, if it wants one; see there for `footprints`. */
 export function memoOf(system: System, automaton: Automaton, footprints?: Footprints): StepMemo | undefined {
-  if (!(system.memoise ?? system.check !== undefined)) return undefined;
+  if (!isMemoised(system)) return undefined;
   return new StepMemo(system, automaton, undefined, footprints);
 }
 

@@ -1,6 +1,6 @@
 import { Automaton, type Node } from '../automaton.ts';
 import { Footprints } from '../footprint.ts';
-import { memoOf, type StepMemo } from '../memo.ts';
+import { isMemoised, memoOf, type StepMemo } from '../memo.ts';
 import { diagnoseStuck } from '../stuck.ts';
 import type { System } from '../system.ts';
 import { BitstateVisited } from './bitstate.ts';
@@ -13,11 +13,11 @@ import { ExactSleepers, RoughSleepers, type Sleepers } from './sleep.ts';
 import { Visited } from './visited.ts';
 
 /** True if steps are to be left out by sleep sets. */
-function reduces({ symmetry }: System, { order, reduction, switchesMax }: SearchOptions): boolean {
-  const possible = order === 'dfs' && switchesMax === undefined && symmetry === undefined;
+function reduces(system: System, { order, reduction, switchesMax }: SearchOptions): boolean {
+  const possible = order === 'dfs' && switchesMax === undefined && system.symmetry === undefined;
   if (reduction === 'sleep' && !possible)
     throw new RangeError('sleep sets need depth-first order, no bound on switches and no symmetry');
-  return possible && reduction !== 'none';
+  return possible && (reduction ?? (isMemoised(system) ? 'none' : 'sleep')) === 'sleep';
 }
 
 /** The set of states that is asked for. */

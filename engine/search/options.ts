@@ -18,7 +18,8 @@ export interface SearchOptions {
   /**
    * `sleep`: steps are not made of which sleep sets tell that they lead to states reached otherwise; the states, and the
    * failures that can be found, are the same. `none`: every transition is made and counted. Default: `sleep` for depth
-   * first without a bound on switches, to which nothing else can be applied.
+   * first without a bound on switches (to which nothing else can be applied), unless steps are memoised: to make such a step
+   * again costs less than to know that one need not.
    */
   readonly reduction?: 'sleep' | 'none';
   /**

@@ -241,6 +241,8 @@ describe('bad input ends with exit code 2 and a message that helps', () => {
     ['fuzz --hazard deposit-without-loc', /Did you mean deposit-without-lock\? Possible:/],
     ['fuzz conformance --target qemu', /no target "qemu".*Possible: architecture, builtin, qemu-smmuv3/],
     ['fuzz conformance --hazard x', /belongs to families of software/],
+    ['fuzz conformance --against no-such-qemu', /"no-such-qemu" is neither a target nor a file that can be executed/],
+    ['fuzz ledger --against builtin', /--against compares devices/],
     ['fuzz ledger --target qemu-smmuv3', /runs on the target architecture/],
     ['fuzz ledger --target qemu-vtd', /no target "qemu-vtd".*Possible: architecture, builtin, qemu-smmuv3/],
     ['fuzz --seconds soon', /must be a number/],

@@ -112,6 +112,7 @@ const strategyOption = (): Option =>
 const addFuzz: Add = (program, context, done, families) => {
   interface Options {
     target?: string;
+    against?: string;
     hazard?: string;
     seed?: number;
     seconds?: number;
@@ -128,6 +129,10 @@ const addFuzz: Add = (program, context, done, families) => {
     .description('run random programs under random schedules; without a family: the main job')
     .argument('[family...]', [...families.map(({ name }) => name), 'conformance'].join(', '))
     .option('--target <name>', 'what to run on: architecture, builtin, qemu-smmuv3')
+    .option(
+      '--against <device>',
+      'for conformance: a second device (a target, or the path of a QEMU); lists what only one does',
+    )
     .option('--hazard <id>', 'build a known mistake into the software')
     .option('--seed <number>', 'where randomness starts; default: from the clock', integer)
     .option('--seconds <number>', 'how long, for each family (default: 20)', positive)
@@ -139,12 +144,13 @@ const addFuzz: Add = (program, context, done, families) => {
     .option('--workers <number>', 'how many runs side by side, each in a thread and with a seed of its own', integer, 1)
     .option('--checkpoint <file>', 'keep the progress in a file; the same command then goes on from it')
     .action(async (names: string[], options: Options) => {
-      const { target, hazard, seconds, runs, strategy, out, workers, checkpoint } = options;
+      const { target, against, hazard, seconds, runs, strategy, out, workers, checkpoint } = options;
       const seed = options.seed ?? seedIn(checkpoint) ?? Date.now() % 1_000_000_000;
       const keepGoing = options.keepGoing === true;
       const command = {
         families: names,
         target,
+        against,
         hazard,
         seed,
         seconds,

@@ -1,6 +1,7 @@
-import { QemuMissing } from '../../impl/qemu/index.ts';
+import { findOnPath, QemuMissing } from '../../impl/qemu/index.ts';
 import {
   fuzzConformance,
+  type Against,
   type ConformanceFinding,
   type ConformanceSummary,
   type ConformanceTarget,
@@ -28,34 +29,48 @@ export function fuzzDevice(command: FuzzCommand, { terminal }: Context): (interr
   if (target === undefined) throw unknown('target', name, conformanceTargets);
   if (command.hazard !== undefined)
     throw new UsageError('A device is checked as it is: --hazard belongs to families of software.');
-  return (interrupt) => new DeviceJob(command, target, terminal).run(interrupt);
+  const against = command.against === undefined ? undefined : againstOf(command.against);
+  return (interrupt) => new DeviceJob(command, target, against, terminal).run(interrupt);
+}
+
+/** The other device: a target, or a QEMU binary. */
+function againstOf(name: string): Against {
+  const target = conformanceTargets.find((candidate) => candidate === name);
+  if (target !== undefined) return target;
+  if (findOnPath(name) !== undefined) return { binary: name };
+  throw new UsageError(
+    `--against takes ${conformanceTargets.join(', ')} or the path of a QEMU binary; "${name}" is neither a target nor a file that can be executed.`,
+  );
 }
 
 class DeviceJob {
   readonly #command: FuzzCommand;
   readonly #target: ConformanceTarget;
+  readonly #against: Against | undefined;
   readonly #terminal: Terminal;
   readonly #reported: { readonly finding: ConformanceFinding; readonly file: string | undefined }[] = [];
 
-  constructor(command: FuzzCommand, target: ConformanceTarget, terminal: Terminal) {
+  constructor(command: FuzzCommand, target: ConformanceTarget, against: Against | undefined, terminal: Terminal) {
     this.#command = command;
     this.#target = target;
+    this.#against = against;
     this.#terminal = terminal;
   }
 
   async run(interrupt: Interrupt): Promise<ExitCode> {
     const { seed, seconds, runs } = this.#command;
-    this.#terminal.print(`${conformanceFamily} · ${this.#target} · seed ${seed}`);
+    this.#terminal.print(`${conformanceFamily} · ${this.#name()} · seed ${seed}`);
     try {
-      const summary = await fuzzConformance({
+      const options = {
         target: this.#target,
         seed,
         ...(runs === undefined ? { seconds: seconds ?? secondsDefault } : { runs }),
         ...(runs === undefined || seconds === undefined ? {} : { seconds }),
         signal: interrupt.signal,
-        onFinding: (finding) => this.#report(finding),
-        onProgress: (progress) => this.#terminal.progress(this.#progressText(progress)),
-      });
+        onFinding: (finding: ConformanceFinding) => this.#report(finding),
+        onProgress: (progress: ConformanceSummary) => this.#terminal.progress(this.#progressText(progress)),
+      };
+      const summary = await fuzzConformance(options, this.#against);
       return this.#conclude(summary, interrupt.requested());
     } catch (error) {
       if (!(error instanceof QemuMissing)) throw error;
@@ -67,6 +82,20 @@ class DeviceJob {
     }
   }
 
+  /** The target, and what it is held against. */
+  #name(): string {
+    const against = this.#against;
+    return against === undefined
+      ? this.#target
+      : `${this.#target} against ${typeof against === 'string' ? against : against.binary}`;
+  }
+
+  /** What must stand before a command that replays a finding of the second QEMU. */
+  #environment({ side }: ConformanceFinding): string {
+    const second = side === 'second' && typeof this.#against === 'object' ? this.#against.binary : undefined;
+    return second === undefined ? '' : `QEMU_ARM=${second} `;
+  }
+
   #report(finding: ConformanceFinding): void {
     const trace = findingToTrace(finding);
     const file = keepTrace(trace, this.#command.out, this.#terminal);
@@ -74,11 +103,13 @@ class DeviceJob {
     this.#terminal.event({
       event: 'failure',
       file,
-      replay: `npx stalemate replay ${file ?? ''}`,
+      replay: `${this.#environment(finding)}npx stalemate replay ${file ?? ''}`,
       expected: trace.expected,
       minimal: trace.minimal,
     });
     this.#terminal.print(conformanceNotice({ trace, file, colour: this.#terminal.colour }));
+    const environment = this.#environment(finding);
+    if (environment !== '') this.#terminal.print(`    (found on the second QEMU: replay with ${environment.trim()})`);
   }
 
   #progressText({ seconds, statistics }: ConformanceSummary): string {
@@ -96,10 +127,12 @@ class DeviceJob {
     const found = this.#reported.length;
     const head =
       found > 0
-        ? inks.bad(`✗ ${this.#target}: ${plural(found, 'distinct deviation')}; ${did}`)
+        ? inks.bad(`✗ ${this.#name()}: ${plural(found, 'distinct deviation')}; ${did}`)
         : vacuous
-          ? inks.bad(`✗ ${this.#target}: no deviation, but the run shows too little; ${did}`)
-          : inks.good(`✓ ${this.#target}: no deviation${interrupted ? ' until it was interrupted' : ''}; ${did}`);
+          ? inks.bad(`✗ ${this.#name()}: no deviation, but the run shows too little; ${did}`)
+          : inks.good(
+              `✓ ${this.#name()}: no ${this.#against === undefined ? 'deviation' : 'deviation that only one has'}${interrupted ? ' until it was interrupted' : ''}; ${did}`,
+            );
     this.#terminal.print([head, ...this.#details(summary, missing)].join('\n'));
     const files = this.#reported.map(({ finding, file }) => ({ fingerprint: finding.fingerprint, file }));
     this.#terminal.event({

@@ -30,6 +30,8 @@ export interface FuzzCommand {
   readonly workers: number;
   /** A file to keep the progress in, and to go on from. */
   readonly checkpoint: string | undefined;
+  /** A second device, for what only one of the two does. */
+  readonly against?: string | undefined;
 }
 
 /** Random programs under random schedules. */
@@ -49,6 +51,10 @@ export async function fuzzCommand(command: FuzzCommand, context: Context): Promi
 /** Everything is checked before the first job runs. */
 function jobFor(name: string, command: FuzzCommand, context: Context): (interrupt: Interrupt) => Promise<ExitCode> {
   if (name === conformanceFamily) return fuzzDevice(command, context);
+  if (command.against !== undefined)
+    throw new UsageError(
+      `--against compares devices: stalemate fuzz ${conformanceFamily} --against ${command.against}`,
+    );
   const family = findFamily(context.families, name, [conformanceFamily]);
   checkHazard(family, command.hazard);
   const { target } = command;

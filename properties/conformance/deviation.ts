@@ -41,6 +41,9 @@ export type Difference =
   /** The device died or stopped answering. */
   | 'device-lost';
 
+/** One of two devices that are compared. */
+export type Side = 'first' | 'second';
+
 /** A difference between a device and the architecture, at one operation of a program. */
 export interface Deviation {
   /** Index of the operation. */
@@ -62,6 +65,10 @@ export interface Deviation {
   readonly permitted: readonly string[];
   /** How the device ended, if it was lost. */
   readonly ending?: QemuEnding;
+  /** Of two devices that were compared: the one whose deviation this is. */
+  readonly side?: Side;
+  /** How the other deviates at this place, if it does (`found`). */
+  readonly otherwise?: string;
 }
 
 /** An answer to a read or a write with the event records that belong to it. */
@@ -75,7 +82,9 @@ export interface PartAnswer {
  * more is permitted than was. (Less may be: what is permitted besides, because something is not invalidated yet, goes as
  * the program shrinks.)
  */
-export const sameDifference = (candidate: Deviation, original: Deviation): boolean =>
-  candidate.part === 'command' || candidate.part === 'device'
+export const sameDifference = (candidate: Deviation, original: Deviation): boolean => {
+  if (candidate.side !== original.side || candidate.otherwise !== original.otherwise) return false;
+  return candidate.part === 'command' || candidate.part === 'device'
     ? candidate.difference === original.difference && candidate.found === original.found
     : candidate.found === original.found && candidate.expected.every((kind) => original.expected.includes(kind));
+};

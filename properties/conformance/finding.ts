@@ -1,5 +1,5 @@
 /** A confirmed deviation of a device: plain data, complete enough to replay it and to write a report from it. */
-import type { Deviation } from './deviation.ts';
+import type { Deviation, Side } from './deviation.ts';
 import type { ConformanceProgram } from './program.ts';
 import type { RuleId } from './rules.ts';
 
@@ -22,6 +22,8 @@ export interface ConformanceFinding {
   readonly program: ConformanceProgram;
   /** Its deviation: operation, answer, permitted set. */
   readonly deviation: Deviation;
+  /** Which of two devices that were compared it is a finding of. */
+  readonly side?: Side;
   /** Number of operations of the program that it was found with. */
   readonly operationsFrom: number;
   /** False if the budget of minimising ran out first. */

@@ -3,10 +3,9 @@
  * confirmed and handed over before the search goes on.
  */
 import { Random } from '../../engine/random.ts';
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
-import { conformanceFeatures } from './conformance-features.ts';
+import { DeviceBench, PairBench } from './bench.ts';
+import type { Bench, DeviceSource } from './bench.ts';
 import { classify, fingerprintOf } from './classify.ts';
-import type { ConformanceDevice } from './device.ts';
 import { sameDifference } from './deviation.ts';
 import type { Deviation } from './deviation.ts';
 import type { ConformanceFinding, ConformanceTarget } from './finding.ts';
@@ -16,7 +15,6 @@ import { minimise } from './minimise.ts';
 import type { ConformanceProgram } from './program.ts';
 import { renderConfiguration, renderOperation } from './render.ts';
 import { ruleOf } from './rules.ts';
-import { runProgram } from './runner.ts';
 import type { RunResult } from './runner.ts';
 import { count, emptyStatistics } from './statistics.ts';
 import type { ConformanceStatistics } from './statistics.ts';
@@ -48,18 +46,17 @@ export interface ConformanceSummary {
   readonly aborted: boolean;
 }
 
-/** How a search gets a device; a lost one is replaced by the next. */
-export interface DeviceSource {
-  readonly target: ConformanceTarget;
-  readonly start: () => Promise<ConformanceDevice & { readonly version: string }>;
-}
-
 /** Most programs whose deviation looks like a known finding that are minimised all the same. */
 const suspectsMax = 3;
 
-/** Runs a search on devices from a source. */
-export const fuzzDevice = async (source: DeviceSource, options: FuzzOptions): Promise<ConformanceSummary> => {
-  const search = new Search(source, options);
+/** Runs a search on devices from a source; with a second source, for what only one of the two does. */
+export const fuzzDevice = async (
+  source: DeviceSource,
+  options: FuzzOptions,
+  against?: DeviceSource,
+): Promise<ConformanceSummary> => {
+  const bench = new DeviceBench(source);
+  const search = new Search(against === undefined ? bench : new PairBench(bench, new DeviceBench(against)), options);
   try {
     await search.run();
   } finally {
@@ -69,20 +66,17 @@ export const fuzzDevice = async (source: DeviceSource, options: FuzzOptions): Pr
 };
 
 class Search {
-  readonly #source: DeviceSource;
+  readonly #bench: Bench;
   readonly #options: FuzzOptions;
   readonly #statistics = emptyStatistics();
   readonly #findings = new Map<string, ConformanceFinding>();
   /** For each kind of deviation, how often its minimised form was known already. */
   readonly #known = new Map<string, number>();
   readonly #start = performance.now();
-  #device: (ConformanceDevice & { readonly version: string }) | undefined;
-  #version = '';
-  #features: SmmuFeatures = conformanceFeatures;
   #progressAt = 0;
 
-  constructor(source: DeviceSource, options: FuzzOptions) {
-    this.#source = source;
+  constructor(bench: Bench, options: FuzzOptions) {
+    this.#bench = bench;
     this.#options = options;
   }
 
@@ -92,7 +86,7 @@ class Search {
     const seeds = new Random(seed);
     for (let index = 0; index < runsMax && !this.#over(); index++) {
       const programSeed = seeds.next();
-      const program = programOfSeed(programSeed, (await this.#live()).features);
+      const program = programOfSeed(programSeed, await this.#bench.features());
       const result = await this.#runOnce(program, false);
       count(this.#statistics, program, result);
       const chosen = this.#choose(result.deviations, programSeed);
@@ -102,14 +96,13 @@ class Search {
   }
 
   async stop(): Promise<void> {
-    await this.#device?.stop();
-    this.#device = undefined;
+    await this.#bench.stop();
   }
 
   summary(): ConformanceSummary {
     return {
-      target: this.#source.target,
-      version: this.#version,
+      target: this.#bench.target,
+      version: this.#bench.version,
       seed: this.#options.seed,
       seconds: (performance.now() - this.#start) / 1000,
       statistics: this.#statistics,
@@ -131,20 +124,9 @@ class Search {
     this.#options.onProgress(this.summary());
   }
 
-  /** The device in use; a new one if there is none, or the last one was lost. */
-  async #live(): Promise<ConformanceDevice> {
-    if (this.#device === undefined) {
-      this.#device = await this.#source.start();
-      if (this.#version !== '') this.#statistics.restarts++;
-      this.#version = this.#device.version;
-      this.#features = this.#device.features;
-    }
-    return this.#device;
-  }
-
   async #runOnce(program: ConformanceProgram, thorough: boolean): Promise<RunResult> {
-    const result = await runProgram(program, await this.#live(), { thorough });
-    if (result.lost) await this.stop();
+    const result = await this.#bench.run(program, thorough);
+    this.#statistics.restarts = this.#bench.restarts;
     return result;
   }
 
@@ -175,8 +157,8 @@ class Search {
       return;
     }
     const { program: minimal, deviation, minimal: complete } = await minimise(program, original, probe);
-    const classification = classify(minimal, deviation, this.#features);
-    const fingerprint = fingerprintOf(classification);
+    const classification = classify(minimal, deviation, await this.#bench.features(deviation.side));
+    const fingerprint = fingerprintOf(classification) + sideText(deviation);
     if (this.#findings.has(fingerprint)) {
       const kind = kindOf(original);
       this.#known.set(kind, (this.#known.get(kind) ?? 0) + 1);
@@ -189,16 +171,17 @@ class Search {
       return;
     }
     // What was observed is in the answer, in words; the data of it served to classify.
-    const { observed: _, ...reported } = deviation;
+    const { observed: _, side, otherwise: _otherwise, ...reported } = deviation;
     const finding: ConformanceFinding = {
       fingerprint,
-      target: this.#source.target,
-      version: this.#version,
+      target: this.#bench.targetOf(deviation.side),
+      version: this.#bench.versionOf(deviation.side),
       seed: this.#options.seed,
       programSeed,
       rule: classification.rule === undefined ? undefined : ruleOf(classification.rule),
       program: minimal,
       deviation: reported,
+      ...(side === undefined ? {} : { side }),
       operationsFrom: program.operations.length,
       minimal: complete,
       configurationText: renderConfiguration(minimal),
@@ -214,7 +197,8 @@ class Search {
       this.#statistics.minimisingRuns++;
       const { deviations } = await this.#runOnce(program, true);
       const again = deviations.some(
-        ({ operation, answer }) => operation === deviation.operation && answer === deviation.answer,
+        ({ operation, answer, side }) =>
+          operation === deviation.operation && answer === deviation.answer && side === deviation.side,
       );
       if (!again) return false;
     }
@@ -223,4 +207,9 @@ class Search {
 }
 
 /** Deviations of one kind look alike before they are minimised. */
-const kindOf = ({ difference, found, expected }: Deviation): string => `${difference} ${found} ${expected.join(' ')}`;
+const kindOf = ({ difference, found, expected, side }: Deviation): string =>
+  `${difference} ${found} ${expected.join(' ')} ${side ?? ''}`;
+
+/** Which of two devices does it, for the fingerprint. */
+const sideText = ({ side, otherwise }: Deviation): string =>
+  side === undefined ? '' : otherwise === undefined ? ` · only the ${side}` : ` · the ${side}; the other: ${otherwise}`;

@@ -4,8 +4,9 @@ import { BuiltinDevice } from './builtin-device.ts';
 import { sameDifference } from './deviation.ts';
 import type { Deviation } from './deviation.ts';
 import type { ConformanceFinding, ConformanceTarget } from './finding.ts';
+import type { DeviceSource } from './bench.ts';
 import { fuzzDevice } from './fuzz.ts';
-import type { ConformanceSummary, DeviceSource, FuzzOptions } from './fuzz.ts';
+import type { ConformanceSummary, FuzzOptions } from './fuzz.ts';
 import { QemuDevice } from './qemu-device.ts';
 import { runProgram } from './runner.ts';
 
@@ -14,7 +15,8 @@ export type { ConformanceDevice } from './device.ts';
 export type { Deviation } from './deviation.ts';
 export type { ConformanceFinding, ConformanceTarget } from './finding.ts';
 export { fuzzDevice } from './fuzz.ts';
-export type { ConformanceSummary, DeviceSource, FuzzOptions } from './fuzz.ts';
+export type { DeviceSource } from './bench.ts';
+export type { ConformanceSummary, FuzzOptions } from './fuzz.ts';
 export type { Operation } from './operation.ts';
 export type { ConformanceProgram } from './program.ts';
 export { renderConfiguration, renderOperation } from './render.ts';
@@ -30,14 +32,23 @@ const sources: Readonly<Record<ConformanceTarget, DeviceSource>> = {
   'qemu-smmuv3': { target: 'qemu-smmuv3', start: () => QemuDevice.start() },
 };
 
+/** A device to hold the target against: another target, or a second QEMU by its name or path. */
+export type Against = ConformanceTarget | { readonly binary: string };
+
+const sourceAgainst = (against: Against): DeviceSource =>
+  typeof against === 'string'
+    ? sources[against]
+    : { target: 'qemu-smmuv3', start: () => QemuDevice.start(against.binary) };
+
 /**
- * Searches a target for deviations.
+ * Searches a target for deviations; with `against`, for those that only one of the two devices has (or has in another
+ * way), whichever of them it is.
  *
  * @throws QemuMissing if the target is QEMU and there is none. Crashes and hangs of the device do not throw: they are
  *   findings, and the search goes on with a new process.
  */
-export const fuzzConformance = (options: FuzzOptions): Promise<ConformanceSummary> =>
-  fuzzDevice(sources[options.target], options);
+export const fuzzConformance = (options: FuzzOptions, against?: Against): Promise<ConformanceSummary> =>
+  fuzzDevice(sources[options.target], options, against === undefined ? undefined : sourceAgainst(against));
 
 /** What a replay showed. */
 export interface ConformanceReplay {

@@ -44,9 +44,10 @@ export class QemuDevice implements ConformanceDevice {
   /** Reads of each edu whose value still lies in its buffer. */
   #pending = new Map<number, PendingRead[]>();
 
-  /** Starts a process. */
-  static async start(): Promise<QemuDevice> {
-    const machine = await QemuMachine.start({ ramBytes, commandQueue, eventQueue });
+  /** Starts a process: of a binary, or of the one that `QEMU_ARM` says. */
+  static async start(binary?: string): Promise<QemuDevice> {
+    const chosen = binary === undefined ? {} : { binary };
+    const machine = await QemuMachine.start({ ramBytes, commandQueue, eventQueue, ...chosen });
     try {
       const { smmu } = machine;
       const [idr0, idr1, idr3, idr5] = await Promise.all([

@@ -116,16 +116,14 @@ export class ArchitectureDevice implements ConformanceDevice {
     if (permitted === undefined) return { kind: 'refused' };
     const chosen = this.choose(permitted, part);
     if (chosen.kind === 'memory') return chosen;
-    if (chosen.kind === 'fault' && chosen.recorded)
-      events.push(this.record(recordOf(chosen.event, chosen.fetchAddress, streamId, address, part)));
+    if (chosen.kind === 'fault' && chosen.recorded) events.push(this.record(recordOf(chosen, streamId, address, part)));
     return { kind: 'refused' };
   }
 }
 
-/** The event record of a fault of an access without SubstreamID at stage 1 (IHI 0070 §7.3). */
+/** The event record of a fault of an access without SubstreamID (IHI 0070 §7.3). */
 export const recordOf = (
-  event: number,
-  fetchAddress: number,
+  { event, fetchAddress, stage2 }: Omit<Extract<Permitted, { kind: 'fault' }>, 'kind' | 'recorded'>,
   streamId: number,
   address: { low: number; high: number },
   part: 'read' | 'write',
@@ -134,13 +132,12 @@ export const recordOf = (
   const ofInput = translation
     ? {
         RnW: part === 'read' ? 1 : 0,
-        CLASS: event === EVENT.F_WALK_EABT ? EVENT_CLASS.TABLE : EVENT_CLASS.INPUT,
+        S2: stage2 === undefined ? 0 : 1,
+        CLASS: stage2?.class ?? (event === EVENT.F_WALK_EABT ? EVENT_CLASS.TABLE : EVENT_CLASS.INPUT),
         InputAddrLow: address.low >>> 0,
         InputAddrHigh: address.high >>> 0,
       }
     : {};
-  return decode(
-    EVENT_RECORD,
-    encode(EVENT_RECORD, { Event: event, StreamID: streamId, FetchAddr: fetchAddress, ...ofInput }),
-  );
+  const FetchAddr = event === EVENT.F_WALK_EABT ? fetchAddress : (stage2?.ipa ?? fetchAddress);
+  return decode(EVENT_RECORD, encode(EVENT_RECORD, { Event: event, StreamID: streamId, FetchAddr, ...ofInput }));
 };

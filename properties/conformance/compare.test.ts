@@ -8,7 +8,7 @@ const request = { part: 'write', streamId: 0x10, address: { low: 0x5800_0040, hi
 const memory = (pa: number): Permitted => ({ kind: 'memory', pa });
 const fault = (event: number, recorded = true): Permitted => ({ kind: 'fault', event, recorded, fetchAddress: 0 });
 const record = (event: number, fetchAddress = 0): PartAnswer['events'][number] =>
-  recordOf(event, fetchAddress, 0x10, request.address, 'write');
+  recordOf({ event, fetchAddress }, 0x10, request.address, 'write');
 const reached = (pa: number): PartAnswer => ({ part: { kind: 'memory', pa }, events: [] });
 const refused = (...events: number[]): PartAnswer => ({
   part: { kind: 'refused' },

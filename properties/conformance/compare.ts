@@ -29,32 +29,45 @@ const translationEvents: readonly number[] = [
 ];
 const fetchEvents: readonly number[] = [EVENT.F_STE_FETCH, EVENT.F_CD_FETCH, EVENT.F_WALK_EABT];
 
+type Fault = Extract<Permitted, { kind: 'fault' }>;
+
 /** Fields of a record that are not what the permitted fault has: name, value found, value required. */
 const wrongFields = (
   record: EventRecord,
   request: Request,
-  fetchAddress: number,
+  { fetchAddress, stage2 }: Fault,
 ): { field: string; found: string; required: string }[] => {
   const translation = translationEvents.includes(record.Event);
+  const ofStage1 = record.Event === EVENT.F_WALK_EABT ? EVENT_CLASS.TABLE : EVENT_CLASS.INPUT;
   const required: Partial<EventRecord> = {
     StreamID: request.streamId,
     SSV: 0,
     Stall: 0,
-    S2: 0,
+    S2: stage2 === undefined ? 0 : 1,
     InD: 0,
     // A PCIe transaction without PASID is unprivileged (IHI 0070 §3.9, §13.7).
     PnU: 0,
     RnW: translation && request.part === 'read' ? 1 : 0,
-    CLASS: !translation ? 0 : record.Event === EVENT.F_WALK_EABT ? EVENT_CLASS.TABLE : EVENT_CLASS.INPUT,
+    CLASS: translation ? (stage2?.class ?? ofStage1) : 0,
     InputAddrLow: translation ? request.address.low >>> 0 : 0,
     InputAddrHigh: translation ? request.address.high >>> 0 : 0,
-    // Of the other translation events this part is the IPA, UNKNOWN at stage 1 (§7.3.13); the rest have it RES0.
-    ...(fetchEvents.includes(record.Event) ? { FetchAddr: fetchAddress } : translation ? {} : { FetchAddr: 0 }),
   };
-  return Object.entries(required).flatMap(([field, value]) => {
-    const found = record[field as keyof EventRecord];
-    return found === value ? [] : [{ field, found: hex(found), required: hex(value) }];
-  });
+  const wrong: { field: string; found: string; required: string }[] = [];
+  // Of the other translation events this part is the IPA, UNKNOWN at stage 1 (§7.3.13); the rest have it RES0.
+  const address = fetchEvents.includes(record.Event)
+    ? (['FetchAddr', fetchAddress] as const)
+    : translation
+      ? (['IPA', stage2?.ipa] as const)
+      : (['FetchAddr', 0] as const);
+  const [field, value] = address;
+  if (value !== undefined && record.FetchAddr !== value)
+    wrong.push({ field, found: hex(record.FetchAddr), required: hex(value) });
+  return wrong.concat(
+    Object.entries(required).flatMap(([field, value]) => {
+      const found = record[field as keyof EventRecord];
+      return found === value ? [] : [{ field, found: hex(found), required: hex(value) }];
+    }),
+  );
 };
 
 /** Marks the name of a fault that CD.R keeps out of the event queue. */
@@ -66,7 +79,15 @@ export const renderPermitted = (permitted: Permitted): string =>
     ? `memory at ${hex(permitted.pa)}`
     : permitted.kind === 'abort'
       ? 'abort without event'
-      : `${eventName(permitted.event)}${permitted.recorded ? '' : silently}`;
+      : `${eventName(permitted.event)}${permitted.recorded ? '' : silently}${stage2Text(permitted)}`;
+
+const classNames = ['a CD', 'a stage 1 descriptor', 'the input'];
+
+const stage2Text = ({ stage2, fetchAddress }: Fault): string => {
+  if (stage2 === undefined) return '';
+  const of = `at stage 2 for ${classNames[stage2.class] ?? '?'}`;
+  return fetchAddress === 0 ? ` ${of} at IPA ${hex(stage2.ipa)}` : ` ${of}`;
+};
 
 /** An answer in words. */
 export const renderAnswer = ({ part, events }: PartAnswer): string => {
@@ -81,7 +102,7 @@ export const renderAnswer = ({ part, events }: PartAnswer): string => {
   const list = events.map(
     (event) =>
       `${eventName(event.Event)}(StreamID ${hex(event.StreamID)}, ${event.RnW === 1 ? 'read' : 'write'}, ` +
-      `address ${lanes({ low: event.InputAddrLow, high: event.InputAddrHigh })}, CLASS ${event.CLASS})`,
+      `address ${lanes({ low: event.InputAddrLow, high: event.InputAddrHigh })}, CLASS ${event.CLASS}${event.S2 === 1 ? `, S2, IPA ${hex(event.FetchAddr)}` : ''})`,
   );
   return list.length === 0 ? effect : `${effect}, ${list.join(', ')}`;
 };
@@ -96,7 +117,7 @@ const agrees = ({ part, events }: PartAnswer, permitted: Permitted, request: Req
     events.length === 1 &&
     record !== undefined &&
     record.Event === permitted.event &&
-    wrongFields(record, request, permitted.fetchAddress).length === 0
+    wrongFields(record, request, permitted).length === 0
   );
 };
 
@@ -108,6 +129,15 @@ const kindOf = (permitted: Permitted): string =>
     : permitted.kind === 'abort'
       ? 'abort'
       : `${eventName(permitted.event)}${permitted.recorded ? '' : silently}`;
+
+const faultsOf = (permitted: readonly Permitted[], event: number): Fault[] =>
+  permitted.flatMap((one) => (one.kind === 'fault' && one.event === event ? [one] : []));
+
+/** Of the faults with the event of a record, the one that it comes closest to. */
+const closest = (faults: readonly Fault[], record: EventRecord, request: Request): Fault | undefined => {
+  const distance = (fault: Fault): number => wrongFields(record, request, fault).length;
+  return faults.toSorted((a, b) => distance(a) - distance(b))[0];
+};
 
 /** Names the difference between an answer and a set that it is not in. */
 const describe = (
@@ -126,10 +156,10 @@ const describe = (
   }
   if (part.kind === 'memory' || part.kind === 'foreign')
     return { difference: 'unexpected-event', found: `access+${found}` };
-  const same = permitted.flatMap((one) => (one.kind === 'fault' && one.event === record.Event ? [one] : []));
-  const [fault] = same;
+  const same = faultsOf(permitted, record.Event);
+  const fault = closest(same, record, request);
   if (events.length === 1 && fault?.recorded === true) {
-    const fields = wrongFields(record, request, fault.fetchAddress).map(({ field }) => field);
+    const fields = wrongFields(record, request, fault).map(({ field }) => field);
     return { difference: 'event-field', found: `${found}.${fields.join(',')}` };
   }
   if (through) return { difference: 'refused', found };
@@ -153,9 +183,7 @@ export const compare = (
   const [record] = answer.events;
   const wrong =
     difference === 'event-field' && record !== undefined
-      ? permitted.flatMap((one) =>
-          one.kind === 'fault' && one.event === record.Event ? wrongFields(record, request, one.fetchAddress) : [],
-        )
+      ? wrongFields(record, request, closest(faultsOf(permitted, record.Event), record, request) as Fault)
       : [];
   const fields = wrong.map((one) => `${one.field} is ${one.found}, must be ${one.required}`).join(', ');
   return {

@@ -13,6 +13,8 @@ export type Permitted =
       readonly recorded: boolean;
       /** FetchAddr, for the events that have it. */
       readonly fetchAddress: number;
+      /** Of a fault of stage 2: what was being translated (CLASS), and the IPA, a multiple of 4 KiB. */
+      readonly stage2?: { readonly class: number; readonly ipa: number };
     }
   | { readonly kind: 'abort' };
 

@@ -4,7 +4,7 @@ import { decodeCommand } from '../../model/architecture/arm/commands/invalidatio
 import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
 import type { AccessResult } from '../../model/architecture/arm/outcomes/event-record.ts';
 import { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
-import { REGISTER } from '../../model/architecture/arm/layout/index.ts';
+import { decode, EVENT_RECORD, REGISTER } from '../../model/architecture/arm/layout/index.ts';
 import { syncCommand } from './commands.ts';
 import type { Permitted } from './deviation.ts';
 import { SparseMemory } from './memory.ts';
@@ -13,6 +13,7 @@ import { controlValue, setUpRegisters } from './set-up.ts';
 import { accessOffset, commandQueue, inputAddress, ramBase, ramBytes, streamIdOf } from './world.ts';
 
 type Lanes = readonly number[];
+const pageBytes = 4096;
 
 /** One program's worth of architecture. */
 export class Oracle {
@@ -94,6 +95,13 @@ export class Oracle {
 
 const slotKey = (streamId: number, low: number, high: number): string => `${streamId}:${high}:${low}`;
 
+/** What the record of a fault says of stage 2. */
+const stage2Of = (record: Lanes | undefined): Pick<Extract<Permitted, { kind: 'fault' }>, 'stage2'> => {
+  if (record === undefined) return {};
+  const { S2, CLASS, FetchAddr } = decode(EVENT_RECORD, record);
+  return S2 === 0 ? {} : { stage2: { class: CLASS, ipa: FetchAddr - (FetchAddr % pageBytes) } };
+};
+
 const permittedBy = (result: AccessResult): Permitted | undefined => {
   switch (result.kind) {
     case 'translation':
@@ -105,6 +113,7 @@ const permittedBy = (result: AccessResult): Permitted | undefined => {
         event: result.event,
         recorded: result.record !== undefined,
         fetchAddress: result.fetchAddress,
+        ...stage2Of(result.record),
       };
     case 'abort':
       return { kind: 'abort' };

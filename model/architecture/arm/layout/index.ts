@@ -4,5 +4,6 @@ export * from './command.ts';
 export * from './descriptor.ts';
 export * from './event.ts';
 export * from './layout.ts';
+export * from './pri.ts';
 export * from './register.ts';
 export * from './ste.ts';

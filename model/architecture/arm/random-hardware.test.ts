@@ -194,7 +194,7 @@ class RandomHardware {
     if (step.kind === 'fault') return this.#end(walk, `f${step.event.toString(16)}`);
     const pages = 2 ** (shift - 12);
     const page = Math.floor(va / 4096 / pages) * pages;
-    const target = { vmid, asid, page, pages, sourcePage: page, granule: 12, level };
+    const target = { stage: 1, vmid, asid, page, pages, sourcePage: page, granule: 12, level } as const;
     if (step.kind === 'leaf') {
       const held = { ...target, asid: step.global ? -1 : asid, leaf: true, to: step.pa, hierarchy: 0 };
       if (this.#next(4) > 0) this.#tlb.push(held);
@@ -228,7 +228,9 @@ class RandomHardware {
     if (command?.kind !== 'tlb') return;
     this.#tlb = this.#tlb.filter((entry) => !coversTlb(command, entry));
     this.#walks = this.#walks.filter(({ vmid, asid, va, used }) => {
-      const leaf = { vmid, asid, page: va / 4096, pages: 1, sourcePage: va / 4096, granule: 12, level: 3, leaf: true };
+      const page = va / 4096;
+      const tag = { stage: 1, vmid, asid } as const;
+      const leaf = { ...tag, page, pages: 1, sourcePage: page, granule: 12, level: 3, leaf: true };
       return !used.some((table) => coversTlb(command, table)) && !coversTlb({ ...command, leaf: false }, leaf);
     });
   }

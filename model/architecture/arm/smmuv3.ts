@@ -1,5 +1,6 @@
 import type { Store } from '../../../engine/store.ts';
-import { Ats } from './ats/ats.ts';
+import { Ats, type AtsModelParts } from './ats/ats.ts';
+import { Changes } from './changes.ts';
 import { CommandQueue } from './commands/command-queue.ts';
 import { ConfigCache } from './configuration/config-cache.ts';
 import { ConfigGraph, type ConfigPlace, type ConfigWord } from './configuration/config-graph.ts';
@@ -14,13 +15,14 @@ import { LookupConfigs } from './configuration/lookup-config.ts';
 import type { PhysicalMemory } from './memory.ts';
 import { OutcomeSets, OutcomeTable, type Outcome } from './outcomes/outcome.ts';
 import { pagesOf, SlotOutcomes } from './outcomes/outcome-sets.ts';
+import { StageTwoOutcomes } from './outcomes/stage-two-outcomes.ts';
 import { PendingCommands } from './commands/pending.ts';
 import { Registers, type BroadcastMaintenance, type StreamTableRegisters } from './registers.ts';
 import { TagTable } from './translation/tag.ts';
-import { Tlb } from './translation/tlb.ts';
+import type { StageTwo } from './translation/stage2/stage-two.ts';
+import { Translation } from './translation/translation.ts';
 import { indexUniverse, type IndexedUniverse, type Slot, type StreamContext, type Universe } from './universe.ts';
-import { WalkGraph } from './translation/walk-graph.ts';
-import type { WalkReader } from './translation/walk-node.ts';
+import type { WalkNode, WalkReader } from './translation/walk-node.ts';
 
 /** Room that the model takes in the store. */
 export interface SmmuCapacity {
@@ -33,6 +35,7 @@ export interface SmmuCapacity {
 /** What reads a word of memory. */
 interface Watchers {
   readonly readers: WalkReader[];
+  readonly stageTwo: WalkReader[];
   readonly words: ConfigWord[];
 }
 
@@ -60,8 +63,8 @@ export class SmmuV3 {
   readonly #outcomes = new OutcomeTable();
   readonly #sets = new OutcomeSets(this.#outcomes);
   readonly #configs = new LookupConfigs();
-  readonly #walks: WalkGraph;
-  readonly #tlb: Tlb;
+  readonly #translation: Translation;
+  readonly #stageTwo: StageTwo;
   readonly #cache: ConfigCache;
   readonly #lookup: ConfigLookup;
   readonly #slots: SlotOutcomes;
@@ -69,15 +72,12 @@ export class SmmuV3 {
   readonly #watchers = new Map<number, Watchers>();
   /** Cell of each context: the set of configurations that it may use. */
   readonly #contextCells: number;
-  /** Slots to look at again at the end of the current change: flags, and a list of those flagged. */
-  readonly #slotTouched: Uint8Array;
-  readonly #touchedSlots: Int32Array;
-  #touchedCount = 0;
-  /** Streams whose configuration is to be followed again at the end of the current change. */
-  readonly #streamTouched: boolean[];
-  #streamsTouched = false;
-  readonly #touchPlace = (place: ConfigPlace): void => this.#touchStreams(place.streamId, place.streams);
+  readonly #changes: Changes;
+  readonly #touchPlace = (place: ConfigPlace): void => this.#changes.touchStreams(place.streamId, place.streams);
   readonly #dirty = new Set<number>();
+  readonly #takeSlot = (slot: number): void => {
+    if (this.#update(slot)) this.#dirty.add(slot);
+  };
   #matched = 0;
 
   constructor(
@@ -103,22 +103,33 @@ export class SmmuV3 {
     });
     this.#contextCells = store.reserve(this.universe.contexts.length, 'configurations permitted');
     store.mean(this.#contextCells, this.universe.contexts.length, (set) => this.#configs.content(set));
-    this.#slotTouched = new Uint8Array(this.universe.slots.length);
-    this.#touchedSlots = new Int32Array(this.universe.slots.length);
-    this.#streamTouched = this.universe.streamIds.map(() => false);
+    this.#changes = new Changes(this.universe);
     const tags = new TagTable(this.universe.addresses.length);
     const holds = this.#holds;
     const { addresses } = this.universe;
-    this.#walks = new WalkGraph(this.universe, memory, holds, tags, (pa, reader) =>
-      this.#watch(pa).readers.push(reader),
-    );
-    this.#tlb = new Tlb(this.#walks, holds, this.#pending, (address) =>
-      this.#touchSlots(addresses[address]?.slots ?? []),
-    );
+    const touched = (address: number): void => this.#changes.touchSlots(addresses[address]?.slots ?? []);
+    const watch = (pa: number, stage: 1 | 2, reader: WalkReader): void => {
+      const { readers, stageTwo } = this.#watch(pa);
+      (stage === 1 ? readers : stageTwo).push(reader);
+    };
+    this.#translation = new Translation({ memory, holds, pending: this.#pending, tags, watch, touched });
+    const { walks } = this.#translation;
+    this.#stageTwo = this.#translation.stageTwo;
     const graph = new ConfigGraph(store, holds, (pa, word) => this.#watch(pa).words.push(word));
     this.#cache = new ConfigCache(store, graph, holds, memory, this.#pending);
-    const parts = { features, universe: this.universe, walks: this.#walks, configs: this.#configs };
-    this.#lookup = new ConfigLookup({ ...parts, graph, cache: this.#cache, tags, outcomes: this.#outcomes });
+    const conflicts = { conflicts: features.bbml < 2, nTHonoured: features.bbml === 1 };
+    const ofStageTwo = { holds, outcomes: this.#outcomes, stageTwo: this.#stageTwo };
+    const stageTwoOutcomes = new StageTwoOutcomes({ ...ofStageTwo, ...conflicts });
+    const parts = { features, universe: this.universe, walks, configs: this.#configs };
+    this.#lookup = new ConfigLookup({
+      ...parts,
+      ...ofStageTwo,
+      store,
+      graph,
+      cache: this.#cache,
+      tags,
+      stageTwoOutcomes,
+    });
     this.#slots = new SlotOutcomes({
       ...parts,
       store,
@@ -126,8 +137,8 @@ export class SmmuV3 {
       outcomes: this.#outcomes,
       sets: this.#sets,
       outputPages: pagesOf(features.oas),
-      conflicts: features.bbml < 2,
-      nTHonoured: features.bbml === 1,
+      stageTwo: stageTwoOutcomes,
+      ...conflicts,
     });
     this.#queries = new HeldQueries({
       ...parts,
@@ -136,25 +147,34 @@ export class SmmuV3 {
       holds,
       configsOf: (context) => this.#configs.at(this.#configSet(context)),
     });
-    const shared = { ...parts, store, holds, outcomes: this.#outcomes, sets: this.#sets, registers: this.#registers };
-    if (features.ats && this.universe.slots.some(({ ats }) => ats === true))
-      this.ats = new Ats({
-        ...shared,
-        slots: this.#slots,
-        pending: this.#pending,
-        configLookup: this.#lookup,
-        configSetOf: (context) => this.#configSet(context),
-        touched: (slots) => this.#touchSlots(slots),
-        settle: () => this.#settle(),
-      });
+    this.ats = this.#makeAts({ ...parts, store, holds });
     this.#everythingChanged();
+  }
+
+  #makeAts(
+    parts: Pick<AtsModelParts, 'features' | 'universe' | 'configs' | 'store' | 'holds'>,
+  ): Ats | undefined {
+    if (!this.features.ats || this.universe.slots.every(({ ats }) => ats !== true)) return undefined;
+    return new Ats({
+      ...parts,
+      outcomes: this.#outcomes,
+      sets: this.#sets,
+      registers: this.#registers,
+      slots: this.#slots,
+      pending: this.#pending,
+      configLookup: this.#lookup,
+      configSetOf: (context) => this.#configSet(context),
+      touched: (slots) => this.#changes.touchSlots(slots),
+      settle: () => this.#settle(),
+    });
   }
 
   /** Tells of a write to the 64-bit word at `pa`. Costs next to nothing if no walk or fetch reads that word. */
   memoryWritten(pa: number): void {
     const watchers = this.#watchers.get(pa);
     if (watchers === undefined || !this.#registers.enabled) return;
-    for (const reader of watchers.readers) this.#tlb.reread(reader);
+    for (const reader of watchers.stageTwo) this.#stageTwo.tlb.reread(reader);
+    for (const reader of watchers.readers) this.#translation.tlb.reread(reader);
     for (const word of watchers.words) if (this.#cache.reread(word)) this.#touchPlace(word.place);
     this.#settle();
   }
@@ -169,7 +189,7 @@ export class SmmuV3 {
         if (wasProcessing && !this.#registers.commandQueueEnabled) this.#queue.stop();
         if (!wasProcessing && this.#registers.commandQueueEnabled) this.#queue.restart();
         if (this.#registers.enabled !== wasEnabled) {
-          if (!wasEnabled) this.#tlb.walkAll();
+          if (!wasEnabled) this.#translation.walkAll();
           this.#everythingChanged();
         } else if (this.ats !== undefined) this.#everythingChanged();
         this.#begin();
@@ -205,7 +225,7 @@ export class SmmuV3 {
     const sequence = this.#queue.complete(prod);
     if (sequence === this.#pending.first) return;
     this.#pending.completeBefore(sequence);
-    this.#tlb.complete(sequence);
+    this.#translation.complete(sequence);
     this.#cache.complete(sequence, this.#touchPlace);
     this.ats?.complete(sequence);
     this.#settle();
@@ -279,7 +299,7 @@ export class SmmuV3 {
   }
 
   #issue(command: Command, sequence: number): void {
-    if (command.kind === 'tlb') this.#matched += this.#tlb.invalidate(command, sequence);
+    if (command.kind === 'tlb') this.#matched += this.#translation.invalidate(command, sequence);
     if (command.kind === 'atc' && this.ats !== undefined) {
       this.#matched += this.ats.invalidate(command, sequence);
       // What a request can still bring is brought back.
@@ -294,7 +314,7 @@ export class SmmuV3 {
   #watch(pa: number): Watchers {
     let watchers = this.#watchers.get(pa);
     if (watchers === undefined) {
-      watchers = { readers: [], words: [] };
+      watchers = { readers: [], stageTwo: [], words: [] };
       this.#watchers.set(pa, watchers);
     }
     return watchers;
@@ -304,36 +324,36 @@ export class SmmuV3 {
     return this.#store.get(this.#contextCells + context.index);
   }
 
-  #touchStreams(first: number, count: number): void {
-    const { streamIds } = this.universe;
-    for (let index = 0; index < streamIds.length; index++) {
-      const streamId = streamIds[index] as number;
-      if (streamId < first || streamId >= first + count) continue;
-      this.#streamTouched[index] = true;
-      this.#streamsTouched = true;
-    }
-  }
-
   #everythingChanged(): void {
-    this.#touchStreams(0, 2 ** 32);
+    this.#changes.touchStreams(0, 2 ** 32);
     this.#settle();
   }
 
   /** Draws the conclusions from everything that has been touched. */
   #settle(): void {
-    if (this.#streamsTouched) {
-      this.#streamsTouched = false;
-      const registers = this.#registers.streamTable();
-      const { streamIds, contexts } = this.universe;
-      for (let index = 0; index < streamIds.length; index++) {
-        if (this.#streamTouched[index] !== true) continue;
-        this.#streamTouched[index] = false;
-        const streamId = streamIds[index] as number;
-        this.#lookup.follow(streamId, registers);
-        for (const context of contexts) if (context.streamId === streamId) this.#reconfigure(context, registers);
-      }
+    while (this.#changes.inStreams || this.#stageTwo.changed) {
+      this.#settleStageTwo();
+      if (this.#changes.inStreams) this.#followStreams();
     }
-    if (this.#touchedCount > 0) this.#updateTouched();
+    this.#changes.takeSlots(this.#takeSlot);
+  }
+
+  #followStreams(): void {
+    const registers = this.#registers.streamTable();
+    this.#changes.takeStreams((streamId) => {
+      this.#lookup.follow(streamId, registers);
+      for (const context of this.universe.contexts)
+        if (context.streamId === streamId) this.#reconfigure(context, registers);
+    });
+  }
+
+  /** What goes through a page for which stage 2 may have changed is looked at again, which may lead to more pages. */
+  #settleStageTwo(): void {
+    for (let page = this.#stageTwo.takeTouched(); page !== undefined; page = this.#stageTwo.takeTouched()) {
+      this.#translation.tlb.stageTwoChanged(page);
+      this.#changes.touchSlots(page.slots);
+      for (const streamId of page.streams) this.#changes.touchStreams(streamId, 1);
+    }
   }
 
   /** Finds out what a context may use now. */
@@ -344,40 +364,24 @@ export class SmmuV3 {
     if (before === after) return;
     this.#store.set(this.#contextCells + context.index, after);
     this.#moveStarts(before, after);
-    this.#touchSlots(context.slots);
+    this.#stageTwo.claim(this.#configs.at(after), context, this.universe.addressOf);
+    this.#changes.touchSlots(context.slots);
   }
 
   #moveStarts(before: number, after: number): void {
     const old = this.#startsOf(before);
     const now = this.#startsOf(after);
-    for (const start of now) if (!old.has(start)) this.#tlb.addStart(start);
-    for (const start of old) if (!now.has(start)) this.#tlb.removeStart(start);
+    for (const start of now) if (!old.has(start)) this.#translation.tlb.addStart(start);
+    for (const start of old) if (!now.has(start)) this.#translation.tlb.removeStart(start);
   }
 
-  #startsOf(configSet: number): Set<NonNullable<ReturnType<WalkGraph['start']>>> {
-    const starts = new Set<ReturnType<WalkGraph['start']>>();
+  #startsOf(configSet: number): Set<WalkNode> {
+    const starts = new Set<WalkNode>();
     for (const config of this.#configs.at(configSet)) {
       if (config.kind !== 'translate') continue;
       for (const start of config.starts) if (start !== undefined) starts.add(start);
     }
     return starts;
-  }
-
-  #touchSlots(slots: readonly number[]): void {
-    for (const slot of slots) {
-      if (this.#slotTouched[slot] === 1) continue;
-      this.#slotTouched[slot] = 1;
-      this.#touchedSlots[this.#touchedCount++] = slot;
-    }
-  }
-
-  #updateTouched(): void {
-    for (let at = 0; at < this.#touchedCount; at++) {
-      const slot = this.#touchedSlots[at] as number;
-      this.#slotTouched[slot] = 0;
-      if (this.#update(slot)) this.#dirty.add(slot);
-    }
-    this.#touchedCount = 0;
   }
 
   #update(slot: number): boolean {

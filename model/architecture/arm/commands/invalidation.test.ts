@@ -8,8 +8,8 @@ import {
   type ConfigTarget,
   type TlbTarget,
 } from './invalidation.ts';
-import { COMMAND, COMMAND_CFGI_STE_RANGE, COMMAND_SYNC, OPCODE } from '../layout/command.ts';
-import { encode } from '../layout/layout.ts';
+import { COMMAND, COMMAND_CFGI_STE_RANGE, COMMAND_SYNC, COMMAND_TLBI, OPCODE } from '../layout/command.ts';
+import { encode, type FieldValues } from '../layout/layout.ts';
 import { ADDRESS_PAGES } from '../universe.ts';
 import { cfgi, tlbi } from '../testing/world.ts';
 
@@ -18,6 +18,7 @@ function decode(lanes: number[], features: Partial<SmmuFeatures> = {}): Command 
 }
 
 const page: TlbTarget = {
+  stage: 1,
   vmid: 0,
   asid: 5,
   page: 1,
@@ -30,6 +31,7 @@ const page: TlbTarget = {
 /** A cached level 2 table descriptor: covers 2 MiB, leads to a level 3 table. */
 const table: TlbTarget = { ...page, page: 0, pages: 512, sourcePage: 0, level: 2, leaf: false };
 const global: TlbTarget = { ...page, asid: -1 };
+const ofStageTwo: TlbTarget = { ...page, stage: 2, asid: -1 };
 
 function covers(lanes: number[], target: TlbTarget, features: Partial<SmmuFeatures> = {}): boolean {
   const command = decode(lanes, features);
@@ -88,9 +90,39 @@ describe('scope of CMD_TLBI_* (§4.4.2)', () => {
     expect(covers(tlbi('TLBI_NH_VAA', { VMID: 3, Address: 0x1000 }), page)).toBe(false);
   });
 
-  it('S12_VMALL: like NH_ALL; S2_IPA touches no entry of stage 1', () => {
+  it('S12_VMALL: both stages of one VMID', () => {
     expect(covers(tlbi('TLBI_S12_VMALL'), page)).toBe(true);
-    expect(decode(tlbi('TLBI_S2_IPA', { Address: 0x1000 }))).toEqual({ kind: 'none' });
+    expect(covers(tlbi('TLBI_S12_VMALL'), ofStageTwo)).toBe(true);
+    expect(covers(tlbi('TLBI_S12_VMALL', { VMID: 1 }), ofStageTwo)).toBe(false);
+  });
+
+  it('S2_IPA: stage 2 alone, by VMID and address', () => {
+    const command = (values: FieldValues<typeof COMMAND_TLBI>): number[] => tlbi('TLBI_S2_IPA', values);
+    expect(covers(command({ Address: 0x1000 }), page)).toBe(false);
+    expect(covers(command({ Address: 0x1000 }), ofStageTwo)).toBe(true);
+    expect(covers(command({ Address: 0x1000, ASID: 9 }), ofStageTwo)).toBe(true);
+    expect(covers(command({ Address: 0x2000 }), ofStageTwo)).toBe(false);
+    expect(covers(command({ Address: 0x1000, VMID: 1 }), ofStageTwo)).toBe(false);
+    const tableOfStageTwo = { ...table, asid: -1, stage: 2 } as const;
+    expect(covers(command({ Address: 0x1000 }), tableOfStageTwo)).toBe(true);
+    expect(covers(command({ Address: 0x1000, Leaf: 1 }), tableOfStageTwo)).toBe(false);
+    expect(covers(command({ Address: 0, TG: 1, Num: 1 }), ofStageTwo)).toBe(true);
+    expect(covers(command({ Address: 0, TG: 1, Num: 1 }), { ...ofStageTwo, granule: 14 })).toBe(false);
+    expect(covers(command({ Address: 0, TG: 1, Num: 1, TTL: 2 }), ofStageTwo)).toBe(false);
+    expect(covers(command({ Address: 0x1000, TG: 1, TTL: 3 }), ofStageTwo)).toBe(true);
+  });
+
+  it.each(['TLBI_NH_ALL', 'TLBI_NH_ASID', 'TLBI_NH_VA', 'TLBI_NH_VAA'] as const)('%s: no entry of stage 2', (name) => {
+    expect(covers(tlbi(name, { ASID: 5, Address: 0x1000 }), page)).toBe(true);
+    expect(covers(tlbi(name, { ASID: 5, Address: 0x1000 }), { ...ofStageTwo, asid: 5 })).toBe(false);
+    expect(decode(tlbi(name), { stage1: false })).toEqual({ kind: 'illegal' });
+  });
+
+  it('NSNH_ALL: both stages of all VMIDs', () => {
+    expect(covers(tlbi('TLBI_NSNH_ALL'), { ...ofStageTwo, vmid: 7 })).toBe(true);
+    expect(decode(tlbi('TLBI_NSNH_ALL'), { stage1: false }).kind).toBe('tlb');
+    expect(decode(tlbi('TLBI_S2_IPA'), { stage2: false })).toEqual({ kind: 'illegal' });
+    expect(decode(tlbi('TLBI_S12_VMALL'), { stage2: false })).toEqual({ kind: 'illegal' });
   });
 
   it('takes no effect for tags out of range', () => {

@@ -41,6 +41,8 @@ export interface ConfigInvalidation {
 /** CMD_TLBI_*: which TLB entries of the Non-secure EL1 world it covers. */
 export interface TlbInvalidation {
   readonly kind: 'tlb';
+  /** Covers entries with information of stage 1 (the default), entries of stage 2 alone, or both. */
+  readonly of?: 'stage 2' | 'both stages';
   /** VMID, or -1 for all. */
   readonly vmid: number;
   /** ASID, or -1 for all. By ASID alone, global entries stay; by ASID and address, they go. */
@@ -72,6 +74,8 @@ export interface ConfigTarget {
 
 /** Something that a CMD_TLBI_* may cover. */
 export interface TlbTarget {
+  /** 2 for what was made by stage 2 alone, from an IPA; combined entries count as stage 1 (§4.4.3.1). */
+  readonly stage: 1 | 2;
   readonly vmid: number;
   /** ASID, or -1 for a global entry. */
   readonly asid: number;
@@ -101,20 +105,16 @@ export function decodeCommand(features: SmmuFeatures, lanes: ArrayLike<number>):
     case OPCODE.CFGI_CD_ALL:
       return decodeConfig(features, opcode, lanes);
     case OPCODE.TLBI_NH_ALL:
-      return tlb(features, read(t.VMID, lanes), -1);
     case OPCODE.TLBI_NH_ASID:
-      return tlb(features, read(t.VMID, lanes), read(t.ASID, lanes));
     case OPCODE.TLBI_NH_VA:
-      return decodeAddress(features, lanes, read(t.ASID, lanes));
     case OPCODE.TLBI_NH_VAA:
-      return decodeAddress(features, lanes, -1);
+      return features.stage1 ? decodeStageOne(features, opcode, lanes) : ILLEGAL;
     case OPCODE.TLBI_NSNH_ALL:
-      return { ...ALL_ENTRIES };
+      return { ...ALL_ENTRIES, of: 'both stages' };
     case OPCODE.TLBI_S12_VMALL:
-      return features.stage2 ? tlb(features, read(t.VMID, lanes), -1) : ILLEGAL;
+      return features.stage2 ? bothStages(tlb(features, read(t.VMID, lanes), -1)) : ILLEGAL;
     case OPCODE.TLBI_S2_IPA:
-      // Entries of stage 2 alone: this model holds none.
-      return features.stage2 ? NONE : ILLEGAL;
+      return features.stage2 ? stageTwo(decodeAddress(features, lanes, -1)) : ILLEGAL;
     case OPCODE.SYNC:
       return read(COMMAND_SYNC.fields.CS, lanes) === 3 ? ILLEGAL : { kind: 'sync' };
     case OPCODE.PREFETCH_CONFIG:
@@ -132,6 +132,29 @@ export function decodeCommand(features: SmmuFeatures, lanes: ArrayLike<number>):
       // EL2 commands need a feature that is not modelled, so they are illegal here (§4.4.2).
       return ILLEGAL;
   }
+}
+
+/** CMD_TLBI_NH_*, which a stage-2-only SMMU does not have (§4.4.2). */
+function decodeStageOne(features: SmmuFeatures, opcode: number, lanes: ArrayLike<number>): Command {
+  switch (opcode) {
+    case OPCODE.TLBI_NH_ALL:
+      return tlb(features, read(t.VMID, lanes), -1);
+    case OPCODE.TLBI_NH_ASID:
+      return tlb(features, read(t.VMID, lanes), read(t.ASID, lanes));
+    case OPCODE.TLBI_NH_VA:
+      return decodeAddress(features, lanes, read(t.ASID, lanes));
+    default:
+      return decodeAddress(features, lanes, -1);
+  }
+}
+
+function bothStages(command: Command): Command {
+  return command.kind === 'tlb' ? { ...command, of: 'both stages' } : command;
+}
+
+/** The address is an IPA, and combined entries need not be affected (§4.4.3.1). */
+function stageTwo(command: Command): Command {
+  return command.kind === 'tlb' ? { ...command, of: 'stage 2' } : command;
 }
 
 const ALL_ENTRIES: TlbInvalidation = {
@@ -236,6 +259,7 @@ function coversSubstream({ substream }: ConfigInvalidation, target: ConfigTarget
 
 /** Whether a CMD_TLBI_* is required to drop an entry (§4.4.1, §4.4.2; Arm ARM D8.17). */
 export function coversTlb(command: TlbInvalidation, target: TlbTarget): boolean {
+  if (command.of !== 'both stages' && (command.of === 'stage 2') !== (target.stage === 2)) return false;
   if (command.vmid !== -1 && command.vmid !== target.vmid) return false;
   if (command.asid !== -1 && command.asid !== target.asid && (target.asid !== -1 || !command.byAddress)) return false;
   if (!command.byAddress) return true;

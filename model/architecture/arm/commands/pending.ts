@@ -78,6 +78,21 @@ export class PendingCommands {
     return 1;
   }
 
+  /**
+   * State of something read through two things. It goes with the first command that covers it and, of these two, one
+   * that is doomed: whoever read it came through both. A command that dooms only what it came through leaves it fresh.
+   */
+  inheritTwo(first: Doomed, second: Doomed, covers: (command: Command) => boolean): number {
+    if (first.state < 2 && second.state < 2) return 1;
+    const next = this.next;
+    for (let sequence = this.first; sequence < next; sequence++) {
+      const command = this.at(sequence);
+      if (covers(command) && (reaches(first, command, sequence) || reaches(second, command, sequence)))
+        return sequence + 2;
+    }
+    return 1;
+  }
+
   #id(command: Command): number {
     let id = this.#ids.get(command);
     if (id === undefined) {
@@ -86,4 +101,15 @@ export class PendingCommands {
     }
     return id;
   }
+}
+
+/** Something held that another thing is read through. */
+export interface Doomed {
+  /** State of `HoldTable`. */
+  readonly state: number;
+  readonly covers: (command: Command) => boolean;
+}
+
+function reaches({ state, covers }: Doomed, command: Command, sequence: number): boolean {
+  return state >= 2 && sequence >= state - 2 && covers(command);
 }

@@ -1,3 +1,4 @@
+import type { Store } from '../../../../engine/store.ts';
 import type { ConfigCache, ConfigPointer } from './config-cache.ts';
 import type { ConfigGraph, ConfigPlace, MixContent } from './config-graph.ts';
 import { decodeContextDescriptor } from './context-descriptor.ts';
@@ -8,6 +9,9 @@ import { EVENT } from '../layout/event.ts';
 import { extract } from '../layout/layout.ts';
 import type { LookupConfig, LookupConfigs } from './lookup-config.ts';
 import type { OutcomeTable } from '../outcomes/outcome.ts';
+import type { StageTwoOutcomes } from '../outcomes/stage-two-outcomes.ts';
+import { NestedFetches } from './nested-fetches.ts';
+import { StageTwoStarts } from './stage-two-starts.ts';
 import type { StreamTableRegisters } from '../registers.ts';
 import {
   decodeStreamEntry,
@@ -15,9 +19,11 @@ import {
   linearCdAddress,
   selectSubstream,
   type StageOneEntry,
+  type StageTwoOnlyEntry,
   type StreamEntry,
 } from './stream-entry.ts';
 import { StreamTable } from './stream-table.ts';
+import type { StageTwo } from '../translation/stage2/stage-two.ts';
 import type { TagTable } from '../translation/tag.ts';
 import type { IndexedUniverse, StreamContext } from '../universe.ts';
 import type { WalkGraph } from '../translation/walk-graph.ts';
@@ -32,6 +38,9 @@ export interface LookupParts {
   readonly tags: TagTable;
   readonly configs: LookupConfigs;
   readonly outcomes: OutcomeTable;
+  readonly store: Store;
+  readonly stageTwo: StageTwo;
+  readonly stageTwoOutcomes: StageTwoOutcomes;
 }
 
 /**
@@ -41,13 +50,17 @@ export interface LookupParts {
 export class ConfigLookup {
   readonly #parts: LookupParts;
   readonly #streamTable: StreamTable;
+  readonly #nested: NestedFetches;
+  readonly #starts: StageTwoStarts;
   /** CD indexes that the contexts of each stream may use. */
   readonly #indexes = new Map<number, readonly number[]>();
 
   constructor(parts: LookupParts) {
     this.#parts = parts;
     this.#streamTable = new StreamTable(parts.graph, parts.cache);
+    this.#nested = new NestedFetches(parts);
     const { contexts, streamIds } = parts.universe;
+    this.#starts = new StageTwoStarts(parts.store, parts.stageTwo, streamIds);
     for (const streamId of streamIds) {
       const used = contexts.filter((context) => context.streamId === streamId);
       this.#indexes.set(streamId, [...new Set(used.map(({ substream }) => Math.max(0, substream)))]);
@@ -59,21 +72,31 @@ export class ConfigLookup {
     const { cache, graph } = this.#parts;
     const { entries, l1Descriptors, descriptors } = graph.stream(streamId);
     cache.reach(entries, this.#streamTable.follow(streamId, registers));
+    // Only an STE that is fetched or cached while the SMMU is enabled is followed.
+    const held = registers.enabled ? this.#entriesOf(entries) : [];
+    this.#starts.set(streamId, held);
     const l1Pointers: ConfigPointer[] = [];
     const pointers: ConfigPointer[] = [];
-    // Only an STE that is fetched or cached while the SMMU is enabled is followed.
-    if (registers.enabled)
-      for (const place of entries)
-        for (const { content, state } of cache.mixes(place)) {
-          const entry = this.#decode(content);
-          if (entry.kind !== 'stage1' || entry.stage2 !== undefined) continue;
-          for (const index of this.#indexes.get(streamId) ?? [])
-            if (index < 2 ** entry.cdMax)
-              (entry.split < 0 ? pointers : l1Pointers).push(cdPointer(entry, index, state, place));
-        }
+    for (const { entry, state, place } of held) {
+      if (entry.kind !== 'stage1') continue;
+      for (const index of this.#indexes.get(streamId) ?? []) {
+        if (index >= 2 ** entry.cdMax) continue;
+        const list = entry.split < 0 ? pointers : l1Pointers;
+        list.push(...this.#nested.through(entry, cdPointer(entry, index, state, place)));
+      }
+    }
     cache.reach(l1Descriptors, l1Pointers);
-    if (registers.enabled) for (const place of l1Descriptors) this.#throughL1(place, pointers);
+    if (registers.enabled) for (const place of l1Descriptors) this.#throughL1(place, held, pointers);
     cache.reach(descriptors, pointers);
+  }
+
+  /** The STEs of some places that are held. */
+  #entriesOf(places: readonly ConfigPlace[]): HeldEntry[] {
+    const held: HeldEntry[] = [];
+    for (const place of places)
+      for (const { content, state } of this.#parts.cache.mixes(place))
+        held.push({ entry: this.#decode(content), state, place });
+    return held;
   }
 
   /**
@@ -116,8 +139,15 @@ export class ConfigLookup {
     return content.entry;
   }
 
+  /** Accesses go to stage 2 with their input address, or to memory if there is no stage 2. */
+  #bypassStageOne({ stage2, override }: StageOneEntry | StageTwoOnlyEntry): LookupConfig {
+    const { configs, outcomes, stageTwo } = this.#parts;
+    const beyond = outcomes.fault(EVENT.F_ADDR_SIZE);
+    return stage2 === undefined ? configs.bypass(beyond) : configs.stageTwo(stageTwo.use(stage2), override, beyond);
+  }
+
   #throughEntry(context: StreamContext, entry: StreamEntry, found: LookupConfig[]): void {
-    const { configs, outcomes } = this.#parts;
+    const { configs, features, outcomes } = this.#parts;
     switch (entry.kind) {
       case 'illegal':
         found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_STE)));
@@ -126,16 +156,20 @@ export class ConfigLookup {
         found.push(configs.refusal(outcomes.abort()));
         return;
       case 'notModelled':
-      case 'stage2':
         found.push(configs.refusal(outcomes.unpredictable()));
         return;
       case 'bypass':
         if (context.substream >= 0) found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_SUBSTREAMID)));
         else found.push(configs.bypass(outcomes.fault(EVENT.F_ADDR_SIZE)));
         return;
+      case 'stage2':
+        if (context.substream >= 0) found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_SUBSTREAMID)));
+        else found.push(this.#bypassStageOne(entry));
+        return;
       case 'stage1':
-        if (entry.stage2 !== undefined) found.push(configs.refusal(outcomes.unpredictable()));
-        else this.#throughStageOne(context, entry, found);
+        // An IPA beyond the IPA size may be found out before stage 2 is asked (§3.4.3 note 2).
+        if (entry.contextPtr >= 2 ** features.oas) found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_STE)));
+        this.#throughStageOne(context, entry, found);
     }
   }
 
@@ -147,20 +181,20 @@ export class ConfigLookup {
       return;
     }
     if (choice.kind === 'bypass') {
-      found.push(configs.bypass(outcomes.fault(EVENT.F_ADDR_SIZE)));
+      found.push(this.#bypassStageOne(entry));
       return;
     }
     const { l1Descriptors, descriptors } = graph.stream(context.streamId);
+    const { index } = choice;
+    this.#nested.addFaults(entry, entry.split < 0 ? linearCdAddress(entry, index) : l1CdAddress(entry, index), found);
     if (entry.split >= 0)
       for (const place of l1Descriptors) {
-        if (!hasSubstream(place, choice.index)) continue;
+        if (!hasSubstream(place, index)) continue;
         if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_CD_FETCH, place));
-        for (const { content } of cache.mixes(place))
-          if (this.#cdTableOf(content.lanes) === undefined)
-            found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_SUBSTREAMID)));
+        for (const { content } of cache.mixes(place)) this.#throughL1Descriptor(entry, place, content, index, found);
       }
     for (const place of descriptors) {
-      if (!hasSubstream(place, choice.index)) continue;
+      if (!hasSubstream(place, index)) continue;
       if (cache.aborts(place)) found.push(this.#fetchFault(EVENT.F_CD_FETCH, place));
       for (const { content } of cache.mixes(place)) {
         let config = content.configs.get(entry);
@@ -173,19 +207,38 @@ export class ConfigLookup {
     }
   }
 
+  /** The ends of a lookup at an L1CD. */
+  #throughL1Descriptor(
+    entry: StageOneEntry,
+    place: ConfigPlace,
+    { lanes }: MixContent,
+    index: number,
+    found: LookupConfig[],
+  ): void {
+    const { configs, features, outcomes } = this.#parts;
+    const table = cdTableOf(lanes);
+    // An IPA beyond the IPA size may be found out before stage 2 is asked (§3.4.3 note 4).
+    if (table === undefined || table >= 2 ** features.oas)
+      found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_SUBSTREAMID)));
+    if (table !== undefined) this.#nested.addFaults(entry, table + 64 * (index - place.substream), found);
+  }
+
   #throughDescriptor(entry: StageOneEntry, { lanes }: MixContent): LookupConfig {
-    const { features, tags, walks, configs, outcomes } = this.#parts;
+    const { features, stageTwo, tags, universe, walks, configs, outcomes } = this.#parts;
     const descriptor = decodeContextDescriptor(features, entry, lanes);
     if (descriptor === undefined) return configs.refusal(outcomes.fault(EVENT.C_BAD_CD));
     const { asid, aset, faultMode, tables } = descriptor;
     const tag = tags.tag(entry.vmid, asid);
     const [table0, table1] = tables;
+    const stage2 = entry.stage2 && stageTwo.use(entry.stage2);
+    const under = { tag, aset, addresses: universe.addresses, space: stage2?.space };
     return configs.translate({
       tag,
       global: tags.global(entry.vmid, aset),
       faultMode,
       override: entry.override,
-      starts: [table0 && walks.start(tag, descriptor, table0), table1 && walks.start(tag, descriptor, table1)],
+      starts: [table0 && walks.start(under, table0), table1 && walks.start(under, table1)],
+      stage2,
     });
   }
 
@@ -195,27 +248,44 @@ export class ConfigLookup {
   }
 
   /** Adds the pointers to CDs that an L1CD has. */
-  #throughL1(place: ConfigPlace, pointers: ConfigPointer[]): void {
-    for (const { content, state } of this.#parts.cache.mixes(place)) {
-      const table = this.#cdTableOf(content.lanes);
+  #throughL1(place: ConfigPlace, held: readonly HeldEntry[], pointers: ConfigPointer[]): void {
+    const { cache, features } = this.#parts;
+    const readers = held.filter(isTwoLevel);
+    const nested = readers.filter(({ entry }) => entry.stage2 !== undefined);
+    for (const { content, state } of cache.mixes(place)) {
+      const table = cdTableOf(content.lanes);
       if (table === undefined) continue;
       for (const index of this.#indexes.get(place.streamId) ?? []) {
         if (!hasSubstream(place, index)) continue;
         // The table is aligned to 4 KiB; the address bits that 64 KiB tables do not need are zero by software's duty.
         const address = table + 64 * (index - place.substream);
-        pointers.push({ target: cdTarget(place.streamId, index), address, state, from: place });
+        const pointer = { target: cdTarget(place.streamId, index), address, state, from: place };
+        // It holds a physical address, unless only STEs with stage 2 are there to read it.
+        if (nested.length < readers.length || readers.length === 0)
+          if (table < 2 ** features.oas) pointers.push(pointer);
+        for (const { entry } of nested) pointers.push(...this.#nested.through(entry, pointer));
       }
     }
   }
+}
 
-  /** The CD table that an L1CD points to; undefined if it is invalid or out of range (§5.3, §3.4.3 note 3). */
-  #cdTableOf(lanes: readonly number[]): number | undefined {
-    const low = lanes[0] as number;
-    const high = lanes[1] as number;
-    if (extract(CD_TABLE_L1.fields.V, low, high) === 0) return undefined;
-    const table = extract(CD_TABLE_L1.fields.L2Ptr, low, high);
-    return table >= 2 ** this.#parts.features.oas ? undefined : table;
-  }
+/** An STE that may be in use. */
+export interface HeldEntry {
+  readonly entry: StreamEntry;
+  readonly state: number;
+  readonly place: ConfigPlace;
+}
+
+function isTwoLevel(held: HeldEntry): held is HeldEntry & { readonly entry: StageOneEntry } {
+  return held.entry.kind === 'stage1' && held.entry.split >= 0;
+}
+
+/** The CD table that an L1CD points to; undefined if it is invalid (§5.3). */
+function cdTableOf(lanes: readonly number[]): number | undefined {
+  const low = lanes[0] as number;
+  const high = lanes[1] as number;
+  if (extract(CD_TABLE_L1.fields.V, low, high) === 0) return undefined;
+  return extract(CD_TABLE_L1.fields.L2Ptr, low, high);
 }
 
 function cdTarget(streamId: number, index: number): ConfigTarget {

@@ -1,12 +1,13 @@
 import { outcomeKey, type FaultMode, type Outcome } from '../outcomes/outcome.ts';
 import type { GlobalTag, Tag } from '../translation/tag.ts';
+import type { StageTwoUse } from '../translation/stage2/stage-two.ts';
 import type { WalkNode } from '../translation/walk-node.ts';
 
 /**
  * One configuration that hardware may use for a (StreamID, SubstreamID): the result of a configuration lookup
  * (IHI 0070 §3.3.3). It does not depend on the input address. Interned: equal configurations are one object.
  */
-export type LookupConfig = RefusalConfig | BypassConfig | TranslateConfig;
+export type LookupConfig = RefusalConfig | BypassConfig | TranslateConfig | StageTwoConfig;
 
 /** Where a configuration stands in the order of discovery, and its content in words. */
 interface Interned {
@@ -26,7 +27,15 @@ export interface BypassConfig extends Interned {
   readonly beyond: Outcome;
 }
 
-/** Accesses are translated by stage 1. */
+/** Accesses go to stage 2 with their input address, if it is within the IPA size; else `beyond` (§3.4). */
+export interface StageTwoConfig extends Interned {
+  readonly kind: 'stage2';
+  readonly stage2: StageTwoUse;
+  readonly override: number;
+  readonly beyond: Outcome;
+}
+
+/** Accesses are translated by stage 1, and by stage 2 after that if there is one. */
 export interface TranslateConfig extends Interned {
   readonly kind: 'translate';
   readonly tag: Tag;
@@ -35,6 +44,7 @@ export interface TranslateConfig extends Interned {
   readonly override: number;
   /** Starts of walks through TTB0 and TTB1; undefined where walks are disabled (EPDx). */
   readonly starts: readonly [WalkNode | undefined, WalkNode | undefined];
+  readonly stage2: StageTwoUse | undefined;
 }
 
 /** Interns configurations and sets of them. Set 0 is the empty set. */
@@ -52,10 +62,15 @@ export class LookupConfigs {
     return this.#intern(`b${outcomeKey(beyond)}`, (interned) => ({ kind: 'bypass', ...interned, beyond }));
   }
 
+  stageTwo(stage2: StageTwoUse, override: number, beyond: Outcome): LookupConfig {
+    const key = `s${useKey(stage2)}/${override}/${outcomeKey(beyond)}`;
+    return this.#intern(key, (interned) => ({ kind: 'stage2', ...interned, stage2, override, beyond }));
+  }
+
   translate(config: Omit<TranslateConfig, 'kind' | keyof Interned>): LookupConfig {
-    const { tag, global, faultMode, override, starts } = config;
+    const { tag, global, faultMode, override, starts, stage2 } = config;
     const [start0, start1] = starts;
-    const key = `t${tag.vmid}.${tag.asid}/${global.aset}/${faultMode}/${override}/${start0?.key ?? ''}/${start1?.key ?? ''}`;
+    const key = `t${tag.vmid}.${tag.asid}/${global.aset}/${faultMode}/${override}/${start0?.key ?? ''}/${start1?.key ?? ''}${stage2 === undefined ? '' : `/${useKey(stage2)}`}`;
     return this.#intern(key, (interned) => ({ kind: 'translate', ...interned, ...config }));
   }
 
@@ -97,4 +112,8 @@ export class LookupConfigs {
     }
     return config;
   }
+}
+
+function useKey({ space, start, faultMode }: StageTwoUse): string {
+  return `${space.vmid}/${start.key}/${faultMode}`;
 }

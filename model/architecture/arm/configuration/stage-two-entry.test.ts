@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { FULL_FEATURES, type SmmuFeatures } from '../features.ts';
 import { encode, type FieldValues } from '../layout/layout.ts';
-import { STE } from '../layout/ste.ts';
+import { EATS, STE } from '../layout/ste.ts';
 import { FAULT_MODE } from '../outcomes/outcome.ts';
-import { EATS, decodeStreamEntry, type StreamEntry } from './stream-entry.ts';
+import { decodeStreamEntry, type StreamEntry } from './stream-entry.ts';
 
 type Values = FieldValues<typeof STE>;
 
@@ -61,7 +61,7 @@ describe('validity of the stage 2 fields of an STE (§5.2.2)', () => {
       return 'eats' in entry ? entry.eats : undefined;
     };
     expect(eats({ EATS: 1 })).toBe(EATS.FULL);
-    expect(eats({ EATS: 2, Config: 7 })).toBe(EATS.SPLIT);
+    expect(eats({ EATS: 2, Config: 7 })).toBe(EATS.SPLIT_STAGE);
     expect(eats({ EATS: 3 })).toBe(EATS.NONE);
     expect(eats({ EATS: 1 }, false)).toBe(EATS.NONE);
   });

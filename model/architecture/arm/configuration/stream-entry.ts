@@ -2,7 +2,7 @@ import type { SmmuFeatures } from '../features.ts';
 import { EVENT } from '../layout/event.ts';
 import { extract } from '../layout/layout.ts';
 import { FAULT_MODE } from '../outcomes/outcome.ts';
-import { S1_FORMAT, S1DSS, STE, STE_CONFIG, STREAM_TABLE_L1, STREAM_WORLD } from '../layout/ste.ts';
+import { EATS, S1_FORMAT, S1DSS, STE, STE_CONFIG, STREAM_TABLE_L1, STREAM_WORLD } from '../layout/ste.ts';
 import { alignDown } from './align.ts';
 import { decodeStageTwo, type StageTwoEntry } from './stage-two-entry.ts';
 
@@ -19,9 +19,6 @@ export type StreamEntry =
   | { readonly kind: 'notModelled' }
   | StageOneEntry
   | StageTwoOnlyEntry;
-
-/** Values of `STE.EATS` (§5.2). */
-export const EATS = { NONE: 0, FULL: 1, SPLIT: 2 } as const;
 
 /** What every STE that translates says. */
 interface TranslatingEntry {
@@ -94,7 +91,7 @@ const ILLEGAL: StreamEntry = { kind: 'illegal' };
 /** Whether EATS fits the rest of the STE (§5.2, EATS): no ATS with a stage 2 that stalls, and split stages need both. */
 function eatsFits(eats: number, nested: boolean, stage2: StageTwoEntry | undefined): boolean {
   const stalls = stage2?.faultMode === FAULT_MODE.STALL;
-  if (eats === EATS.SPLIT) return nested && !stalls;
+  if (eats === EATS.SPLIT_STAGE) return nested && !stalls;
   return eats !== EATS.FULL || !stalls;
 }
 

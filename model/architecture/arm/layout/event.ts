@@ -42,6 +42,7 @@ export const EVENT_RECORD = layout('event record', 4, {
   NSIPA: bits(100),
   S2: bits(103),
   CLASS: bits(105, 104),
+  TTRnW: bits(108),
   InputAddrLow: bits(159, 128),
   InputAddrHigh: bits(191, 160),
   FetchAddr: address(247, 195),

@@ -1,7 +1,15 @@
-import { EVENT, EVENT_CLASS, EVENT_RECORD } from '../layout/event.ts';
-import { encode } from '../layout/layout.ts';
-import { FAULT_MODE, PERMISSION, type DirectOutcome, type FaultOutcome } from './outcome.ts';
-import type { Slot } from '../universe.ts';
+import { alignDown } from '../configuration/align.ts';
+import { EVENT, EVENT_CLASS, EVENT_IPA, EVENT_RECORD } from '../layout/event.ts';
+import { encode, write as writeField } from '../layout/layout.ts';
+import {
+  FAULT_MODE,
+  PERMISSION,
+  type DirectOutcome,
+  type FaultMode,
+  type FaultOutcome,
+  type StageTwoFault,
+} from './outcome.ts';
+import { PAGE_BYTES, type Slot } from '../universe.ts';
 
 /** What kind of access a device makes. */
 export interface Access {
@@ -25,6 +33,12 @@ export interface FaultResult {
   readonly event: number;
   /** Address of the fetch that was aborted, else 0. */
   readonly fetchAddress: number;
+  /** Stage at which it arose, for what arises in a translation; 1 for everything else. */
+  readonly stage: 1 | 2;
+  /** What was being translated (`EVENT_CLASS`), for what arises in a translation; 0 for everything else. */
+  readonly class: number;
+  /** Of a fault of stage 2: the address that was to be translated, else 0. */
+  readonly ipa: number;
   /** The device sees an abort; else reads give 0 and writes are ignored (CD.A, §5.5). */
   readonly aborted: boolean;
   readonly stalled: boolean;
@@ -61,14 +75,22 @@ export function resultOf(outcome: DirectOutcome, slot: Slot, access: Access): Ac
       return { kind: outcome.kind };
     case 'bypass':
       return { kind: 'bypass', pa: outcome.pa };
-    case 'fault':
-      return faultResult(outcome, slot, overridden(access, 0));
+    case 'fault': {
+      const effective = overridden(access, outcome.override);
+      const after = outcome.stage2?.after;
+      if (after !== undefined && !allows(after.permissions, effective))
+        return faultResult(permissionFault(after.faultMode), slot, effective);
+      return faultResult(outcome, slot, effective);
+    }
     case 'translation': {
       const effective = overridden(access, outcome.override);
       if (allows(outcome.permissions, effective))
         return { kind: 'translation', pa: outcome.pa, attributes: outcome.attributes };
-      const { faultMode } = outcome;
-      return faultResult({ event: EVENT.F_PERMISSION, faultMode, fetchAddress: 0 }, slot, effective);
+      const { faultMode, stage2 } = outcome;
+      if (stage2 === undefined || !allows(stage2.first, effective))
+        return faultResult(permissionFault(faultMode), slot, effective);
+      const at = { class: EVENT_CLASS.INPUT, ipa: stage2.ipa };
+      return faultResult(permissionFault(stage2.faultMode, at), slot, effective);
     }
   }
 }
@@ -83,17 +105,28 @@ export function sameResult(first: AccessResult, second: AccessResult): boolean {
     second.kind === 'fault' &&
     first.event === second.event &&
     first.fetchAddress === second.fetchAddress &&
+    first.stage === second.stage &&
+    first.class === second.class &&
+    first.ipa === second.ipa &&
     first.aborted === second.aborted &&
     first.stalled === second.stalled &&
     (first.record === undefined) === (second.record === undefined)
   );
 }
 
-function faultResult(
-  { event, faultMode, fetchAddress }: Pick<FaultOutcome, 'event' | 'faultMode' | 'fetchAddress'>,
-  slot: Slot,
-  access: Access,
-): FaultResult {
+/** What a record needs to know of a fault. */
+interface Fault extends Pick<FaultOutcome, 'event' | 'faultMode' | 'fetchAddress'> {
+  readonly stage2?: FaultPlace | undefined;
+}
+
+/** Where stage 2 refused something. */
+export type FaultPlace = Pick<StageTwoFault, 'class' | 'ipa'>;
+
+function permissionFault(faultMode: FaultMode, stage2?: FaultPlace): Fault {
+  return { event: EVENT.F_PERMISSION, faultMode, fetchAddress: 0, stage2 };
+}
+
+function faultResult({ event, faultMode, fetchAddress, stage2 }: Fault, slot: Slot, access: Access): FaultResult {
   const { ABORT_SILENT, RAZWI_SILENT, RAZWI_RECORD, STALL } = FAULT_MODE;
   const recorded = faultMode !== ABORT_SILENT && faultMode !== RAZWI_SILENT;
   const stalled = faultMode === STALL;
@@ -101,10 +134,22 @@ function faultResult(
     kind: 'fault',
     event,
     fetchAddress,
+    stage: stage2 === undefined ? 1 : 2,
+    class: classOf(event, stage2),
+    ipa: stage2?.ipa ?? 0,
     aborted: !stalled && faultMode !== RAZWI_SILENT && faultMode !== RAZWI_RECORD,
     stalled,
-    record: recorded ? eventRecord(event, slot, access, fetchAddress, stalled) : undefined,
+    record: recorded ? eventRecord(event, slot, access, fetchAddress, stalled, stage2) : undefined,
   };
+}
+
+/**
+ * CLASS: of stage 1 it is IN for the Translation-related faults and TT for an aborted walk (§7.3.12, §7.3.13). A TLB
+ * conflict has none.
+ */
+function classOf(event: number, stage2: FaultPlace | undefined): number {
+  if (event === EVENT.F_WALK_EABT) return stage2?.class ?? EVENT_CLASS.TABLE;
+  return isTranslationRelated(event) ? (stage2?.class ?? EVENT_CLASS.INPUT) : 0;
 }
 
 /**
@@ -117,6 +162,7 @@ export function eventRecord(
   access: Access,
   fetchAddress: number,
   stalled: boolean,
+  stage2?: FaultPlace,
 ): number[] {
   const { streamId, substream, va } = slot;
   // C_BAD_SUBSTREAMID has no SSV: its SubstreamID is always valid (§7.3.9).
@@ -124,16 +170,20 @@ export function eventRecord(
   const base = { Event: event, SSV: ssv, SubstreamID: Math.max(0, substream), StreamID: streamId };
   if (!isTranslationRelated(event) && event !== EVENT.F_WALK_EABT && event !== EVENT.F_TLB_CONFLICT)
     return encode(EVENT_RECORD, { ...base, FetchAddr: fetchAddress });
-  return encode(EVENT_RECORD, {
+  const lanes = encode(EVENT_RECORD, {
     ...base,
     Stall: stalled ? 1 : 0,
     RnW: access.write ? 0 : 1,
     InD: access.instruction ? 1 : 0,
     PnU: access.privileged ? 1 : 0,
-    // Without stage 2 the class of a Translation-related fault is IN, and that of an aborted walk is TT (§7.3.12).
-    CLASS: event === EVENT.F_WALK_EABT ? EVENT_CLASS.TABLE : event === EVENT.F_TLB_CONFLICT ? 0 : EVENT_CLASS.INPUT,
+    S2: stage2 === undefined ? 0 : 1,
+    CLASS: classOf(event, stage2),
+    // Tables are only read, as there is no hardware update of flags.
+    TTRnW: event === EVENT.F_PERMISSION && stage2?.class === EVENT_CLASS.TABLE ? 1 : 0,
     InputAddrLow: va % 2 ** 32,
     InputAddrHigh: Math.floor(va / 2 ** 32),
     FetchAddr: fetchAddress,
   });
+  if (stage2 !== undefined && event !== EVENT.F_WALK_EABT) writeField(EVENT_IPA, lanes, alignDown(stage2.ipa, PAGE_BYTES));
+  return lanes;
 }

@@ -2,7 +2,11 @@ import type { Store } from '../../../../engine/store.ts';
 import { EVENT } from '../layout/event.ts';
 import type { LookupConfig, LookupConfigs, TranslateConfig } from '../configuration/lookup-config.ts';
 import type { HoldTable } from '../holds.ts';
-import type { FaultMode, Outcome, OutcomeSets, OutcomeTable } from './outcome.ts';
+import { ipaThrough } from '../translation/nested/combined-entries.ts';
+import type { AddressHolds } from '../translation/tag.ts';
+import { mayConflict } from './conflict.ts';
+import { FAULT_MODE, type Outcome, type OutcomeSets, type OutcomeTable } from './outcome.ts';
+import type { StageTwoOutcomes } from './stage-two-outcomes.ts';
 import { ADDRESS_PAGES, PAGE_BYTES, type IndexedUniverse, type InputAddress } from '../universe.ts';
 import type { WalkGraph } from '../translation/walk-graph.ts';
 import type { Leaf, WalkReader, WalkResult } from '../translation/walk-node.ts';
@@ -16,6 +20,7 @@ export interface OutcomeParts {
   readonly configs: LookupConfigs;
   readonly outcomes: OutcomeTable;
   readonly sets: OutcomeSets;
+  readonly stageTwo: StageTwoOutcomes;
   /** Pages of 4 KiB within the output address size. */
   readonly outputPages: number;
   /** Overlapping entries of different size may be reported as a conflict (IDR3.BBML < 2). */
@@ -35,6 +40,7 @@ export class SlotOutcomes {
   /** The entries that match, up to `#leafCount`. */
   readonly #leaves: Leaf[] = [];
   #leafCount = 0;
+  readonly #addOutcome = (outcome: Outcome): void => this.#add(outcome);
 
   constructor(parts: OutcomeParts) {
     this.#parts = parts;
@@ -71,12 +77,15 @@ export class SlotOutcomes {
 
   /** The set of outcomes of an address by some configurations. */
   compute(address: InputAddress, by: readonly LookupConfig[]): number {
-    const { outcomes, sets, outputPages } = this.#parts;
+    const { outcomes, sets, outputPages, stageTwo } = this.#parts;
     this.#count = 0;
     for (const config of by) {
       if (config.kind === 'refusal') this.#add(config.outcome);
       else if (config.kind === 'translate') this.#addTranslations(config, address);
-      else this.#add(address.page < outputPages ? outcomes.bypass(address.va) : config.beyond);
+      else if (config.kind === 'stage2') {
+        if (address.page < outputPages) stageTwo.direct(config, address, this.#addOutcome);
+        else this.#add(config.beyond);
+      } else this.#add(address.page < outputPages ? outcomes.bypass(address.va) : config.beyond);
     }
     return sets.intern(this.#ids, this.#count);
   }
@@ -84,67 +93,78 @@ export class SlotOutcomes {
   /** Hits of held entries, and the ends of walks that may be made now. */
   #addTranslations(config: TranslateConfig, address: InputAddress): void {
     const { holds, walks } = this.#parts;
-    const { tag, global, faultMode } = config;
+    const { tag, global, faultMode, override } = config;
     const own = tag.holds[address.index];
     const shared = global.holds[address.index];
     if (own === undefined || shared === undefined) return;
     this.#leafCount = 0;
     for (const leaf of own.leaves) if (holds.state(leaf.cell) !== 0) this.#addLeaf(leaf, config, address);
     for (const leaf of shared.leaves) if (holds.state(leaf.cell) !== 0) this.#addLeaf(leaf, config, address);
-    if (this.#parts.conflicts && this.#leafCount > 1 && this.#conflict())
-      this.#add(this.#parts.outcomes.fault(EVENT.F_TLB_CONFLICT));
-    for (const reader of own.readers)
-      if (walks.stateOf(reader.node) !== 0) this.#addFault(walks.resultOf(reader), faultMode);
+    this.#addConflict(override);
+    for (const reader of own.readers) if (walks.stateOf(reader.node) !== 0) this.#addWalk(reader, config);
     const start = startOf(config, address);
-    if (start === undefined) this.#add(this.#parts.outcomes.fault(EVENT.F_TRANSLATION, faultMode));
-    else this.#addFault(walks.resultOf(start), faultMode);
+    if (start === undefined) this.#add(this.#parts.outcomes.fault(EVENT.F_TRANSLATION, faultMode, 0, override));
+    else this.#addWalk(start, config);
+    if (config.stage2 !== undefined) this.#addOutputs(config, own, shared, address);
   }
 
-  #addLeaf(leaf: Leaf, { faultMode, override }: TranslateConfig, address: InputAddress): void {
+  #addLeaf(leaf: Leaf, { faultMode, override, stage2 }: TranslateConfig, address: InputAddress): void {
     this.#leaves[this.#leafCount++] = leaf;
-    const key = (address.index * 8 + faultMode) * 16 + override;
+    const mode = stage2 === undefined ? FAULT_MODE.ABORT_RECORD : stage2.faultMode;
+    const key = ((address.index * 8 + faultMode) * 8 + mode) * 16 + override;
     let outcome = leaf.outcomes.get(key);
     if (outcome === undefined) {
       const pa = leaf.pa + (address.canonicalPage - leaf.page) * PAGE_BYTES;
-      outcome = this.#parts.outcomes.translation(pa, leaf.permissions, leaf.attributes, faultMode, override);
+      const { permissions, attributes, parts } = leaf;
+      const part = parts && { first: parts.first.permissions, faultMode: mode, ipa: ipaThrough(parts, address) };
+      outcome = this.#parts.outcomes.translation(pa, permissions, attributes, faultMode, override, part);
       leaf.outcomes.set(key, outcome);
     }
     this.#add(outcome);
   }
 
-  #addFault(result: WalkResult, faultMode: FaultMode): void {
+  /** The end of a walk that reads a descriptor now, where that is a fault. */
+  #addWalk(reader: WalkReader, config: TranslateConfig): void {
+    const { holds, stageTwo, walks } = this.#parts;
+    if (reader.ipa === undefined) {
+      this.#addFault(walks.resultOf(reader), config);
+      return;
+    }
+    for (const fetch of reader.fetches)
+      if (holds.state(fetch.cell) !== 0) this.#addFault(walks.resultOf(fetch), config);
+    stageTwo.ofWalk(reader, config, this.#addOutcome);
+  }
+
+  #addFault(result: WalkResult, { faultMode, override }: TranslateConfig): void {
     const { event, fetchAddress, faults } = result;
     if (event === 0) return;
-    let outcome = faults[faultMode];
+    const at = faultMode + 8 * override;
+    let outcome = faults[at];
     if (outcome === undefined) {
       const { outcomes } = this.#parts;
       // Only the Translation-related faults obey CD.A, R and S (§5.5).
-      outcome =
-        event === EVENT.F_WALK_EABT ? outcomes.fault(event, undefined, fetchAddress) : outcomes.fault(event, faultMode);
-      faults[faultMode] = outcome;
+      const mode = event === EVENT.F_WALK_EABT ? undefined : faultMode;
+      outcome = outcomes.fault(event, mode, event === EVENT.F_WALK_EABT ? fetchAddress : 0, override);
+      faults[at] = outcome;
     }
     this.#add(outcome);
   }
 
-  /**
-   * Whether two of the entries that match may be reported as a conflict (§3.21.1, Arm ARM D8.17.1): they differ in size,
-   * output address or memory attributes, or one is global and the other is not. Entries from one contiguous run differ
-   * in none of these.
-   */
-  #conflict(): boolean {
-    for (let at = 1; at < this.#leafCount; at++)
-      for (let other = 0; other < at; other++)
-        if (this.#mayConflict(this.#leaves[at] as Leaf, this.#leaves[other] as Leaf)) return true;
-    return false;
+  /** What stage 2 says to what stage 1 has found out. */
+  #addOutputs(config: TranslateConfig, own: AddressHolds, shared: AddressHolds, address: InputAddress): void {
+    const { holds, stageTwo } = this.#parts;
+    this.#leafCount = 0;
+    for (const { firstStage } of [own, shared])
+      for (const leaf of firstStage) if (holds.state(leaf.cell) !== 0) this.#leaves[this.#leafCount++] = leaf;
+    this.#addConflict(config.override);
+    stageTwo.ofOutputs(own, config, address, this.#addOutcome);
+    stageTwo.ofOutputs(shared, config, address, this.#addOutcome);
   }
 
-  #mayConflict(first: Leaf, second: Leaf): boolean {
-    if (first.pages !== second.pages) return !(this.#parts.nTHonoured && (first.nT || second.nT));
-    return (
-      first.pa !== second.pa ||
-      first.attributes !== second.attributes ||
-      (first.global === undefined) !== (second.global === undefined)
-    );
+  #addConflict(override: number): void {
+    const { conflicts, nTHonoured, outcomes } = this.#parts;
+    if (conflicts && this.#leafCount > 1 && mayConflict(this.#leaves, this.#leafCount, nTHonoured))
+      this.#add(outcomes.fault(EVENT.F_TLB_CONFLICT, undefined, 0, override));
   }
 
   /** Inserts into the ascending list. */

@@ -13,13 +13,28 @@ export interface TranslationOutcome {
   readonly id: number;
   /** Physical address of the slot's 4 KiB page. */
   readonly pa: number;
-  /** Bits of `PERMISSION`. */
+  /** Bits of `PERMISSION`: what all stages allow. */
   readonly permissions: number;
-  /** AttrIndx[2:0], and SH[1:0] in bits [4:3], of the leaf descriptor. */
+  /**
+   * Of stage 1: AttrIndx[2:0], and SH[1:0] in bits [4:3], of the leaf descriptor. Of stage 2: MemAttr[3:0] and SH[1:0]
+   * in bits [13:8]. They are not combined.
+   */
   readonly attributes: number;
   readonly faultMode: FaultMode;
   /** STE.PRIVCFG in bits [1:0] and INSTCFG in bits [3:2], where they have an effect. */
   readonly override: number;
+  /** What stage 2 has to do with it; undefined if only stage 1 translates. */
+  readonly stage2: StageTwoPart | undefined;
+}
+
+/** The part of stage 2 in a translation. */
+export interface StageTwoPart {
+  /** Bits of `PERMISSION` that stage 1 allows: what it refuses is a fault of stage 1, which comes first (§7.3.22). */
+  readonly first: number;
+  /** End of a Translation-related fault of stage 2: S2R and S2S. */
+  readonly faultMode: FaultMode;
+  /** Where the access enters stage 2, a multiple of 4 KiB. */
+  readonly ipa: number;
 }
 
 /** The access goes to its input address. */
@@ -37,6 +52,20 @@ export interface FaultOutcome {
   readonly faultMode: FaultMode;
   /** Address of the fetch that was aborted (F_STE_FETCH, F_CD_FETCH, F_WALK_EABT), else 0. */
   readonly fetchAddress: number;
+  /** Of a fault of stage 2. */
+  readonly stage2: StageTwoFault | undefined;
+  /** As in `TranslationOutcome`: event records show the attributes after the overrides (§7.3.13). */
+  readonly override: number;
+}
+
+/** What the record of a fault of stage 2 says (§7.3.12 to §7.3.16). */
+export interface StageTwoFault {
+  /** What stage 2 was asked to translate: `EVENT_CLASS`. */
+  readonly class: number;
+  /** Its address: of a CD, of a stage 1 descriptor, or of the access (then a multiple of 4 KiB). */
+  readonly ipa: number;
+  /** Of class IN after stage 1: accesses that stage 1 refuses get its F_PERMISSION instead. */
+  readonly after: { readonly permissions: number; readonly faultMode: FaultMode } | undefined;
 }
 
 /** The access is aborted and no event is recorded. */
@@ -80,13 +109,14 @@ export const PERMISSION = { PR: 1, PW: 2, PX: 4, UR: 8, UW: 16, UX: 32 } as cons
 export function outcomeKey(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'translation': {
-      const { pa, permissions, attributes, faultMode, override } = outcome;
-      return `t${pa},${permissions},${attributes},${faultMode},${override}`;
+      const { pa, permissions, attributes, faultMode, override, stage2 } = outcome;
+      const key = `t${pa},${permissions},${attributes},${faultMode},${override}`;
+      return stage2 === undefined ? key : `${key},${stage2.first},${stage2.faultMode},${stage2.ipa}`;
     }
     case 'bypass':
       return `b${outcome.pa}`;
     case 'fault':
-      return `f${outcome.event},${outcome.faultMode},${outcome.fetchAddress}`;
+      return `f${outcome.event},${outcome.faultMode},${outcome.fetchAddress}${restOfFault(outcome)}`;
     case 'abort':
       return 'a';
     case 'unpredictable':
@@ -94,6 +124,15 @@ export function outcomeKey(outcome: Outcome): string {
     case 'translated':
       return `T${outcome.address},${outcome.granted},${outcomeKey(outcome.end)}`;
   }
+}
+
+/** What only some faults have. */
+function restOfFault({ stage2, override }: FaultOutcome): string {
+  const rest = override === 0 ? '' : `/${override}`;
+  if (stage2 === undefined) return rest;
+  const { after } = stage2;
+  const earlier = after === undefined ? '' : `,${after.permissions},${after.faultMode}`;
+  return `${rest},s2,${stage2.class},${stage2.ipa}${earlier}`;
 }
 
 /** Interns outcomes. Ids are dense from 0 in the order of first use. */
@@ -112,16 +151,23 @@ export class OutcomeTable {
     attributes: number,
     faultMode: FaultMode,
     override: number,
+    stage2?: StageTwoPart,
   ): TranslationOutcome {
-    return this.#intern({ kind: 'translation', pa, permissions, attributes, faultMode, override });
+    return this.#intern({ kind: 'translation', pa, permissions, attributes, faultMode, override, stage2 });
   }
 
   bypass(pa: number): BypassOutcome {
     return this.#intern({ kind: 'bypass', pa });
   }
 
-  fault(event: number, faultMode: FaultMode = FAULT_MODE.ABORT_RECORD, fetchAddress = 0): FaultOutcome {
-    return this.#intern({ kind: 'fault', event, faultMode, fetchAddress });
+  fault(
+    event: number,
+    faultMode: FaultMode = FAULT_MODE.ABORT_RECORD,
+    fetchAddress = 0,
+    override = 0,
+    stage2?: StageTwoFault,
+  ): FaultOutcome {
+    return this.#intern({ kind: 'fault', event, faultMode, fetchAddress, stage2, override });
   }
 
   abort(): AbortOutcome {

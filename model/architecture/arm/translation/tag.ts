@@ -8,14 +8,17 @@ export interface Tag {
   readonly vmid: number;
   readonly asid: number;
   /** What may be held for each input address of the universe. */
-  readonly holds: readonly AddressHolds[];
+  readonly holds: AddressHolds[];
 }
 
 /** Everything ever interned that serves one input address under one tag; what of it is held is in the store. */
 export interface AddressHolds {
   /** Walks in the middle: a held table descriptor and the next descriptor that a walk of this address reads. */
   readonly readers: WalkReader[];
+  /** Entries that lead to physical addresses. */
   readonly leaves: Leaf[];
+  /** Entries of stage 1 that lead to stage 2. */
+  readonly firstStage: Leaf[];
 }
 
 /** Global entries, which carry no ASID but only match lookups of the same VMID and ASET (§3.17.1). */
@@ -30,6 +33,7 @@ export class TagTable {
   readonly #addresses: number;
   readonly #tags = new Map<number, Tag>();
   readonly #globals = new Map<number, GlobalTag>();
+  readonly #stageTwo = new Map<number, Tag>();
 
   /** @param addresses number of input addresses in the universe. */
   constructor(addresses: number) {
@@ -46,6 +50,21 @@ export class TagTable {
     return tag;
   }
 
+  /** The tag of stage 2 entries: no ASID, and addresses that are added as they come up. */
+  stageTwo(vmid: number): Tag {
+    let tag = this.#stageTwo.get(vmid);
+    if (tag === undefined) {
+      tag = { vmid, asid: -1, holds: [] };
+      this.#stageTwo.set(vmid, tag);
+    }
+    return tag;
+  }
+
+  /** Room for what serves one input address. */
+  emptyHolds(): AddressHolds {
+    return { readers: [], leaves: [], firstStage: [] };
+  }
+
   global(vmid: number, aset: number): GlobalTag {
     const key = vmid * 2 + aset;
     let tag = this.#globals.get(key);
@@ -58,5 +77,5 @@ export class TagTable {
 }
 
 function emptyHolds(addresses: number): AddressHolds[] {
-  return Array.from({ length: addresses }, () => ({ readers: [], leaves: [] }));
+  return Array.from({ length: addresses }, () => ({ readers: [], leaves: [], firstStage: [] }));
 }

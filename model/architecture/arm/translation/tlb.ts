@@ -1,13 +1,25 @@
 import type { HoldTable } from '../holds.ts';
 import { coversTlb, type Command, type TlbInvalidation } from '../commands/invalidation.ts';
 import type { PendingCommands } from '../commands/pending.ts';
+import type { InputAddress } from '../universe.ts';
+import type { NestedWalks } from './nested/nested-walks.ts';
+import type { IpaPage } from './stage2/ipa-space.ts';
+import type { Tag } from './tag.ts';
 import type { WalkGraph } from './walk-graph.ts';
-import type { Leaf, WalkNode, WalkReader, WalkResult } from './walk-node.ts';
+import type { CombinedFetch, Leaf, WalkNode, WalkReader, WalkResult } from './walk-node.ts';
+
+/** What one of the two stages has and the other has not. */
+export interface TlbOptions {
+  /** Of stage 2: whether walks are made for an address at all. */
+  readonly wanted?: (address: InputAddress) => boolean;
+  /** Of stage 1: how its walks go through stage 2. */
+  readonly nested?: NestedWalks;
+}
 
 /**
- * The TLB and the walk caches, as full as any hardware may have them: after every change all permitted walks of the
- * addresses of the universe have been made, and what they may leave behind is held until an invalidation that covers it
- * has completed.
+ * The TLB and the walk caches of one stage, as full as any hardware may have them: after every change all permitted walks
+ * of the addresses of the universe have been made, and what they may leave behind is held until an invalidation that
+ * covers it has completed. Combined entries belong to stage 1.
  */
 export class Tlb {
   readonly #graph: WalkGraph;
@@ -15,12 +27,27 @@ export class Tlb {
   readonly #pending: PendingCommands;
   /** Called with the index of each input address for which something may have changed. */
   readonly #touched: (address: number) => void;
+  readonly #wanted: ((address: InputAddress) => boolean) | undefined;
+  readonly #nested: NestedWalks | undefined;
+  readonly #fetches: readonly CombinedFetch[];
+  readonly #combined: readonly Leaf[];
+  readonly #raised = (leaf: Leaf): void => this.#touchLeaf(leaf);
 
-  constructor(graph: WalkGraph, holds: HoldTable, pending: PendingCommands, touched: (address: number) => void) {
+  constructor(
+    graph: WalkGraph,
+    holds: HoldTable,
+    pending: PendingCommands,
+    touched: (address: number) => void,
+    { wanted, nested }: TlbOptions = {},
+  ) {
     this.#graph = graph;
     this.#holds = holds;
     this.#pending = pending;
     this.#touched = touched;
+    this.#wanted = wanted;
+    this.#nested = nested;
+    this.#fetches = nested?.entries.fetches ?? [];
+    this.#combined = nested?.entries.leaves ?? [];
   }
 
   /** A context may now start walks here. */
@@ -37,13 +64,40 @@ export class Tlb {
 
   /** The descriptor has been written: a walk may read it now. */
   reread(reader: WalkReader): void {
-    const state = this.#graph.stateOf(reader.node);
-    if (state !== 0) this.#derive(reader, state);
+    const state = this.#graph.stateOfReader(reader);
+    if (state !== 0 && this.#serves(reader)) this.#derive(reader, state);
   }
 
   /** Makes all permitted walks again (walks were not permitted for a while). */
   walkAll(): void {
     for (const node of this.#graph.nodes) if (this.#graph.stateOf(node) !== 0) this.#walkOn(node);
+  }
+
+  /** Walks may be made for an address of a tag from now on, and may hit what is held for its neighbours. */
+  admit(tag: Tag, address: InputAddress): void {
+    for (const leaf of this.#graph.leaves) {
+      const state = this.#holds.state(leaf.cell);
+      if (leaf.tag !== tag || state === 0 || !inRun(leaf, address)) continue;
+      this.#raise(this.#graph.sibling(leaf, address.page), state);
+    }
+    for (const node of this.#graph.nodes) {
+      const reader = node.tag === tag ? node.readerOf[address.index] : undefined;
+      const state = reader === undefined ? 0 : this.#graph.stateOf(node);
+      if (reader !== undefined && state !== 0) this.#derive(reader, state);
+    }
+  }
+
+  /** Something may have changed in how stage 2 translates a page: what goes through it is looked at again. */
+  stageTwoChanged(page: IpaPage): void {
+    for (const reader of page.readers) {
+      const state = this.#graph.stateOf(reader.node);
+      if (state !== 0) this.#derive(reader, state);
+    }
+    for (const leaf of page.outputs) {
+      if (this.#holds.state(leaf.cell) === 0) continue;
+      this.#nested?.combine(leaf, this.#raised);
+      this.#touchLeaf(leaf);
+    }
   }
 
   /**
@@ -52,58 +106,85 @@ export class Tlb {
    * @returns how many entries it covers, whether it takes effect or a fresh walk brings them back.
    */
   invalidate(command: TlbInvalidation, sequence: number): number {
-    const { nodes, leaves } = this.#graph;
-    const doomedNodes: WalkNode[] = [];
-    const doomedLeaves: Leaf[] = [];
-    for (const node of nodes)
-      if (!node.start && this.#holds.state(node.cell) === 1 && coversTlb(command, node)) {
-        this.#holds.doom(node.cell, sequence);
-        doomedNodes.push(node);
-      }
-    for (const leaf of leaves)
-      if (this.#holds.state(leaf.cell) === 1 && coversTlb(command, leaf)) {
-        this.#holds.doom(leaf.cell, sequence);
-        doomedLeaves.push(leaf);
-      }
-    // Upper levels first, so that a table that comes back brings back what is below it.
-    doomedNodes.sort((a, b) => a.tableLevel - b.tableLevel);
-    for (const node of doomedNodes) this.#reviveIfWalked(node, (result) => result.node === node);
-    for (const leaf of doomedLeaves) this.#reviveIfWalked(leaf, (result) => result.leaves.includes(leaf));
-    return doomedNodes.length + doomedLeaves.length;
+    const covered = (thing: WalkNode | Leaf): boolean =>
+      this.#holds.state(thing.cell) === 1 && coversTlb(command, thing);
+    const doom = <Thing extends { readonly cell: number }>(things: Thing[]): Thing[] => {
+      for (const { cell } of things) this.#holds.doom(cell, sequence);
+      return things;
+    };
+    const nodes = doom(this.#graph.nodes.filter((node) => !node.start && covered(node)));
+    const leaves = doom(this.#graph.leaves.filter(covered));
+    const fetches = doom(
+      this.#fetches.filter(({ cell, node }) => this.#holds.state(cell) === 1 && coversTlb(command, node)),
+    );
+    const combined = doom(this.#combined.filter(covered));
+    this.#revive(nodes, fetches);
+    for (const leaf of leaves) this.#reviveIfWalked(leaf, (result) => result.leaves.includes(leaf));
+    for (const leaf of combined) this.#nested?.reviveLeaf(leaf);
+    return nodes.length + leaves.length + fetches.length + combined.length;
   }
 
   /** All invalidations before `sequence` have completed: what is still doomed by them goes. */
   complete(sequence: number): void {
-    for (const node of this.#graph.nodes) {
-      if (!node.start && this.#holds.complete(node.cell, sequence)) this.#touch(node);
+    for (const node of this.#graph.nodes)
+      if (!node.start && this.#holds.complete(node.cell, sequence))
+        for (const reader of node.readers) this.#touchReader(reader);
+    for (const leaf of this.#graph.leaves) if (this.#holds.complete(leaf.cell, sequence)) this.#touchLeaf(leaf);
+    for (const fetch of this.#fetches) if (this.#holds.complete(fetch.cell, sequence)) this.#touchReader(fetch);
+    for (const leaf of this.#combined) if (this.#holds.complete(leaf.cell, sequence)) this.#touchLeaf(leaf);
+  }
+
+  /** Upper levels first, so that a table that comes back brings back what is below it. */
+  #revive(nodes: WalkNode[], fetches: CombinedFetch[]): void {
+    nodes.sort((a, b) => a.tableLevel - b.tableLevel);
+    fetches.sort((a, b) => a.node.tableLevel - b.node.tableLevel);
+    let next = 0;
+    const reviveFetches = (below: number): void => {
+      for (let fetch = fetches[next]; fetch !== undefined && fetch.node.tableLevel < below; fetch = fetches[++next])
+        this.#nested?.reviveFetch(fetch, this.#graph.stateOf(fetch.node));
+    };
+    for (const node of nodes) {
+      reviveFetches(node.tableLevel);
+      this.#reviveIfWalked(node, (result) => result.node === node);
     }
-    for (const leaf of this.#graph.leaves) {
-      if (this.#holds.complete(leaf.cell, sequence)) for (const { index } of leaf.addresses) this.#touched(index);
-    }
+    reviveFetches(Infinity);
   }
 
   /** Whether some walk that began after the last invalidation makes the thing: its table is held fresh. */
   #reviveIfWalked(thing: WalkNode | Leaf, makes: (result: WalkResult) => boolean): void {
     const walked = thing.producers.some(
-      (reader) => this.#graph.stateOf(reader.node) === 1 && makes(this.#graph.resultOf(reader)),
+      (reader) =>
+        this.#graph.stateOfReader(reader) === 1 && this.#serves(reader) && makes(this.#graph.resultOf(reader)),
     );
     if (walked) this.#holds.set(thing.cell, 1);
   }
 
   #walkOn(node: WalkNode): void {
     const state = this.#graph.stateOf(node);
-    for (const reader of node.readers) this.#derive(reader, state);
+    for (const reader of node.readers) if (this.#serves(reader)) this.#derive(reader, state);
   }
 
   /** Holds what the descriptor leads to now, given the state of the table that it was read through. */
   #derive(reader: WalkReader, state: number): void {
-    const { node, leaves } = this.#graph.resultOf(reader);
     for (const { index } of reader.addresses) this.#touched(index);
-    if (node !== undefined && this.#holds.raise(node.cell, this.#inherit(reader.node, state, node))) this.#walkOn(node);
-    for (const leaf of leaves) {
-      if (this.#holds.raise(leaf.cell, this.#inherit(reader.node, state, leaf)))
-        for (const { index } of leaf.addresses) this.#touched(index);
+    if (reader.ipa !== undefined) {
+      this.#nested?.fetch(reader, state);
+      for (const fetch of reader.fetches) {
+        const held = this.#holds.state(fetch.cell);
+        if (held !== 0) this.#derive(fetch, held);
+      }
+      return;
     }
+    const { node, leaves } = this.#graph.resultOf(reader);
+    if (node !== undefined && this.#holds.raise(node.cell, this.#inherit(reader.node, state, node))) this.#walkOn(node);
+    for (const leaf of leaves) this.#raise(leaf, this.#inherit(reader.node, state, leaf));
+  }
+
+  #raise(leaf: Leaf, state: number): void {
+    if (this.#wanted !== undefined && !leaf.addresses.some(this.#wanted)) return;
+    if (!this.#holds.raise(leaf.cell, state)) return;
+    this.#touchLeaf(leaf);
+    if (leaf.space !== undefined) this.#nested?.combine(leaf, this.#raised);
   }
 
   #inherit(parent: WalkNode, state: number, child: WalkNode | Leaf): number {
@@ -113,7 +194,22 @@ export class Tlb {
     return this.#pending.inherit(state, covers);
   }
 
-  #touch(node: WalkNode): void {
-    for (const reader of node.readers) for (const { index } of reader.addresses) this.#touched(index);
+  /** Whether walks of any of the addresses of a descriptor are made. */
+  #serves(reader: WalkReader): boolean {
+    return this.#wanted === undefined || reader.addresses.some(this.#wanted);
   }
+
+  #touchReader(reader: WalkReader): void {
+    for (const { index } of reader.addresses) this.#touched(index);
+  }
+
+  #touchLeaf(leaf: Leaf): void {
+    for (const { index } of leaf.addresses) this.#touched(index);
+  }
+}
+
+/** Whether an address is in the contiguous run of a leaf, and not served by the leaf itself. */
+function inRun({ run, page, pages }: Leaf, address: InputAddress): boolean {
+  if (run === undefined || address.page < run.page || address.page >= run.page + run.pages) return false;
+  return address.page < page || address.page >= page + pages;
 }

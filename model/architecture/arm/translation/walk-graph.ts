@@ -1,12 +1,13 @@
-import type { ContextDescriptor, TranslationTable } from '../configuration/context-descriptor.ts';
+import type { TranslationTable } from '../configuration/context-descriptor.ts';
 import { stepDescriptor, type Interpretation, type LeafStep } from './descriptor-step.ts';
 import type { HoldTable } from '../holds.ts';
 import { contiguousEntries, levelShift } from '../layout/descriptor.ts';
 import { EVENT } from '../layout/event.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import type { Tag, TagTable } from './tag.ts';
-import { ADDRESS_PAGES, PAGE_BYTES, type IndexedUniverse, type InputAddress } from '../universe.ts';
-import type { Leaf, Lineage, WalkNode, WalkReader, WalkResult } from './walk-node.ts';
+import { ADDRESS_PAGES, PAGE_BYTES, type InputAddress } from '../universe.ts';
+import type { IpaPage, IpaSpace } from './stage2/ipa-space.ts';
+import type { ContiguousRun, Leaf, Lineage, WalkNode, WalkReader, WalkResult } from './walk-node.ts';
 
 /**
  * The graph of all walks that have ever been possible: which descriptor a walk reads next, and what each value of it
@@ -17,7 +18,6 @@ export class WalkGraph {
   /** All table descriptors and leaves, in the order in which they were found. */
   readonly nodes: WalkNode[] = [];
   readonly leaves: Leaf[] = [];
-  readonly #universe: IndexedUniverse;
   readonly #memory: PhysicalMemory;
   readonly #holds: HoldTable;
   readonly #tags: TagTable;
@@ -29,25 +29,22 @@ export class WalkGraph {
 
   /** @param watch told of each descriptor address that a walk may read, once for each reader. */
   constructor(
-    universe: IndexedUniverse,
     memory: PhysicalMemory,
     holds: HoldTable,
     tags: TagTable,
     watch: (pa: number, reader: WalkReader) => void,
   ) {
-    this.#universe = universe;
     this.#memory = memory;
     this.#holds = holds;
     this.#tags = tags;
     this.#watch = watch;
   }
 
-  /** The start of walks through one half of a CD, under a tag. */
-  start(tag: Tag, { aset }: ContextDescriptor, from: TranslationTable): WalkNode {
-    const { interpretation, level, address } = from;
+  /** The start of walks through one half of a CD, or through stage 2, under a tag. */
+  start(under: WalkContext, { interpretation, level, address }: TranslationTable): WalkNode {
     const pages = 2 ** (interpretation.inputBits - 12);
     const page = interpretation.region === 0 ? 0 : ADDRESS_PAGES - pages;
-    const lineage = this.#lineage(tag, aset, interpretation);
+    const lineage = this.#lineage(under, interpretation);
     return this.#node(lineage, { tableLevel: level, table: address, hierarchy: 0, page, pages, descriptorPa: -1 });
   }
 
@@ -55,6 +52,40 @@ export class WalkGraph {
   stateOf(node: WalkNode): number {
     const state = this.#holds.state(node.cell);
     return node.start && state > 1 ? 1 : state;
+  }
+
+  /** State of what a descriptor is read through: its node, or a combined fetch of it. */
+  stateOfReader(reader: WalkReader): number {
+    const state = this.stateOf(reader.node);
+    // A combined fetch is no use without a walk that gets there; only the start of walks can be missing.
+    return reader.cell === -1 || state === 0 ? state : this.#holds.state(reader.cell);
+  }
+
+  /** An address has joined those of a tag: all that is known serves it too. */
+  addAddress(tag: Tag, address: InputAddress): void {
+    for (const node of this.nodes) {
+      if (node.tag !== tag) continue;
+      // A descriptor of a contiguous run may lead to one more entry now.
+      for (const { lows, highs, results } of node.readers) lows.length = highs.length = results.length = 0;
+      if (serves(node, address)) this.#addReader(node, address);
+    }
+    for (const leaf of this.leaves)
+      if (leaf.tag === tag && serves(leaf, address)) {
+        leaf.addresses.push(address);
+        tag.holds[address.index]?.leaves.push(leaf);
+      }
+    this.#holds.grown();
+  }
+
+  /** What the descriptor of a leaf with the Contiguous bit says about another page of its run. */
+  sibling(leaf: Leaf, page: number): Leaf {
+    const { table: node, descriptorPa, run, pages, sourcePage, global } = leaf;
+    const { page: first, pa } = run as ContiguousRun;
+    const start = Math.floor(page / pages) * pages;
+    const { permissions, attributes, nT } = leaf;
+    const at = pa + (start - first) * PAGE_BYTES;
+    const content = { permissions, attributes, nT, pa: at, global: global !== undefined, contiguous: true };
+    return this.#leaf({ node, pa: descriptorPa }, { kind: 'leaf', ...content }, start, pages, sourcePage, run);
   }
 
   /** What the walk leads to with the memory of now. */
@@ -97,8 +128,10 @@ export class WalkGraph {
       this.#addProducer(next.producers, reader);
       return { event: 0, fetchAddress: 0, node: next, leaves: [], faults: [] };
     }
-    const leaves = [this.#leaf(reader, step, page, pages, page)];
-    if (step.contiguous) leaves.push(...this.#runLeaves(reader, step, page, pages));
+    const run = step.contiguous ? runOf(reader, step, page, pages) : undefined;
+    const leaves = [this.#leaf(reader, step, page, pages, page, run)];
+    if (run !== undefined) leaves.push(...this.#runLeaves(reader, step, page, pages, run));
+    for (const leaf of leaves) this.#addProducer(leaf.producers, reader);
     return { event: 0, fetchAddress: 0, node: undefined, leaves, faults: [] };
   }
 
@@ -106,34 +139,43 @@ export class WalkGraph {
    * A descriptor with the Contiguous bit speaks for its whole run (Arm ARM D8.7.1): from it a TLB may know every other
    * address of the run. Maintenance need only affect the block or page meant, so each is an entry of its own.
    */
-  #runLeaves(reader: WalkReader, step: LeafStep, page: number, pages: number): Leaf[] {
-    const { interpretation, tableLevel } = reader.node;
-    const runPages = pages * contiguousEntries(interpretation.granule, tableLevel);
-    const runPage = Math.floor(page / runPages) * runPages;
-    const runPa = Math.floor(step.pa / (runPages * PAGE_BYTES)) * runPages * PAGE_BYTES;
+  #runLeaves(reader: WalkReader, step: LeafStep, page: number, pages: number, run: ContiguousRun): Leaf[] {
     const found = new Set<Leaf>();
-    for (const address of this.#served(reader.node, runPage, runPages)) {
+    for (const address of served(reader.node.lineage, run.page, run.pages)) {
       const other = Math.floor(address.canonicalPage / pages) * pages;
       if (other === page) continue;
-      const pa = runPa + (other - runPage) * PAGE_BYTES;
-      found.add(this.#leaf(reader, { ...step, pa }, other, pages, page));
+      const pa = run.pa + (other - run.page) * PAGE_BYTES;
+      found.add(this.#leaf(reader, { ...step, pa }, other, pages, page, run));
     }
     return [...found];
   }
 
-  #leaf(reader: WalkReader, step: LeafStep, page: number, pages: number, sourcePage: number): Leaf {
+  #leaf(
+    reader: Pick<WalkReader, 'node' | 'pa'>,
+    step: LeafStep,
+    page: number,
+    pages: number,
+    sourcePage: number,
+    run: ContiguousRun | undefined,
+  ): Leaf {
     const { node, pa: descriptorPa } = reader;
     const { tableLevel: level, lineage } = node;
-    const { tag, aset, interpretation } = lineage;
+    const { tag, aset, interpretation, space } = lineage;
     const { vmid, asid } = tag;
     // A global entry is the same whatever the ASID of the walk that made it.
-    const owner = step.global ? `${vmid}/g${aset}/${interpretation.key}` : lineage.key;
+    const owner = step.global ? `${vmid}/g${aset}/${interpretation.key}${nestedSuffix(space)}` : lineage.key;
     const content = `${step.pa}/${step.permissions}/${step.attributes}/${step.nT ? 1 : 0}`;
     const key = `${owner}/${level}/${page}/${sourcePage}/${descriptorPa}/${content}`;
     let leaf = this.#leafByKey.get(key);
     if (leaf === undefined) {
       leaf = {
         cell: this.#holds.intern(`leaf ${key}`),
+        key,
+        stage: node.stage,
+        space,
+        span: pages,
+        parts: undefined,
+        run,
         tag: step.global ? undefined : tag,
         global: step.global ? this.#tags.global(vmid, aset) : undefined,
         vmid,
@@ -152,17 +194,29 @@ export class WalkGraph {
         tbi: interpretation.tbi,
         descriptorPa,
         table: node,
-        addresses: this.#served(node, page, pages),
+        addresses: served(lineage, page, pages),
         producers: [],
         outcomes: new Map(),
       };
       this.#leafByKey.set(key, leaf);
       this.leaves.push(leaf);
-      const { holds } = leaf.global ?? tag;
-      for (const { index } of leaf.addresses) holds[index]?.leaves.push(leaf);
+      this.#addLeaf(leaf);
     }
-    this.#addProducer(leaf.producers, reader);
     return leaf;
+  }
+
+  /** Makes a leaf known to the addresses that it serves, and to where it leads if that is to be translated again. */
+  #addLeaf(leaf: Leaf): void {
+    const { holds } = leaf.global ?? leaf.table.tag;
+    for (const address of leaf.addresses) {
+      const of = holds[address.index];
+      if (leaf.space === undefined) of?.leaves.push(leaf);
+      else {
+        of?.firstStage.push(leaf);
+        const { outputs } = ipaOf(leaf, address, leaf.space);
+        if (!outputs.includes(leaf)) outputs.push(leaf);
+      }
+    }
   }
 
   #node(lineage: Lineage, place: Place): WalkNode {
@@ -196,6 +250,7 @@ export class WalkGraph {
       granule,
       level: tableLevel - 1,
       leaf: false,
+      stage: interpretation.stage2 === undefined ? 1 : 2,
     };
     this.#nodeByKey.set(key, node);
     this.nodes.push(node);
@@ -211,43 +266,68 @@ export class WalkGraph {
 
   /** The descriptors that walks of the addresses of the universe read in the table of a node. */
   #addReaders(node: WalkNode): void {
+    for (const address of served(node.lineage, node.page, node.pages)) this.#addReader(node, address);
+  }
+
+  #addReader(node: WalkNode, address: InputAddress): void {
     const shift = levelShift(node.interpretation.granule, node.tableLevel);
-    const entries = node.tableBytes / 8;
-    for (const address of this.#served(node, node.page, node.pages)) {
-      const entry = Math.floor(address.canonicalPage / 2 ** (shift - 12)) % entries;
-      const pa = node.table + 8 * entry;
-      let reader = node.readers.find((candidate) => candidate.pa === pa);
-      if (reader === undefined) {
-        reader = { node, pa, addresses: [], lows: [], highs: [], results: [] };
-        node.readers.push(reader);
-        this.#watch(pa, reader);
-      }
-      reader.addresses.push(address);
-      node.readerOf[address.index] = reader;
-      if (!node.start) node.tag.holds[address.index]?.readers.push(reader);
+    const entry = Math.floor(address.canonicalPage / 2 ** (shift - 12)) % (node.tableBytes / 8);
+    const pa = node.table + 8 * entry;
+    let reader = node.readers.find((candidate) => candidate.pa === pa);
+    if (reader === undefined) {
+      const ipa = node.lineage.space?.pageAt(pa);
+      reader = { node, pa, ipa, addresses: [], fetches: [], cell: -1, lows: [], highs: [], results: [] };
+      node.readers.push(reader);
+      if (ipa === undefined) this.#watch(pa, reader);
+      else ipa.readers.push(reader);
     }
+    reader.addresses.push(address);
+    node.readerOf[address.index] = reader;
+    if (!node.start) node.tag.holds[address.index]?.readers.push(reader);
   }
 
-  /** The addresses of the universe in a range that a walk by this node's CD translates: tagged ones only with TBI. */
-  #served(node: WalkNode, page: number, pages: number): InputAddress[] {
-    const { tbi } = node.interpretation;
-    return this.#universe.addresses.filter(
-      (address) =>
-        address.canonicalPage >= page &&
-        address.canonicalPage < page + pages &&
-        (tbi || address.page === address.canonicalPage),
-    );
-  }
-
-  #lineage(tag: Tag, aset: number, interpretation: Interpretation): Lineage {
-    const key = `${tag.vmid}.${tag.asid}/${aset}/${interpretation.key}`;
+  #lineage({ tag, aset, addresses, space }: WalkContext, interpretation: Interpretation): Lineage {
+    const key = `${tag.vmid}.${tag.asid}/${aset}/${interpretation.key}${nestedSuffix(space)}`;
     let lineage = this.#lineages.get(key);
     if (lineage === undefined) {
-      lineage = { key, tag, aset, interpretation };
+      lineage = { key, tag, aset, interpretation, addresses, space };
       this.#lineages.set(key, lineage);
     }
     return lineage;
   }
+}
+
+/** What walks are made for: all of a lineage but its interpretation. */
+export type WalkContext = Pick<Lineage, 'tag' | 'aset' | 'addresses' | 'space'>;
+
+/** The page of stage 2 to which a leaf of stage 1 sends an address. */
+export function ipaOf(leaf: Leaf, address: InputAddress, space: IpaSpace): IpaPage {
+  return space.page(leaf.pa / PAGE_BYTES + (address.canonicalPage - leaf.page));
+}
+
+function nestedSuffix(space: IpaSpace | undefined): string {
+  return space === undefined ? '' : '/n';
+}
+
+function serves({ page, pages }: { readonly page: number; readonly pages: number }, address: InputAddress): boolean {
+  return address.canonicalPage >= page && address.canonicalPage < page + pages;
+}
+
+/** The addresses in a range that walks of a lineage translate: tagged ones only with TBI. */
+function served({ interpretation: { tbi }, addresses }: Lineage, page: number, pages: number): InputAddress[] {
+  const range = { page, pages };
+  return addresses.filter((address) => serves(range, address) && (tbi || address.page === address.canonicalPage));
+}
+
+/** The run of a descriptor with the Contiguous bit (Arm ARM D8.7.1). */
+function runOf({ node }: WalkReader, step: LeafStep, page: number, pages: number): ContiguousRun {
+  const runPages = pages * contiguousEntries(node.interpretation.granule, node.tableLevel);
+  const bytes = runPages * PAGE_BYTES;
+  return {
+    page: Math.floor(page / runPages) * runPages,
+    pages: runPages,
+    pa: Math.floor(step.pa / bytes) * bytes,
+  };
 }
 
 /** Where a node of the graph is: what `WalkNode` says of these. */

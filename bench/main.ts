@@ -2,6 +2,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { serveSearch } from '../engine/search/parallel/serve.ts';
 import { asidWorlds } from './sections/asid-worlds.ts';
+import { deviceCaches, RESIDENT } from './sections/device-caches.ts';
 import { exhaustive } from './sections/exhaustive.ts';
 import { firstBug } from './sections/first-bug.ts';
 import { memory } from './sections/memory.ts';
@@ -38,6 +39,9 @@ const SECTIONS: Readonly<Record<string, (rounds: number, seconds: number) => Asy
   },
   async *asid(rounds, seconds) {
     yield await asidWorlds(rounds, seconds);
+  },
+  async *device(rounds, seconds) {
+    for (const resident of RESIDENT) yield await deviceCaches(resident, rounds, seconds);
   },
 };
 

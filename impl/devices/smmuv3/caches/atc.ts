@@ -1,4 +1,6 @@
-import { ENTRY_WORDS, TaggedCache, WORD, type AddressRange, type CacheSize } from './tagged-cache.ts';
+import { ENTRY_WORDS, WORD, type AddressRange } from './entry.ts';
+import { TaggedCache } from './tagged-cache.ts';
+import type { CacheSize } from './tagged-sets.ts';
 import { Tags, type TagsOptions } from './tags.ts';
 
 /** Pages in the span of a CMD_ATC_INV that means everything (IHI 0070 §4.5.1). */
@@ -42,7 +44,7 @@ export class Atc extends TaggedCache {
     const context = tags.find(0, substream);
     if (context < 0) return -1;
     const id = tags.idOf(context);
-    return this.probe(id, this.sizesOf(context, id), low, high);
+    return this.probe(id, this.sizesOf(id), low, high);
   }
 
   /** Holds a translation. It takes the place of one with the same substream, size and address. */
@@ -51,8 +53,7 @@ export class Atc extends TaggedCache {
     const context = tags.intern(0, 0, fill.substream);
     const entry = this.take(context, fill.shift, 0, fill.addressLow, fill.addressHigh);
     const at = entry * ENTRY_WORDS;
-    words[at + WORD.OUTPUT_LOW] = fill.outputLow & -4096;
-    words[at + WORD.OUTPUT_HIGH] = fill.outputHigh;
+    this.writeOutput(at, fill.outputLow, fill.outputHigh, 0);
     words[at + WORD.PERMISSIONS] = fill.permissions;
     words[at + WORD.ATTRIBUTES] = fill.attributes;
     words[at + WORD.EXTRA] = fill.extra;

@@ -1,5 +1,5 @@
 import { ConfigSets } from './config-sets.ts';
-import type { CacheSize } from './tagged-cache.ts';
+import type { CacheSize } from './tagged-sets.ts';
 import { Tags, type TagsOptions } from './tags.ts';
 
 /** Sizes of the configuration cache. */

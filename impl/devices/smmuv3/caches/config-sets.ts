@@ -1,4 +1,4 @@
-import type { CacheSize } from './tagged-cache.ts';
+import type { CacheSize } from './tagged-sets.ts';
 import type { TaggedEntries, Tags } from './tags.ts';
 
 const KEY_WORDS = 3;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Iotlb, iotlbFill, STAGES, type IotlbFill } from './iotlb.ts';
-import type { AddressRange } from './tagged-cache.ts';
+import type { AddressRange } from './entry.ts';
 import { TranslationTags, WORLD } from './translation-tags.ts';
 
 function range(over: Partial<AddressRange>): AddressRange {

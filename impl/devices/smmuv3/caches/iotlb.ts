@@ -1,5 +1,6 @@
-import { ENTRY_WORDS, META, TaggedCache, WORD, type AddressRange } from './tagged-cache.ts';
-import type { TranslationTags } from './translation-tags.ts';
+import { ENTRY_WORDS, META, WORD, type AddressRange } from './entry.ts';
+import { TaggedCache } from './tagged-cache.ts';
+import { SELECTED, type TranslationTags } from './translation-tags.ts';
 
 /** Which stages an entry has information of. */
 export const STAGES = { STAGE1: 0, STAGE2: 1, COMBINED: 2 } as const;
@@ -64,13 +65,15 @@ export class Iotlb extends TaggedCache<TranslationTags> {
   /** The entry with stage 1 that an access to a VA may use. */
   lookup(world: number, vmid: number, asid: number, aset: number, low: number, high: number): number {
     const { tags } = this;
-    tags.select(world, vmid, asid, aset);
-    if (tags.localId !== 0) {
-      const entry = this.probe(tags.localId, this.sizesOf(tags.local, tags.localId), low, high);
+    const row = tags.select(world, vmid, asid, aset);
+    const { selected } = tags;
+    const local = selected[row + SELECTED.LOCAL_ID] as number;
+    if (local !== 0) {
+      const entry = this.probe(local, this.sizesOf(local), low, high);
       if (entry >= 0) return entry;
     }
-    if (tags.globalId === 0) return -1;
-    return this.probe(tags.globalId, this.sizesOf(tags.global, tags.globalId), low, high);
+    const global = selected[row + SELECTED.GLOBAL_ID] as number;
+    return global === 0 ? -1 : this.probe(global, this.sizesOf(global), low, high);
   }
 
   /** The entry of stage 2 alone for an IPA. */
@@ -79,7 +82,7 @@ export class Iotlb extends TaggedCache<TranslationTags> {
     const context = tags.find(tags.stage2(vmid), 0);
     if (context < 0) return -1;
     const id = tags.idOf(context);
-    return this.probe(id, this.sizesOf(context, id), low, high);
+    return this.probe(id, this.sizesOf(id), low, high);
   }
 
   /** Holds a translation. It takes the place of one with the same tag, size and address. */
@@ -97,8 +100,7 @@ export class Iotlb extends TaggedCache<TranslationTags> {
       (fill.level << META.LEVEL) |
       (((fill.granule - 10) >> 1) << META.GRANULE) |
       (fill.stages << META.KIND);
-    words[at + WORD.OUTPUT_LOW] = (fill.outputLow & -4096) | meta;
-    words[at + WORD.OUTPUT_HIGH] = fill.outputHigh;
+    this.writeOutput(at, fill.outputLow, fill.outputHigh, meta);
     words[at + WORD.PERMISSIONS] = fill.permissions;
     words[at + WORD.ATTRIBUTES] = fill.attributes;
     words[at + WORD.EXTRA] = fill.extra;
@@ -108,18 +110,6 @@ export class Iotlb extends TaggedCache<TranslationTags> {
   /** One of `STAGES`. */
   stages(entry: number): number {
     return ((this.words[entry * ENTRY_WORDS + WORD.OUTPUT_LOW] as number) >>> META.KIND) & 3;
-  }
-
-  /** Output address for an input address that the entry covers. */
-  output(entry: number, low: number, high: number): number {
-    const { words } = this;
-    const at = entry * ENTRY_WORDS;
-    const shift = (words[at + WORD.ADDRESS_LOW] as number) & 63;
-    const maskLow = shift < 32 ? -1 << shift : 0;
-    const maskHigh = shift <= 32 ? -1 : -1 << (shift - 32);
-    const outputLow = ((words[at + WORD.OUTPUT_LOW] as number) & maskLow) | (low & ~maskLow);
-    const outputHigh = ((words[at + WORD.OUTPUT_HIGH] as number) & maskHigh) | (high & ~maskHigh);
-    return (outputHigh >>> 0) * 2 ** 32 + (outputLow >>> 0);
   }
 
   /**

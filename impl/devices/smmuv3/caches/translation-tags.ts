@@ -9,6 +9,13 @@ export interface TranslationTagsOptions extends TagsOptions {
   readonly vmidBits?: number;
 }
 
+/** Rows of `TranslationTags.selected`, in words: what `select` has found, ids 0 for none. */
+export const SELECTED = { SPACE: 0, CODE: 1, EPOCH: 2, LOCAL_ID: 3, GLOBAL_ID: 4 } as const;
+
+/** Rows, a power of two, and words of a row. */
+const ROWS = 256;
+const ROW_WORDS = 8;
+
 /** Code of a context: the ASID and, in bit 16, the ASET. */
 const ASET_BIT = 1 << 16;
 /** Code of the context of global entries: this, and the ASET in bit 0 (§3.17.1). */
@@ -21,15 +28,15 @@ const GLOBAL = 1 << 17;
  * One table serves all caches of translations and of table descriptors, so one invalidation by tag acts on all of them.
  */
 export class TranslationTags extends Tags {
-  /** What `select` has found: contexts of the entries of an ASID, and of global ones; -1 for none. */
-  local = -1;
-  global = -1;
-  /** Their ids; 0 for none. */
-  localId = 0;
-  globalId = 0;
+  /** The last selections, so that not each access goes through the hash table twice. */
+  readonly selected = new Int32Array(ROWS * ROW_WORDS);
   readonly #vmidBits: number;
-  #selectedSpace = -1;
-  #selectedCode = -1;
+  /** Rows of another one are void. */
+  #rowsEpoch = 1;
+  /** The very last selection. */
+  #lastSpace = -1;
+  #lastCode = -1;
+  #lastRow = 0;
 
   constructor({ vmidBits = 16, ...options }: TranslationTagsOptions) {
     super(3, (2 << vmidBits) + 2, options);
@@ -46,17 +53,27 @@ export class TranslationTags extends Tags {
     return (1 << this.#vmidBits) | vmid;
   }
 
-  /** Finds the contexts whose entries an access may use: those of its ASID, and the global ones of its ASET. */
-  select(world: number, vmid: number, asid: number, aset: number): void {
+  /**
+   * Finds what an access may use: the entries of its ASID, and the global ones of its ASET.
+   *
+   * @returns where the row with the ids is in `selected`.
+   */
+  select(world: number, vmid: number, asid: number, aset: number): number {
     const space = this.stage1(world, vmid);
     const code = this.codeOf(asid, aset);
-    if (space === this.#selectedSpace && code === this.#selectedCode) return;
-    this.local = this.find(space, code);
-    this.localId = this.local < 0 ? 0 : this.idOf(this.local);
-    this.global = this.find(space, this.globalCode(aset));
-    this.globalId = this.global < 0 ? 0 : this.idOf(this.global);
-    this.#selectedSpace = space;
-    this.#selectedCode = code;
+    if (space === this.#lastSpace && code === this.#lastCode) return this.#lastRow;
+    const row = ((asid + (Math.imul(space, 0x9e3779b1) >>> 16)) & (ROWS - 1)) * ROW_WORDS;
+    const { selected } = this;
+    if (
+      selected[row + SELECTED.CODE] !== code ||
+      selected[row + SELECTED.SPACE] !== space ||
+      selected[row + SELECTED.EPOCH] !== this.#rowsEpoch
+    )
+      this.#fillRow(row, space, code, this.globalCode(aset));
+    this.#lastSpace = space;
+    this.#lastCode = code;
+    this.#lastRow = row;
+    return row;
   }
 
   /** The context for new entries with stage 1. */
@@ -106,6 +123,22 @@ export class TranslationTags extends Tags {
   }
 
   protected override changed(): void {
-    this.#selectedSpace = -1;
+    this.#lastSpace = -1;
+    if (this.#rowsEpoch === 2 ** 31 - 1) {
+      this.#rowsEpoch = 0;
+      this.selected.fill(0);
+    }
+    this.#rowsEpoch++;
+  }
+
+  #fillRow(row: number, space: number, code: number, globalCode: number): void {
+    const { selected } = this;
+    const local = this.find(space, code);
+    const global = this.find(space, globalCode);
+    selected[row + SELECTED.SPACE] = space;
+    selected[row + SELECTED.CODE] = code;
+    selected[row + SELECTED.LOCAL_ID] = local < 0 ? 0 : this.idOf(local);
+    selected[row + SELECTED.GLOBAL_ID] = global < 0 ? 0 : this.idOf(global);
+    selected[row + SELECTED.EPOCH] = this.#rowsEpoch;
   }
 }

@@ -1,5 +1,6 @@
-import { ENTRY_WORDS, META, TaggedCache, WORD, type AddressRange } from './tagged-cache.ts';
-import type { TranslationTags } from './translation-tags.ts';
+import { ENTRY_WORDS, META, OUTPUT_HIGH_MASK, WORD, type AddressRange } from './entry.ts';
+import { TaggedCache } from './tagged-cache.ts';
+import { SELECTED, type TranslationTags } from './translation-tags.ts';
 
 /** What the address of the next table is. */
 export const TABLE = {
@@ -59,9 +60,8 @@ export class WalkCache extends TaggedCache<TranslationTags> {
   /** The deepest descriptor of stage 1 on the way to a VA, or -1. */
   lookup(world: number, vmid: number, asid: number, aset: number, low: number, high: number): number {
     const { tags } = this;
-    tags.select(world, vmid, asid, aset);
-    if (tags.localId === 0) return -1;
-    return this.probe(tags.localId, this.sizesOf(tags.local, tags.localId), low, high);
+    const id = tags.selected[tags.select(world, vmid, asid, aset) + SELECTED.LOCAL_ID] as number;
+    return id === 0 ? -1 : this.probe(id, this.sizesOf(id), low, high);
   }
 
   /** The deepest descriptor of stage 2 on the way to an IPA, or -1. */
@@ -70,7 +70,7 @@ export class WalkCache extends TaggedCache<TranslationTags> {
     const context = tags.find(tags.stage2(vmid), 0);
     if (context < 0) return -1;
     const id = tags.idOf(context);
-    return this.probe(id, this.sizesOf(context, id), low, high);
+    return this.probe(id, this.sizesOf(id), low, high);
   }
 
   /** Holds a descriptor. It takes the place of one with the same tag, level and address. */
@@ -82,8 +82,7 @@ export class WalkCache extends TaggedCache<TranslationTags> {
     const entry = this.take(context, fill.shift, 0, fill.addressLow, fill.addressHigh);
     const at = entry * ENTRY_WORDS;
     const meta = (fill.level << META.LEVEL) | (((fill.granule - 10) >> 1) << META.GRANULE) | (fill.table << META.KIND);
-    words[at + WORD.OUTPUT_LOW] = (fill.tableLow & -4096) | meta;
-    words[at + WORD.OUTPUT_HIGH] = fill.tableHigh;
+    this.writeOutput(at, fill.tableLow, fill.tableHigh, meta);
     words[at + WORD.PERMISSIONS] = fill.permissions;
     words[at + WORD.ATTRIBUTES] = fill.attributes;
     words[at + WORD.EXTRA] = fill.extra;
@@ -94,7 +93,7 @@ export class WalkCache extends TaggedCache<TranslationTags> {
   table(entry: number): number {
     const at = entry * ENTRY_WORDS;
     const low = (this.words[at + WORD.OUTPUT_LOW] as number) & -4096;
-    return ((this.words[at + WORD.OUTPUT_HIGH] as number) >>> 0) * 2 ** 32 + (low >>> 0);
+    return ((this.words[at + WORD.OUTPUT_HIGH] as number) & OUTPUT_HIGH_MASK) * 2 ** 32 + (low >>> 0);
   }
 
   /** One of `TABLE`. */

@@ -151,9 +151,7 @@ export class SmmuV3 {
     this.#everythingChanged();
   }
 
-  #makeAts(
-    parts: Pick<AtsModelParts, 'features' | 'universe' | 'configs' | 'store' | 'holds'>,
-  ): Ats | undefined {
+  #makeAts(parts: Pick<AtsModelParts, 'features' | 'universe' | 'configs' | 'store' | 'holds'>): Ats | undefined {
     if (!this.features.ats || this.universe.slots.every(({ ats }) => ats !== true)) return undefined;
     return new Ats({
       ...parts,
@@ -161,6 +159,7 @@ export class SmmuV3 {
       sets: this.#sets,
       registers: this.#registers,
       slots: this.#slots,
+      stageTwo: this.#stageTwo,
       pending: this.#pending,
       configLookup: this.#lookup,
       configSetOf: (context) => this.#configSet(context),
@@ -331,11 +330,14 @@ export class SmmuV3 {
 
   /** Draws the conclusions from everything that has been touched. */
   #settle(): void {
-    while (this.#changes.inStreams || this.#stageTwo.changed) {
-      this.#settleStageTwo();
-      if (this.#changes.inStreams) this.#followStreams();
-    }
-    this.#changes.takeSlots(this.#takeSlot);
+    do {
+      while (this.#changes.inStreams || this.#stageTwo.changed) {
+        this.#settleStageTwo();
+        if (this.#changes.inStreams) this.#followStreams();
+      }
+      this.#changes.takeSlots(this.#takeSlot);
+      // What a device has been given may have to be translated by stage 2.
+    } while (this.#stageTwo.changed);
   }
 
   #followStreams(): void {

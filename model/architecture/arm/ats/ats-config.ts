@@ -1,6 +1,10 @@
 import type { MixContent } from '../configuration/config-graph.ts';
-import type { LookupConfig } from '../configuration/lookup-config.ts';
+import type { LookupConfig, LookupConfigs, StageTwoConfig } from '../configuration/lookup-config.ts';
+import type { StageOneEntry, StageTwoOnlyEntry } from '../configuration/stream-entry.ts';
+import { EVENT } from '../layout/event.ts';
 import { EATS } from '../layout/ste.ts';
+import type { OutcomeTable } from '../outcomes/outcome.ts';
+import type { StageTwo } from '../translation/stage2/stage-two.ts';
 
 /** What becomes of a translation request (IHI 0070 §3.9.1.2). */
 export type RequestTreatment =
@@ -31,16 +35,30 @@ export interface AtsConfig {
   readonly key: string;
   readonly request: RequestTreatment;
   readonly translated: TranslatedTreatment;
-  /** What a request is translated by, and the stage 2 of a translated access; undefined if neither is. */
+  /** What a request is translated by. */
   readonly config: LookupConfig | undefined;
+  /** What translates an access whose address is an IPA. */
+  readonly second: StageTwoConfig | undefined;
+}
+
+/** What configurations are made of. */
+export interface AtsConfigParts {
+  readonly configs: LookupConfigs;
+  readonly outcomes: OutcomeTable;
+  readonly stageTwo: StageTwo;
 }
 
 /** Interns configurations as they concern ATS, and sets of them. Set 0 is the empty set. */
 export class AtsConfigs {
+  readonly #parts: AtsConfigParts;
   readonly #configs: AtsConfig[] = [];
   readonly #byKey = new Map<string, AtsConfig>();
   readonly #sets: (readonly AtsConfig[])[] = [[]];
   readonly #byMembers = new Map<string, number>();
+
+  constructor(parts: AtsConfigParts) {
+    this.#parts = parts;
+  }
 
   /** Without translation the ATS interface does not work, whatever ATSCHK says (§3.9.1.2, §3.9.1.3, §6.3.9.6). */
   disabled(): AtsConfig {
@@ -62,7 +80,8 @@ export class AtsConfigs {
     // Split-stage ATS is off without ATSCHK (§5.2).
     const eats = entry.kind === 'bypass' || (entry.eats === EATS.SPLIT_STAGE && !atsCheck) ? EATS.NONE : entry.eats;
     if (eats === EATS.NONE) return this.#intern('unsupportedRecorded', checked('forbidden'), undefined);
-    if (eats === EATS.SPLIT_STAGE) return this.#intern('stage1', 'stage2', config);
+    if (entry.kind !== 'bypass' && eats === EATS.SPLIT_STAGE)
+      return this.#intern('stage1', 'stage2', config, this.#second(entry));
     return this.#intern('translated', 'passed', config);
   }
 
@@ -92,11 +111,24 @@ export class AtsConfigs {
       .join(' ');
   }
 
-  #intern(request: RequestTreatment, translated: TranslatedTreatment, config: LookupConfig | undefined): AtsConfig {
-    const key = `${request}/${translated}/${config?.key ?? ''}`;
+  /** Stage 2 of an STE, of which the CD plays no part (§3.9.1.3). An IPA beyond the input size is an error of stage 1. */
+  #second({ stage2, override }: StageOneEntry | StageTwoOnlyEntry): StageTwoConfig | undefined {
+    const { configs, outcomes, stageTwo } = this.#parts;
+    if (stage2 === undefined) return undefined;
+    const second = configs.stageTwo(stageTwo.use(stage2), override, outcomes.fault(EVENT.F_ADDR_SIZE));
+    return second.kind === 'stage2' ? second : undefined;
+  }
+
+  #intern(
+    request: RequestTreatment,
+    translated: TranslatedTreatment,
+    config: LookupConfig | undefined,
+    second?: StageTwoConfig,
+  ): AtsConfig {
+    const key = `${request}/${translated}/${config?.key ?? ''}/${second?.key ?? ''}`;
     let known = this.#byKey.get(key);
     if (known === undefined) {
-      known = { index: this.#configs.length, key, request, translated, config };
+      known = { index: this.#configs.length, key, request, translated, config, second };
       this.#configs.push(known);
       this.#byKey.set(key, known);
     }

@@ -1,10 +1,12 @@
 import type { Store } from '../../../../engine/store.ts';
-import type { LookupConfig, LookupConfigs } from '../configuration/lookup-config.ts';
+import type { LookupConfig, LookupConfigs, StageTwoConfig } from '../configuration/lookup-config.ts';
 import type { SmmuFeatures } from '../features.ts';
 import type { HoldTable } from '../holds.ts';
 import { EVENT } from '../layout/event.ts';
 import type { DirectOutcome, Outcome, OutcomeSets, OutcomeTable, TranslatedOutcome } from '../outcomes/outcome.ts';
 import type { SlotOutcomes } from '../outcomes/outcome-sets.ts';
+import type { IpaPage } from '../translation/stage2/ipa-space.ts';
+import type { StageTwo } from '../translation/stage2/stage-two.ts';
 import type { IndexedUniverse, InputAddress, Slot, StreamContext } from '../universe.ts';
 import type { Atc, AtcEntry } from './atc.ts';
 import type { AtsConfig, AtsConfigs } from './ats-config.ts';
@@ -12,6 +14,7 @@ import {
   answerOf,
   completionOf,
   refusedCompletion,
+  type Answer,
   type TranslationCompletion,
   type TranslationRequest,
 } from './response.ts';
@@ -29,6 +32,7 @@ export interface AtsParts {
   readonly slots: SlotOutcomes;
   readonly atc: Atc;
   readonly atsConfigs: AtsConfigs;
+  readonly stageTwo: StageTwo;
   /** The configurations of a context as they concern ATS, looked up again. */
   readonly lookup: (context: StreamContext) => readonly AtsConfig[];
 }
@@ -80,6 +84,7 @@ export class AtsSlots {
     if (!atc.enabled(streamId)) return slots.put(slot, direct);
     const configured = this.#configured(slot);
     this.#fill(slot, configured);
+    for (const { address: ipa } of atc.held(slot)) this.demand(slot, ipa);
     const all = new Set(sets.at(direct).map(({ id }) => id));
     for (const entry of atc.held(slot)) for (const outcome of this.#outcomesOf(entry, configured)) all.add(outcome.id);
     const ids = [...all].sort((a, b) => a - b);
@@ -101,8 +106,7 @@ export class AtsSlots {
     for (const { request: treatment } of configured)
       if (treatment !== 'translated' && treatment !== 'stage1')
         completions.push(refusedCompletion(treatment, () => badRequestRecord(of, request)));
-    for (const outcome of this.#requested(slot, configured))
-      completions.push(completionOf(answerOf(outcome, pasid), request, pasid));
+    for (const answer of this.#answers(slot, configured)) completions.push(completionOf(answer, request, pasid));
     const seen = new Set<string>();
     return completions.filter((completion) => {
       const key = JSON.stringify(completion);
@@ -123,6 +127,17 @@ export class AtsSlots {
   sources(slot: number, outcome: Outcome): AtcEntry[] {
     const configured = this.#configured(slot);
     return this.#parts.atc.held(slot).filter((entry) => this.#outcomesOf(entry, configured).includes(outcome));
+  }
+
+  /** The device may use an address for a slot, which may have to be translated by stage 2. */
+  demand(slot: number, address: number): void {
+    if (address === UNKNOWN_ADDRESS) return;
+    for (const { second } of this.#configured(slot)) {
+      if (second === undefined) continue;
+      const page = pageOf(second, address);
+      if (!page.slots.includes(slot)) page.slots.push(slot);
+      this.#parts.stageTwo.demand(page);
+    }
   }
 
   #configured(slot: number): readonly AtsConfig[] {
@@ -151,28 +166,28 @@ export class AtsSlots {
 
   /** The entries that requests may bring. */
   #brought(slot: number, configured: readonly AtsConfig[]): AtcEntry[] {
-    const { atc, universe } = this.#parts;
-    const pasid = (universe.slots[slot] as Slot).substream >= 0;
+    const { atc } = this.#parts;
     const entries: AtcEntry[] = [];
-    for (const outcome of this.#requested(slot, configured)) {
-      const answer = answerOf(outcome, pasid);
+    for (const answer of this.#answers(slot, configured)) {
       if (answer.kind === 'granted') entries.push(atc.entry(slot, answer.address, answer.granted));
       else if (answer.kind === 'unpredictable') entries.push(atc.entry(slot, UNKNOWN_ADDRESS, EVERYTHING));
     }
     return entries;
   }
 
-  /** What requests find. */
-  #requested(slot: number, configured: readonly AtsConfig[]): readonly DirectOutcome[] {
-    const { slots, sets, universe, outcomes } = this.#parts;
+  /** How requests that are translated may be answered. */
+  #answers(slot: number, configured: readonly AtsConfig[]): Answer[] {
+    return [...this.#answersOf(slot, configured, 'translated'), ...this.#answersOf(slot, configured, 'stage1')];
+  }
+
+  #answersOf(slot: number, configured: readonly AtsConfig[], treatment: 'translated' | 'stage1'): Answer[] {
+    const { slots, sets, universe } = this.#parts;
     const used: LookupConfig[] = [];
-    for (const { request, config } of configured) {
-      if (request === 'stage1') return [outcomes.unpredictable()];
-      if (request === 'translated' && config !== undefined) used.push(config);
-    }
+    for (const { request, config } of configured) if (request === treatment && config !== undefined) used.push(config);
     if (used.length === 0) return [];
-    const address = universe.addressOf[slot] as InputAddress;
-    return sets.at(slots.compute(address, used)) as readonly DirectOutcome[];
+    const found = sets.at(slots.compute(universe.addressOf[slot] as InputAddress, used)) as readonly DirectOutcome[];
+    const pasid = (universe.slots[slot] as Slot).substream >= 0;
+    return found.map((outcome) => answerOf(outcome, pasid, treatment === 'stage1'));
   }
 
   #outcomesOf({ address, granted }: AtcEntry, configured: readonly AtsConfig[]): Outcome[] {
@@ -184,8 +199,8 @@ export class AtsSlots {
   }
 
   /** How accesses with a translated address end (§3.9.1.3). */
-  #ends({ translated }: AtsConfig, address: number): readonly DirectOutcome[] {
-    const { outcomes, features } = this.#parts;
+  #ends({ translated, second }: AtsConfig, address: number): readonly DirectOutcome[] {
+    const { outcomes, features, sets, slots } = this.#parts;
     switch (translated) {
       case 'passed': {
         const limit = 2 ** features.oas;
@@ -198,9 +213,14 @@ export class AtsSlots {
       case 'forbidden':
         return [outcomes.fault(EVENT.F_TRANSL_FORBIDDEN)];
       case 'stage2':
-        return [outcomes.unpredictable()];
+        if (second === undefined) return [];
+        return sets.at(slots.compute(pageOf(second, address), [second])) as readonly DirectOutcome[];
     }
   }
+}
+
+function pageOf({ stage2 }: StageTwoConfig, address: number): IpaPage {
+  return stage2.space.pageAt(address);
 }
 
 /** Address of an entry that has come about in a way that the model leaves open. */

@@ -32,12 +32,13 @@ export interface AtsModelParts extends Omit<AtsParts, 'atc' | 'atsConfigs' | 'lo
  */
 export class Ats {
   readonly #parts: AtsModelParts;
-  readonly #configs = new AtsConfigs();
+  readonly #configs: AtsConfigs;
   readonly #atc: Atc;
   readonly #slots: AtsSlots;
 
   constructor(parts: AtsModelParts) {
     this.#parts = parts;
+    this.#configs = new AtsConfigs(parts);
     this.#atc = new Atc(parts);
     const lookup = (context: StreamContext): AtsConfig[] => this.#lookup(context);
     this.#slots = new AtsSlots({ ...parts, atc: this.#atc, atsConfigs: this.#configs, lookup });
@@ -105,8 +106,13 @@ export class Ats {
     return this.#slots.direct(slot);
   }
 
-  /** What may happen to an access with a translated address of the device's own choice. */
+  /**
+   * What may happen to an access with a translated address of the device's own choice, a multiple of 4 KiB. Where the
+   * address is an IPA, stage 2 is walked for it from now on.
+   */
   translated(slot: number, address: number, write: boolean): readonly AccessResult[] {
+    this.#slots.demand(slot, address);
+    this.#parts.settle();
     const { streamId } = this.#parts.universe.slots[slot] as Slot;
     return this.#slots.translated(slot, address).map((outcome) => translatedEnd(outcome, streamId, write));
   }

@@ -41,12 +41,17 @@ export type Answer =
 
 const { PR, PW, PX, UR, UW, UX } = PERMISSION;
 
-/** How a request ends where an ordinary access would have some outcome (§3.9.1.2). */
-export function answerOf(outcome: DirectOutcome, pasid: boolean): Answer {
+/**
+ * How a request ends where an ordinary access would have some outcome (§3.9.1.2).
+ *
+ * @param split whether the answer is the output of stage 1, with permissions from both stages all the same (§13.6.3).
+ */
+export function answerOf(outcome: DirectOutcome, pasid: boolean, split: boolean): Answer {
   switch (outcome.kind) {
     case 'translation': {
       const granted = grantedBy(outcome.permissions, outcome.override, pasid);
-      return granted === 0 ? { kind: 'denied' } : { kind: 'granted', address: outcome.pa, granted };
+      const address = split && outcome.stage2 !== undefined ? outcome.stage2.ipa : outcome.pa;
+      return granted === 0 ? { kind: 'denied' } : { kind: 'granted', address, granted };
     }
     case 'bypass':
       // Stage 1 is skipped by S1DSS, so there is no PASID: both permissions are granted (§13.6.4).

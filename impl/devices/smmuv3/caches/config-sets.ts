@@ -13,8 +13,8 @@ export class ConfigSets implements TaggedEntries {
   readonly lanes: number;
   readonly sets: number;
   readonly ways: number;
-  readonly keys: Int32Array;
-  readonly tags: Tags;
+  protected readonly keys: Int32Array;
+  protected readonly tags: Tags;
   readonly #recent: Uint8Array;
 
   /** @param lanes lanes of a structure. */
@@ -29,6 +29,11 @@ export class ConfigSets implements TaggedEntries {
     this.copies = new Int32Array(sets * ways * lanes);
     this.#recent = new Uint8Array(sets);
     tags.attach(this);
+  }
+
+  /** Whether an entry may still be found. */
+  isLive(entry: number): boolean {
+    return this.tags.isLive(this.keys[entry * KEY_WORDS] as number);
   }
 
   /** The entry with a key, or -1. */

@@ -1,4 +1,4 @@
-import { ENTRY_WORDS, META, smallestSize, WORD, type AddressRange } from './entry.ts';
+import { ENTRY_WORDS, highMask, lowMask, META, smallestSize, WORD, type AddressRange } from './entry.ts';
 import { TaggedSets, type CacheSize } from './tagged-sets.ts';
 import type { Tags } from './tags.ts';
 
@@ -69,10 +69,16 @@ export abstract class TaggedCache<T extends Tags = Tags> extends TaggedSets<T> {
     return 2 ** (Math.max(shift, this.widest[context] as number) - 12);
   }
 
+  /** The sizes of entries that an invalidation by address looks for. */
+  protected sizesMeant(context: number): number {
+    return this.sizes[context] as number;
+  }
+
   /** Number of probes that a range costs in a context. */
   #probes(context: number, range: AddressRange): number {
+    if (range.pages === 1 && this.widest[context] === 0) return 1;
     let probes = 0;
-    for (let left = this.sizes[context] as number; left !== 0; left &= left - 1) {
+    for (let left = this.sizesMeant(context); left !== 0; left &= left - 1) {
       const shift = smallestSize(left);
       const unit = this.windowUnit(context, shift);
       const units = Math.floor((range.firstPage + range.pages - 1) / unit) - Math.floor(range.firstPage / unit) + 1;
@@ -83,20 +89,26 @@ export abstract class TaggedCache<T extends Tags = Tags> extends TaggedSets<T> {
 
   #probeRange(context: number, range: AddressRange): void {
     const id = this.tags.idOf(context);
-    for (let left = this.sizes[context] as number; left !== 0; left &= left - 1) {
+    for (let left = this.sizesMeant(context); left !== 0; left &= left - 1) {
       const shift = smallestSize(left);
       const unit = this.windowUnit(context, shift);
       const step = 2 ** (shift - 12);
+      if (range.pages === 1 && unit === step) {
+        this.#dropPage(id, shift, range.firstPage, range);
+        continue;
+      }
       const end = (Math.floor((range.firstPage + range.pages - 1) / unit) + 1) * unit;
       for (let page = Math.floor(range.firstPage / unit) * unit; page < end; page += step)
         this.#dropPage(id, shift, page, range);
     }
   }
 
+  /** Drops the entry of a size that covers a page, if there is one and it is meant. */
   #dropPage(id: number, shift: number, page: number, range: AddressRange): void {
-    const high = Math.floor(page / 2 ** 20);
-    const keyLow = ((page - high * 2 ** 20) << 12) | shift;
-    const entry = this.entryWith(this.placeOf(id, shift, keyLow, high | 0), id, keyLow, high | 0);
+    const upper = Math.floor(page / 2 ** 20);
+    const keyLow = (((page - upper * 2 ** 20) << 12) & lowMask(shift)) | shift;
+    const keyHigh = upper & highMask(shift);
+    const entry = this.entryWith(this.placeOf(id, shift, keyLow, keyHigh), id, keyLow, keyHigh);
     if (entry >= 0 && this.covers(range, entry * ENTRY_WORDS)) this.words[entry * ENTRY_WORDS] = 0;
   }
 

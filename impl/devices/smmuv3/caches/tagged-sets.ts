@@ -27,7 +27,7 @@ export abstract class TaggedSets<T extends Tags = Tags> implements TaggedEntries
   readonly words: Int32Array;
   readonly ways: number;
   protected readonly sets: number;
-  /** For each context the sizes of its entries, the size of its largest source, and the id for which that is so. */
+  /** For each context the sizes of its entries, the largest source (or 0) of those cut from one, and the id for that. */
   protected readonly sizes: Int32Array;
   protected readonly widest: Uint8Array;
   protected readonly sizesId: Int32Array;
@@ -176,7 +176,7 @@ export abstract class TaggedSets<T extends Tags = Tags> implements TaggedEntries
   /**
    * Takes an entry for a key, the one that has it already if there is one, and writes the key.
    *
-   * @param source log2 of the size of what the entry was cut from, if that is larger.
+   * @param source log2 of the size of what the entry was cut from, which matters if that is larger.
    * @returns the entry; the caller writes the other words.
    */
   protected take(context: number, shift: number, source: number, low: number, high: number): number {
@@ -185,7 +185,7 @@ export abstract class TaggedSets<T extends Tags = Tags> implements TaggedEntries
     const keyLow = (low & lowMask(shift)) | shift;
     const keyHigh = high & highMask(shift);
     const place = this.placeOf(id, shift, keyLow, keyHigh);
-    let entry = this.entryWith(place, id, keyLow, keyHigh);
+    let entry = this.present(place, id, keyLow, keyHigh);
     if (entry < 0) entry = this.victim(place);
     const at = entry * ENTRY_WORDS;
     words[at] = id;
@@ -196,7 +196,12 @@ export abstract class TaggedSets<T extends Tags = Tags> implements TaggedEntries
     return entry;
   }
 
-  /** The entry that has a key already, or -1: without this, one address would have two entries. */
+  /** The entry that a fill takes the place of, or -1: without this, one key would have two entries. */
+  protected present(place: number, id: number, keyLow: number, keyHigh: number): number {
+    return this.entryWith(place, id, keyLow, keyHigh);
+  }
+
+  /** The entry that has a key, or -1. */
   protected entryWith(place: number, id: number, keyLow: number, keyHigh: number): number {
     const first = (place >>> WAY_BITS) * this.ways;
     for (let entry = first; entry < first + this.ways; entry++)
@@ -255,6 +260,6 @@ export abstract class TaggedSets<T extends Tags = Tags> implements TaggedEntries
       this.widest[context] = 0;
     }
     this.sizes[context] = (this.sizes[context] as number) | sizeBit(shift);
-    if (source > (this.widest[context] as number)) this.widest[context] = source;
+    if (source > shift && source > (this.widest[context] as number)) this.widest[context] = source;
   }
 }

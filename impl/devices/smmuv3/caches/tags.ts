@@ -66,7 +66,8 @@ export class Tags {
     this.#generationStep = contexts;
     this.#firstGenerationEnd = contexts * 2 ** width;
     this.#countEnd = 2 ** Math.min(generationBits ?? 31, 31);
-    this.ids = Int32Array.from({ length: contexts }, (_, context) => contexts + context);
+    this.ids = new Int32Array(contexts);
+    for (let context = 0; context < contexts; context++) this.ids[context] = contexts + context;
     this.spaces = new Int32Array(contexts);
     this.codes = new Int32Array(contexts);
     this.groups = new Int32Array(contexts);

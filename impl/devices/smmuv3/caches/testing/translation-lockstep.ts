@@ -33,7 +33,7 @@ type TagOfEntry = Pick<ReferenceEntry, 'table' | 'stage2' | 'world' | 'vmid' | '
 
 const WORLDS = [0, 0, 0, 1, 2];
 const VMIDS = [0, 1, 7];
-const ASIDS = [0, 1, 5, 255];
+const ASIDS = [0, 1, 5, 0x101];
 /** Bases of the neighbourhoods of addresses in play: one at 0, one across 2^32 bytes, one at the top of the top half. */
 const BASES = [0, 2 ** 20 - 2 ** 9, 2 ** 52 - 2 ** 19];
 const LEAVES = [

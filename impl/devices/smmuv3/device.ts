@@ -18,7 +18,8 @@ import type { DeviceParts } from './parts.ts';
 import { Registers } from './registers.ts';
 import type { DeviceAnswer, DeviceMemory, DeviceRequest } from './request.ts';
 import { StalledTransactions, type Resumed } from './stalls.ts';
-import { Translation, type TranslationHost } from './translation.ts';
+import type { Transaction, TransactionHost } from './transaction.ts';
+import { Translation } from './translation.ts';
 
 /** Sizes of the caches of a device. */
 export interface DeviceCaches {
@@ -61,9 +62,11 @@ export const DEFAULT_CACHES: Omit<DeviceCaches, 'tags'> = {
  *
  * Its parts are made by the `create…` methods, so that a subclass can put in another one.
  */
-export class SmmuV3Device implements TranslationHost {
+export class SmmuV3Device implements TransactionHost {
   readonly parts: DeviceParts;
   readonly decoded: DecodedConfigs;
+  epoch = 0;
+  configEpoch = 0;
   readonly #stepped: boolean;
   readonly #events: EventQueue;
   readonly #commands: CommandQueue;
@@ -97,14 +100,6 @@ export class SmmuV3Device implements TranslationHost {
     this.#translation = this.createTranslation();
   }
 
-  get epoch(): number {
-    return this.configEpoch + this.parts.tags.epoch + this.#atcEpoch;
-  }
-
-  get configEpoch(): number {
-    return this.parts.configCache.epoch + this.#registerEpoch;
-  }
-
   /** Writes a register: 64 bits if `high` is given (§6.2). */
   writeRegister(offset: number, low: number, high?: number): void {
     const { registers } = this.parts;
@@ -128,6 +123,7 @@ export class SmmuV3Device implements TranslationHost {
         }
         this.#events.flush();
     }
+    this.#countEpochs();
     if (!this.#stepped) this.processCommands();
   }
 
@@ -141,12 +137,14 @@ export class SmmuV3Device implements TranslationHost {
 
   /** Carries out one command of the queue. @returns false if there was none that could be. */
   processCommand(): boolean {
-    return this.#commands.processOne();
+    const processed = this.#commands.processOne();
+    this.#countEpochs();
+    return processed;
   }
 
   /** Carries out commands until the queue is empty or has stopped. */
   processCommands(): void {
-    while (this.#commands.processOne());
+    while (this.processCommand());
   }
 
   /** Translates a request. The answer is written again by the next call. */
@@ -181,8 +179,8 @@ export class SmmuV3Device implements TranslationHost {
     this.#events.record(record, stalled);
   }
 
-  stall(translation: Translation): number {
-    return this.#stalled.add(translation);
+  stall(transaction: Transaction): number {
+    return this.#stalled.add(transaction);
   }
 
   /** Forgets everything that is cached: what a reset of the device does. */
@@ -192,6 +190,14 @@ export class SmmuV3Device implements TranslationHost {
     configCache.invalidateAll();
     iotlb.clear();
     walkCache.clear();
+    this.#countEpochs();
+  }
+
+  /** Kept as plain numbers, because every translation reads them. */
+  #countEpochs(): void {
+    const { configCache, tags } = this.parts;
+    this.configEpoch = configCache.epoch + this.#registerEpoch;
+    this.epoch = this.configEpoch + tags.epoch + this.#atcEpoch;
   }
 
   protected createTags(options: TranslationTagsOptions): TranslationTags {

@@ -1,5 +1,6 @@
 import type { Stalls } from './commands/command.ts';
 import type { DeviceAnswer, DeviceRequest } from './request.ts';
+import type { Transaction } from './transaction.ts';
 import type { Translation } from './translation.ts';
 
 /** What became of a stalled transaction. */
@@ -16,7 +17,7 @@ const STAG_MASK = 0xffff;
 /** Transactions that wait for CMD_RESUME or CMD_STALL_TERM (§3.12.2, §4.7). */
 export class StalledTransactions implements Stalls {
   readonly #create: () => Translation;
-  readonly #waiting = new Map<number, { request: DeviceRequest; event: number }>();
+  readonly #waiting = new Map<number, DeviceRequest>();
   #resumed: Resumed[] = [];
   #next = 0;
 
@@ -26,26 +27,26 @@ export class StalledTransactions implements Stalls {
   }
 
   /** A transaction stalls. @returns its tag. */
-  add(translation: Translation): number {
+  add(transaction: Transaction): number {
     while (this.#waiting.has(this.#next)) this.#next = (this.#next + 1) & STAG_MASK;
     const stag = this.#next;
     this.#next = (stag + 1) & STAG_MASK;
-    this.#waiting.set(stag, { request: translation.request(), event: translation.answer.event });
+    this.#waiting.set(stag, transaction.request());
     return stag;
   }
 
   resume(streamId: number, stag: number, retry: boolean, abort: boolean): void {
-    const waiting = this.#waiting.get(stag);
-    if (waiting === undefined || waiting.request.streamId >>> 0 !== streamId) return;
+    const request = this.#waiting.get(stag);
+    if (request === undefined || request.streamId >>> 0 !== streamId) return;
     this.#waiting.delete(stag);
     const translation = this.#create();
-    if (!retry) return this.#end(stag, abort, translation, waiting.request.streamId);
-    translation.begin(waiting.request);
+    if (!retry) return this.#end(stag, abort, translation, request.streamId);
+    translation.begin(request);
     this.#resumed.push({ streamId, stag, answer: translation.run() });
   }
 
   terminate(streamId: number): void {
-    for (const [stag, { request }] of this.#waiting)
+    for (const [stag, request] of this.#waiting)
       if (request.streamId >>> 0 === streamId) {
         this.#waiting.delete(stag);
         this.#end(stag, true, this.#create(), streamId);
@@ -54,7 +55,7 @@ export class StalledTransactions implements Stalls {
 
   /** Terminates all of them. */
   endAll(): void {
-    for (const [stag, { request }] of this.#waiting) this.#end(stag, true, this.#create(), request.streamId);
+    for (const [stag, request] of this.#waiting) this.#end(stag, true, this.#create(), request.streamId);
     this.#waiting.clear();
   }
 

@@ -5,7 +5,7 @@ import { refusal, type StreamConfig } from './stream-config.ts';
  * or the registers hold makes all of them void, so it needs no invalidation of its own.
  */
 export class DecodedConfigs {
-  readonly #mask: number;
+  readonly #shift: number;
   readonly #streamIds: Int32Array;
   readonly #substreams: Int32Array;
   readonly #epochs: Float64Array;
@@ -13,7 +13,9 @@ export class DecodedConfigs {
 
   /** @param entries a power of two. */
   constructor(entries: number) {
-    this.#mask = entries - 1;
+    if (entries < 2 || (entries & (entries - 1)) !== 0)
+      throw new RangeError(`${entries} entries are not a power of two`);
+    this.#shift = Math.clz32(entries) + 1;
     this.#streamIds = new Int32Array(entries);
     this.#substreams = new Int32Array(entries);
     this.#epochs = new Float64Array(entries).fill(-1);
@@ -42,10 +44,8 @@ export class DecodedConfigs {
     this.#configs[slot] = config;
   }
 
+  /** Fibonacci hashing: streams and substreams side by side get slots far apart. */
   #slot(streamId: number, substream: number): number {
-    return (
-      (Math.imul(streamId, 0x9e3779b1) ^ (Math.imul(streamId, 0x9e3779b1) >>> 15) ^ Math.imul(substream, 0x61)) &
-      this.#mask
-    );
+    return Math.imul(streamId + Math.imul(substream, 0x85ebca6b), 0x9e3779b1) >>> this.#shift;
   }
 }

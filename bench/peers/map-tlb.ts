@@ -15,7 +15,8 @@ export interface BenchTlb {
   fill(world: number, vmid: number, asid: number, low: number, high: number): void;
   /** The output address, or -1. */
   translate(world: number, vmid: number, asid: number, low: number, high: number): number;
-  dropVa(world: number, vmid: number, asid: number, page: number): void;
+  /** Drops `pages` pages of 4 KiB from `page`. */
+  dropVa(world: number, vmid: number, asid: number, page: number, pages: number): void;
   dropAsid(world: number, vmid: number, asid: number): void;
   dropVmid(world: number, vmid: number): void;
   dropWorld(world: number): void;
@@ -40,8 +41,8 @@ export class FlatMapTlb implements BenchTlb {
     return entry === undefined ? -1 : (entry.outputPage + page - entry.page) * 4096 + (low & 0xfff);
   }
 
-  dropVa(world: number, vmid: number, asid: number, page: number): void {
-    this.#entries.delete(`${world}/${vmid}/${asid}/12/${page}`);
+  dropVa(world: number, vmid: number, asid: number, page: number, pages: number): void {
+    for (let at = page; at < page + pages; at++) this.#entries.delete(`${world}/${vmid}/${asid}/12/${at}`);
   }
 
   dropAsid(world: number, vmid: number, asid: number): void {
@@ -78,8 +79,9 @@ export class NestedMapTlb implements BenchTlb {
     return entry === undefined ? -1 : (entry.outputPage + page - entry.page) * 4096 + (low & 0xfff);
   }
 
-  dropVa(world: number, vmid: number, asid: number, page: number): void {
-    this.#tags.get(tagOf(world, vmid, asid))?.delete(page);
+  dropVa(world: number, vmid: number, asid: number, page: number, pages: number): void {
+    const entries = this.#tags.get(tagOf(world, vmid, asid));
+    for (let at = page; at < page + pages; at++) entries?.delete(at);
   }
 
   dropAsid(world: number, vmid: number, asid: number): void {

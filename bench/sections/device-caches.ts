@@ -41,8 +41,9 @@ class OurTlb implements BenchTlb {
     return entry < 0 ? -1 : this.#tlb.output(entry, low, high);
   }
 
-  dropVa(world: number, vmid: number, asid: number, page: number): void {
+  dropVa(world: number, vmid: number, asid: number, page: number, pages: number): void {
     this.#range.firstPage = page;
+    this.#range.pages = pages;
     this.#tlb.dropVa(world, vmid, asid, this.#range);
   }
 
@@ -132,7 +133,13 @@ function works(pages: number): Readonly<Record<string, { work: Work; hits?: bool
     'fill, drop by VA': {
       work: repeating((tlb, index) => {
         tlb.fill(0, 9, 1, (index % 512) << 12, 0);
-        tlb.dropVa(0, 9, 1, index % 512);
+        tlb.dropVa(0, 9, 1, index % 512, 1);
+      }),
+    },
+    'fill, drop 64 pages by VA': {
+      work: repeating((tlb, index) => {
+        tlb.fill(0, 9, 1, (index % 512) << 12, 0);
+        tlb.dropVa(0, 9, 1, (index % 512) & ~63, 64);
       }),
     },
     'fill, drop by ASID': {

@@ -34,6 +34,8 @@ export function atcFill(): AtcFill {
  * with, by substream. Only CMD_ATC_INV takes anything out of it.
  */
 export class Atc extends TaggedCache {
+  readonly #span = { firstPage: 0, pages: 1, leaf: true, granule: 0, level: 0 };
+
   constructor(size: CacheSize, tags: TagsOptions) {
     super(new Tags(1, 1, tags), size);
   }
@@ -78,7 +80,9 @@ export class Atc extends TaggedCache {
       tags.dropContext(0, substream);
       return;
     } else this.scopeContext(0, substream);
-    this.dropRange({ firstPage, pages, leaf: true, granule: 0, level: 0 });
+    this.#span.firstPage = firstPage;
+    this.#span.pages = pages;
+    this.dropRange(this.#span);
   }
 
   /** Drops everything: the endpoint was reset, or ATS was switched off in it. */

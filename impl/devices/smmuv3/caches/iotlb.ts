@@ -59,7 +59,7 @@ export function iotlbFill(): IotlbFill {
  * Invalidations by tag are made on the `TranslationTags`; the ones here are by address.
  */
 export class Iotlb extends TaggedCache<TranslationTags> {
-  /** An entry of both stages has been made since everything was last dropped. */
+  /** An entry of both stages was made at some time. */
   #combined = false;
 
   /** The entry with stage 1 that an access to a VA may use. */

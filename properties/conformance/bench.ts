@@ -146,7 +146,7 @@ const onlyOne = (one: readonly Deviation[], two: readonly Deviation[]): Deviatio
   const side = (own: readonly Deviation[], other: readonly Deviation[], name: Side): Deviation[] =>
     own.flatMap((deviation) => {
       if (deviation.operation > end) return [];
-      const there = other.find((one) => place(one) === place(deviation));
+      const there = other.find((candidate) => place(candidate) === place(deviation));
       if (there?.found === deviation.found) return [];
       return [{ ...deviation, side: name, ...(there === undefined ? {} : { otherwise: there.found }) }];
     });

@@ -3,6 +3,7 @@ import { match, P } from 'ts-pattern';
 import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
 import { silently } from './compare.ts';
 import type { Deviation } from './deviation.ts';
+import { byGuest } from './classify-guest.ts';
 import { factsOf } from './facts.ts';
 import type { Facts } from './facts.ts';
 import { illegalOpcodes } from './operation.ts';
@@ -140,7 +141,16 @@ const byAnswer: Classifier = ({ deviation, accessedBefore }) => {
 /** Classifies a deviation of a minimised program. */
 export const classify = (program: ConformanceProgram, deviation: Deviation, features: SmmuFeatures): Classification => {
   const facts = factsOf(program, deviation, features);
-  for (const classifier of [byCommand, byEvent, byInvalidation, byStructure, byReservedBlock, byWalk, byAnswer]) {
+  for (const classifier of [
+    byCommand,
+    byGuest,
+    byEvent,
+    byInvalidation,
+    byStructure,
+    byReservedBlock,
+    byWalk,
+    byAnswer,
+  ]) {
     const found = classifier(facts);
     if (found !== undefined) return found;
   }

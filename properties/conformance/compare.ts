@@ -29,6 +29,8 @@ const translationEvents: readonly number[] = [
 ];
 const fetchEvents: readonly number[] = [EVENT.F_STE_FETCH, EVENT.F_CD_FETCH, EVENT.F_WALK_EABT];
 
+const pageBytes = 4096;
+
 type Fault = Extract<Permitted, { kind: 'fault' }>;
 
 /** Fields of a record that are not what the permitted fault has: name, value found, value required. */
@@ -60,14 +62,17 @@ const wrongFields = (
       ? (['IPA', stage2?.ipa] as const)
       : (['FetchAddr', 0] as const);
   const [field, value] = address;
-  if (value !== undefined && record.FetchAddr !== value)
+  const lowBits = field === 'IPA' ? record.FetchAddr % pageBytes : 0;
+  if (value !== undefined && record.FetchAddr - lowBits !== value)
     wrong.push({ field, found: hex(record.FetchAddr), required: hex(value) });
-  return wrong.concat(
-    Object.entries(required).flatMap(([field, value]) => {
-      const found = record[field as keyof EventRecord];
-      return found === value ? [] : [{ field, found: hex(found), required: hex(value) }];
-    }),
-  );
+  for (const [name, expected] of Object.entries(required)) {
+    const found = record[name as keyof EventRecord];
+    if (found !== expected) wrong.push({ field: name, found: hex(found), required: hex(expected) });
+  }
+  // Where more is wrong than the bits below the page, these are not worth a mention.
+  if (wrong.length === 0 && value !== undefined && lowBits !== 0)
+    wrong.push({ field: 'IPA[11:0]', found: hex(lowBits), required: hex(0) });
+  return wrong;
 };
 
 /** Marks the name of a fault that CD.R keeps out of the event queue. */

@@ -19,6 +19,9 @@ export interface Facts {
   readonly cds: readonly Kind<'cd'>[];
   readonly streamTables: readonly Kind<'stream-table'>[];
   readonly formats: readonly Kind<'stream-format'>[];
+  readonly guestLeaves: readonly Kind<'s2-leaf'>[];
+  /** Changes of stage 2 after an access. */
+  readonly guestChanges: readonly Kind<'s2-leaf' | 's2-table' | 's2-clear'>[];
   /** The access in question. */
   readonly access: Kind<'access'> | undefined;
   /** The invalidation that the answer outlived (see `outlivedInvalidation`). */
@@ -47,6 +50,10 @@ export const factsOf = (program: ConformanceProgram, deviation: Deviation, featu
     cds: of('cd'),
     streamTables: of('stream-table'),
     formats: of('stream-format'),
+    guestLeaves: of('s2-leaf'),
+    guestChanges: before
+      .slice(Math.max(0, firstAccess))
+      .filter((operation) => operation.kind.startsWith('s2-')) as Kind<'s2-leaf' | 's2-table' | 's2-clear'>[],
     access: at?.kind === 'access' ? at : undefined,
     invalidation: outlivedInvalidation(program, deviation, features),
     accessedBefore: firstAccess >= 0,

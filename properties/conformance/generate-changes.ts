@@ -71,7 +71,9 @@ export const chooseTableChange = (generation: Generation, tree: number, page: nu
   const { choices, features, configuration } = generation;
   const shape = configuration.trees[tree] as Tree;
   const copy = features.has('upper-levels') && percent(choices, 30) ? 1 : 0;
-  const level = pick(choices, percent(choices, 60) ? [3] : leafLevels(generation, shape));
+  // Blocks over smaller pages of stage 2 are cached in pieces, so changes of blocks are worth more there.
+  const small = shape.guest === true && features.has('blocks') ? 30 : 60;
+  const level = pick(choices, percent(choices, small) ? [3] : leafLevels(generation, shape));
   const twin = shape.guest === true && features.has('twins') && percent(choices, 25);
   const place = (at: number): EntryPlace => ({
     tree,

@@ -71,6 +71,23 @@ const commandText = (configuration: ConformanceConfiguration, command: CommandOp
     .with({ opcode: P.union('CFGI_ALL', 'TLBI_NSNH_ALL', ...illegalOpcodes) }, () => '')
     .exhaustive();
 
+const leafText = (configuration: ConformanceConfiguration, leaf: Extract<Operation, { kind: 'leaf' }>): string => {
+  const tree = configuration.trees[leaf.place.tree] as Tree;
+  const output =
+    leaf.target === 'out-of-range'
+      ? outOfRangeAddress
+      : leaf.target === 'absent'
+        ? absentAddress
+        : targetAddress(tree, leaf.place.level, leaf.target);
+  const notes = [
+    apText(leaf.ap),
+    ...(leaf.global ? ['global'] : []),
+    ...(leaf.accessFlag ? [] : ['AF clear']),
+    ...(leaf.contiguous ? ['contiguous group'] : []),
+  ];
+  return `${placeText(configuration, leaf.place)} := ${leaf.place.level === 3 ? 'page' : 'block'} ${hex(output)}, ${notes.join(', ')}`;
+};
+
 /** One operation in words. */
 export const renderOperation = (configuration: ConformanceConfiguration, operation: Operation): string =>
   match(operation)
@@ -106,22 +123,7 @@ export const renderOperation = (configuration: ConformanceConfiguration, operati
         typeof to === 'number' ? `table${to === 0 ? '' : ' (other copy)'}` : `table at an address that is ${to}`;
       return `${placeText(configuration, place)} := ${next}${apTable === 0 ? '' : `, APTable ${apTable}`}`;
     })
-    .with({ kind: 'leaf' }, (leaf) => {
-      const tree = configuration.trees[leaf.place.tree] as Tree;
-      const output =
-        leaf.target === 'out-of-range'
-          ? outOfRangeAddress
-          : leaf.target === 'absent'
-            ? absentAddress
-            : targetAddress(tree, leaf.place.level, leaf.target);
-      const notes = [
-        apText(leaf.ap),
-        ...(leaf.global ? ['global'] : []),
-        ...(leaf.accessFlag ? [] : ['AF clear']),
-        ...(leaf.contiguous ? ['contiguous group'] : []),
-      ];
-      return `${placeText(configuration, leaf.place)} := ${leaf.place.level === 3 ? 'page' : 'block'} ${hex(output)}, ${notes.join(', ')}`;
-    })
+    .with({ kind: 'leaf' }, (leaf) => leafText(configuration, leaf))
     .with(
       { kind: 'clear' },
       ({ place, garbage, contiguous }) =>

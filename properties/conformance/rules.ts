@@ -151,7 +151,53 @@ export const rules = [
   ),
   rule('access-flag', '§5.4, §7.3.15', 'A final descriptor with AF clear gives F_ACCESS unless AFFD is set.'),
   rule('translation-valid', 'Arm ARM D8.3', 'A valid mapping translates to the address that its descriptors say.'),
+  // Stage 2 and nesting.
+  rule(
+    's2-concatenated-tables',
+    'Arm ARM D8.2.2; §5.2 (S2SL0)',
+    'The concatenated tables at the start level of stage 2 are one table, indexed by all bits of the IPA above that level.',
+  ),
+  rule(
+    'nested-descriptor-address',
+    '§3.3.2, §7.3.22',
+    'Stage 2 translates the IPA of every stage 1 descriptor that is fetched, not only that of the table it is in.',
+  ),
+  rule(
+    'nested-root-table',
+    '§7.3.22, §5.4.1, §4.4.3',
+    'The root tables of stage 1 are translated by stage 2 in the walk that reads them, after the input address is checked, and what the TLB invalidations cover includes that.',
+  ),
+  rule(
+    'protected-walk',
+    '§5.2 (S2PTW)',
+    'With STE.S2PTW set, the fetch of a CD or of a stage 1 descriptor from what stage 2 maps as Device memory gives F_PERMISSION.',
+  ),
+  rule(
+    'stage2-only-recorded',
+    '§3.4, §5.2 (S2R), §7.3.14, §7.3.16',
+    'Without stage 1, a fault of stage 2 is recorded if STE.S2R is set, and an input address beyond the IPA size is recorded as F_ADDR_SIZE, whether or not an entry for it is cached.',
+  ),
+  rule(
+    'permissions-both-stages',
+    'Arm ARM D8.4; §7.3.16, §7.3.22',
+    'An access needs the permission of both stages; what stage 1 refuses is a fault of stage 1.',
+  ),
   // Events.
+  rule(
+    'event-ipa-alignment',
+    '§7.3, §7.3.13',
+    'The IPA of a record is that of a page of 4 KiB: the bits below, which are not part of the field, are 0.',
+  ),
+  rule(
+    'event-input-attributes',
+    '§7.3.13',
+    'RnW, InD and PnU of a record describe the transaction, also where stage 2 refused the fetch of a CD or of a stage 1 descriptor.',
+  ),
+  rule(
+    'event-stage',
+    '§7.3.13',
+    'S2, CLASS and IPA of a record say at which stage a fault arose and what was being translated: a CD, a stage 1 descriptor, or the input.',
+  ),
   rule(
     'event-fetch-address',
     '§7.3.4, §7.3.10, §7.3.12',

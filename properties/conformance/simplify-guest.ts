@@ -1,6 +1,7 @@
 /** Simpler versions of what a program does to stage 2, simplest first. */
 import type { Guest, GuestPage } from './configuration.ts';
-import { guestPagesOf, guestsOf } from './guest.ts';
+import { levelShift } from '../../model/architecture/arm/layout/index.ts';
+import { guestEntryAddress, guestPagesOf, guestsOf, startLevels } from './guest.ts';
 import type { CommandOperation, Operation } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
 
@@ -87,8 +88,51 @@ export const simplerGuests = ({ configuration, operations }: ConformanceProgram)
   );
 };
 
-const touchesStage2 = ({ kind }: Operation): boolean =>
-  kind === 's2-leaf' || kind === 's2-table' || kind === 's2-clear';
+const touchesStage2 = (operation: Operation): operation is GuestOperation =>
+  operation.kind === 's2-leaf' || operation.kind === 's2-table' || operation.kind === 's2-clear';
+
+/**
+ * The same with a guest's walks starting one level up, where one table is enough: concatenation is then not what matters. The
+ * entries that lead to the old roots, now ordinary tables, are written first.
+ */
+export const deepened = ({ configuration, operations }: ConformanceProgram): ConformanceProgram[] =>
+  guestsOf(configuration).flatMap((guest, at) => {
+    const { granule, startLevel, inputBits } = guest;
+    if (inputBits <= levelShift(granule, startLevel - 1) || startLevel === 0) return [];
+    const level = startLevel - 1;
+    const bits = granule === 12 ? (plainBits[level] ?? inputBits) : levelShift(granule, level - 1);
+    const deeper = { ...guest, startLevel: level, inputBits: Math.min(bits, 44) };
+    if (!startLevels(granule, deeper.inputBits).includes(level)) return [];
+    const pages = new Set(
+      operations.flatMap((operation) =>
+        touchesStage2(operation) && operation.place.guest === at ? [operation.place.page] : [],
+      ),
+    );
+    const roots = [...pages].map((page): Operation => ({
+      kind: 's2-table',
+      place: { guest: at, page, level, copy: 0 },
+      to: 0,
+    }));
+    const guests = guestsOf(configuration).map((old, index) => (index === at ? deeper : old));
+    return [{ configuration: { ...configuration, guests }, operations: [...roots, ...operations] }];
+  });
+
+/** The same with upper entries named by a guest page that is mapped anyway, so that others can be left out. */
+export const sharedPages = ({ configuration, operations }: ConformanceProgram): ConformanceProgram => {
+  const leaves = operations.flatMap((operation) => (operation.kind === 's2-leaf' ? [operation.place] : []));
+  return {
+    configuration,
+    operations: operations.map((operation) => {
+      if (!touchesStage2(operation)) return operation;
+      const { place } = operation;
+      const address = guestEntryAddress(configuration, place);
+      const other = leaves.find(
+        ({ guest, page }) => guest === place.guest && guestEntryAddress(configuration, { ...place, page }) === address,
+      );
+      return other === undefined ? operation : ({ ...operation, place: { ...place, page: other.page } } as Operation);
+    }),
+  };
+};
 
 const isTwin = (operation: Operation): boolean =>
   ('place' in operation && 'twin' in operation.place) || (operation.kind === 'cd' && operation.twin === true);
@@ -103,12 +147,12 @@ export const withoutGuests = ({ configuration, operations }: ConformanceProgram)
   return {
     configuration: {
       ...rest,
-      trees: rest.trees.map(({ guest: _, ...tree }) => tree),
-      contexts: rest.contexts.map(({ guest: _, ...context }) => context),
+      trees: rest.trees.map(({ guest: _guest, ...tree }) => tree),
+      contexts: rest.contexts.map(({ guest: _guest, ...context }) => context),
     },
     operations: kept.map((operation): Operation => {
       if (operation.kind !== 'ste') return operation;
-      const { stage1Off: _, ...ste } = operation;
+      const { stage1Off: _off, ...ste } = operation;
       return ste.form.startsWith('s2-') ? { ...ste, form: 'translate' } : ste;
     }),
   };

@@ -65,6 +65,22 @@ const simplerCommands = (command: CommandOperation): CommandOperation[] => {
     .exhaustive();
 };
 
+const simplerLeaves = (leaf: Extract<Operation, { kind: 'leaf' }>): Operation[] => [
+  ...(leaf.contiguous ? [{ ...leaf, contiguous: false }] : []),
+  ...(leaf.global ? [{ ...leaf, global: false }] : []),
+  ...(leaf.accessFlag ? [] : [{ ...leaf, accessFlag: true }]),
+  ...(leaf.ap === 1 ? [] : [{ ...leaf, ap: 1 }]),
+  ...(leaf.ap === 2
+    ? [
+        { ...leaf, ap: 3 },
+        { ...leaf, ap: 0 },
+      ]
+    : []),
+  ...(leaf.target === 0 ? [] : [{ ...leaf, target: 0 }]),
+  ...(typeof leaf.target === 'number' && leaf.target < 2 ? [] : [{ ...leaf, target: 1 }]),
+  ...simplerPlaces(leaf),
+];
+
 /** Simpler versions of an operation; none of them is the operation itself. */
 export const simplerOperations = (operation: Operation, device: number): Operation[] =>
   match(operation)
@@ -81,21 +97,7 @@ export const simplerOperations = (operation: Operation, device: number): Operati
       ...simplerCommands(command.command).map((simpler) => ({ ...command, command: simpler })),
       ...(command.sync ? [] : [{ ...command, sync: true }]),
     ])
-    .with({ kind: 'leaf' }, (leaf) => [
-      ...(leaf.contiguous ? [{ ...leaf, contiguous: false }] : []),
-      ...(leaf.global ? [{ ...leaf, global: false }] : []),
-      ...(leaf.accessFlag ? [] : [{ ...leaf, accessFlag: true }]),
-      ...(leaf.ap === 1 ? [] : [{ ...leaf, ap: 1 }]),
-      ...(leaf.ap === 2
-        ? [
-            { ...leaf, ap: 3 },
-            { ...leaf, ap: 0 },
-          ]
-        : []),
-      ...(leaf.target === 0 ? [] : [{ ...leaf, target: 0 }]),
-      ...(typeof leaf.target === 'number' && leaf.target < 2 ? [] : [{ ...leaf, target: 1 }]),
-      ...simplerPlaces(leaf),
-    ])
+    .with({ kind: 'leaf' }, simplerLeaves)
     .with({ kind: 'table' }, (table) => [
       ...(table.apTable === 0 ? [] : [{ ...table, apTable: 0 }]),
       ...(table.apTable === 3

@@ -24,6 +24,10 @@ const permittedAt = (
   return oracle.permitted(streamId, inputAddress(configuration, access), part);
 };
 
+/** A wrong field of a record that says nothing of what was cached. */
+const isSlip = ({ difference, found }: Deviation): boolean =>
+  difference === 'event-field' && /\.(IPA\[11:0\]|RnW)$/.test(found);
+
 /**
  * The invalidation that a deviating answer outlived: the last one without which the answer would be permitted. Undefined:
  * the answer is not stale.
@@ -43,7 +47,8 @@ export const outlivedInvalidation = (
     if (operation?.kind !== 'command') continue;
     const without = program.operations.filter((_, other) => other !== at);
     const permitted = permittedAt({ ...program, operations: without }, features, index - 1, part);
-    if (compare(index - 1, request, observed, permitted) === undefined) return operation.command;
+    const remaining = compare(index - 1, request, observed, permitted);
+    if (remaining === undefined || isSlip(remaining)) return operation.command;
   }
   return undefined;
 };

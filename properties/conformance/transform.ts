@@ -4,7 +4,7 @@ import { compact, renumber, unchanged } from './compact.ts';
 import type { Renumbering } from './compact.ts';
 import type { Operation } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
-import { withoutGuests, withoutStage1 } from './simplify-guest.ts';
+import { deepened, sharedPages, withoutGuests, withoutStage1 } from './simplify-guest.ts';
 import { isBridged } from './world.ts';
 
 const merge = (program: ConformanceProgram, by: Partial<Renumbering>): ConformanceProgram => ({
@@ -68,6 +68,16 @@ const enabledLate = ({ configuration, operations }: ConformanceProgram): Conform
   return { configuration, operations: [...before, { kind: 'enable', on: true }, ...operations.slice(first)] };
 };
 
+const ofGuests = (program: ConformanceProgram): ConformanceProgram[] => {
+  const shared = sharedPages(program);
+  return [
+    withoutGuests(program),
+    withoutStage1(program),
+    ...(JSON.stringify(shared) === JSON.stringify(program) ? [] : [shared]),
+    ...deepened(program),
+  ];
+};
+
 const distinctDevices = ({ devices }: ConformanceConfiguration): boolean => new Set(devices).size === devices.length;
 
 /** Simpler programs, the boldest first. */
@@ -77,7 +87,7 @@ export const simplerPrograms = (program: ConformanceProgram): ConformanceProgram
   const compacted = compact(program);
   if (JSON.stringify(compacted) !== JSON.stringify(program)) candidates.push(compacted);
   const late = enabledLate(program);
-  if ((configuration.guests ?? []).length > 0) candidates.push(withoutGuests(program), withoutStage1(program));
+  if ((configuration.guests ?? []).length > 0) candidates.push(...ofGuests(program));
   if (late !== undefined && late.operations.length <= program.operations.length) candidates.push(late);
   const zero = (): number => 0;
   if (configuration.devices.length > 1) candidates.push(merge(program, { stream: zero }));

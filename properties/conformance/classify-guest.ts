@@ -1,0 +1,139 @@
+/** Names the rule that a minimised deviation breaks where stage 2 has to do with it. */
+import { EVENT, EVENT_CLASS, levelShift } from '../../model/architecture/arm/layout/index.ts';
+import type { Classification } from './classify.ts';
+import type { ConformanceConfiguration, Context, Guest, Tree } from './configuration.ts';
+import type { Facts } from './facts.ts';
+import { guestPageIpa, guestPagesOf, guestsOf } from './guest.ts';
+import type { GuestPlace } from './operation.ts';
+import type { RuleId } from './rules.ts';
+import { entryAddress, rootLevel, tableAddress } from './world.ts';
+
+const broken = (rule: RuleId, ...aspects: string[]): Classification => ({ rule, aspects });
+
+/** Output address sizes by S2PS. */
+const sizes = [32, 36, 40, 42, 44, 48];
+
+/** Root tables (IPAs) of the contexts of guests. */
+const rootsOf = ({ contexts, trees }: ConformanceConfiguration, configuration: ConformanceConfiguration): number[] =>
+  contexts.flatMap(({ guest, low, high }) =>
+    guest === undefined
+      ? []
+      : [low, ...(high === undefined ? [] : [high])].flatMap((tree) =>
+          [0, 1].map((copy) =>
+            tableAddress(configuration, { tree, page: 0, level: rootLevel(trees[tree] as Tree), copy }),
+          ),
+        ),
+  );
+
+/** Whether a stage 2 table entry that a program changes is on the way of an IPA. */
+const covers = (configuration: ConformanceConfiguration, place: GuestPlace, ipa: number): boolean => {
+  const size = 2 ** levelShift((guestsOf(configuration)[place.guest] as Guest).granule, place.level);
+  return Math.floor(guestPageIpa(configuration, place.page) / size) === Math.floor(ipa / size);
+};
+
+/** Several tables at the start level, and something beyond the first of them. */
+const concatenated = (configuration: ConformanceConfiguration): boolean =>
+  guestsOf(configuration).some(({ granule, inputBits, startLevel }) => {
+    const one = levelShift(granule, startLevel - 1);
+    const addresses = [
+      ...guestPagesOf(configuration).map((_, page) => guestPageIpa(configuration, page)),
+      ...rootsOf(configuration, configuration),
+    ];
+    return inputBits > one && addresses.some((ipa) => ipa >= 2 ** one);
+  });
+
+/** A stage 1 descriptor of the access's walk that is not in the first stage 2 page of its table. */
+const beyondTablePage = ({ configuration, access, stes }: Facts): boolean => {
+  const ste = stes.at(-1);
+  const context = ste === undefined ? undefined : (configuration.contexts[ste.context] as Context);
+  if (access === undefined || context?.guest === undefined || ste?.stage1Off === true) return false;
+  const { granule } = guestsOf(configuration)[context.guest] as Guest;
+  const index = access.half === 1 && context.high !== undefined ? context.high : context.low;
+  const tree = configuration.trees[index] as Tree;
+  for (let level = rootLevel(tree); level <= 3; level++)
+    for (const copy of [0, 1]) {
+      const place = { tree: index, page: access.page, level, copy };
+      if (entryAddress(configuration, place) - tableAddress(configuration, place) >= 2 ** granule) return true;
+    }
+  return false;
+};
+
+/** What is wrong with the fields of a record. */
+const byFields = ({ deviation }: Facts): Classification | undefined => {
+  if (deviation.difference !== 'event-field') return undefined;
+  const [event = '', fields = ''] = deviation.found.split('.');
+  const wrong = fields.split(',');
+  if (wrong.length === 1 && wrong[0] === 'IPA[11:0]') return broken('event-ipa-alignment');
+  if (wrong.length === 1 && wrong[0] === 'RnW') return broken('event-input-attributes');
+  return wrong.some((field) => ['S2', 'CLASS', 'IPA'].includes(field))
+    ? broken('event-stage', event, fields)
+    : undefined;
+};
+
+/** Whether a deviation comes of the root table being translated when the CD is read, and then kept. */
+const byRootTable = (facts: Facts): Classification | undefined => {
+  const { configuration, deviation, invalidation, guestChanges } = facts;
+  const roots = rootsOf(configuration, configuration);
+  const [record] = deviation.observed?.events ?? [];
+  if (record !== undefined && record.S2 === 1 && record.CLASS === EVENT_CLASS.TABLE && roots.includes(record.FetchAddr))
+    return broken('nested-root-table', 'translated early');
+  if (invalidation === undefined || !invalidation.opcode.startsWith('TLBI')) return undefined;
+  const stale = guestChanges.some(({ place }) => roots.some((root) => covers(configuration, place, root)));
+  return stale ? broken('nested-root-table', 'kept') : undefined;
+};
+
+/** What is refused by stage 1, or because of stage 2 permissions. */
+const byPermission = ({ deviation, leaves, tables, access, accessedBefore }: Facts): Classification | undefined => {
+  const { expected, found } = deviation;
+  if (!expected.some((kind) => kind.startsWith('F_PERMISSION'))) return undefined;
+  if (leaves.some(({ ap }) => (ap & 1) === 0)) return broken('pcie-unprivileged', 'AP');
+  if (tables.some(({ apTable }) => (apTable & 1) !== 0)) return broken('pcie-unprivileged', 'APTable');
+  if (found === 'access' || found === 'silent') return undefined;
+  if (tables.some(({ apTable }) => (apTable & 2) !== 0)) return broken('hierarchical-permissions');
+  const readOnly = leaves.some(({ ap }) => (ap & 2) !== 0) && access?.access !== 'read';
+  return readOnly ? broken('permissions-both-stages', found, ...(accessedBefore ? ['cached'] : [])) : undefined;
+};
+
+const protectedWalk = ({ configuration, guestLeaves, deviation }: Facts): boolean =>
+  guestsOf(configuration).some((guest) => guest.protectedWalk) &&
+  guestLeaves.some(({ device }) => device === true) &&
+  deviation.expected.some((kind) => kind.startsWith('F_PERMISSION'));
+
+/** An S2 fault of a stage 1 table fetch that the record gives to stage 1, where CLASS TT does not exist. */
+const misplaced = ({ deviation }: Facts): boolean => {
+  const [record] = deviation.observed?.events ?? [];
+  return (
+    record !== undefined &&
+    record.S2 === 0 &&
+    record.CLASS === EVENT_CLASS.TABLE &&
+    record.Event >= EVENT.F_TRANSLATION &&
+    record.Event <= EVENT.F_PERMISSION
+  );
+};
+
+/** Names the rule if an STE with stage 2 is in the program and one of the rules of stage 2 is broken. */
+export const byGuest = (facts: Facts): Classification | undefined => {
+  const { configuration, deviation, stes, invalidation } = facts;
+  const { difference, expected, found } = deviation;
+  const isAccess = deviation.part === 'read' || deviation.part === 'write';
+  const attached = stes.some(({ context }) => configuration.contexts[context]?.guest !== undefined);
+  if (!isAccess || !attached) return undefined;
+  const small = guestsOf(configuration).some(
+    ({ inputBits, addressSize }) => inputBits > (sizes[addressSize] as number),
+  );
+  if (found === 'C_BAD_STE' && !expected.includes('C_BAD_STE') && small)
+    return broken('ste-validity', 'S2PS smaller than the IPA size');
+  const form = stes.at(-1)?.form;
+  if (form !== 'translate' && form !== 's2-no-record') return undefined;
+  if (concatenated(configuration)) return broken('s2-concatenated-tables');
+  if (invalidation === undefined && beyondTablePage(facts)) return broken('nested-descriptor-address');
+  if (protectedWalk(facts)) return broken('protected-walk');
+  const silent = found === 'silent' && (difference === 'missing-event' || difference === 'refused');
+  if (silent && stes.at(-1)?.stage1Off === true) return broken('stage2-only-recorded', ...expected);
+  return (
+    byRootTable(facts) ??
+    (invalidation === undefined ? byPermission(facts) : undefined) ??
+    (misplaced(facts) ? broken('event-stage', 'stage 1 descriptor') : undefined) ??
+    byFields(facts)
+  );
+};

@@ -55,7 +55,8 @@ export const smallCaches: NonNullable<DeviceOptions['caches']> = {
   decoded: 4,
 };
 
-class Memory extends SparseMemory implements DeviceMemory {
+/** Memory that our device can write to. */
+export class BuiltinMemory extends SparseMemory implements DeviceMemory {
   writeWord(pa: number, low: number, high: number): void {
     this.store(pa, low, high);
   }
@@ -68,7 +69,7 @@ export class BuiltinDevice implements ConformanceDevice {
   readonly features: SmmuFeatures;
   readonly #make: MakeDevice;
   readonly #caches: NonNullable<DeviceOptions['caches']>;
-  #memory = new Memory(ramBase, ramBytes);
+  #memory = new BuiltinMemory(ramBase, ramBytes);
   #device: SmmuV3Device;
   /** Index of the next command to be put in, with wrap bit, and of the next event to be read. */
   #prod = 0;

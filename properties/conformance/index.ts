@@ -23,6 +23,7 @@ export { renderConfiguration, renderOperation } from './render.ts';
 export { ruleOf, rules } from './rules.ts';
 export type { Rule, RuleId } from './rules.ts';
 export type { ConformanceStatistics } from './statistics.ts';
+export { guestWitnessNames } from './witnesses-guest.ts';
 export { witnessNames } from './witnesses.ts';
 export type { Witness } from './witnesses.ts';
 

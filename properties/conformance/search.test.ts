@@ -88,7 +88,7 @@ describe('the architecture itself', () => {
     expect(summary.findings).toEqual([]);
     const { statistics } = summary;
     expect(statistics).toMatchObject({ programs: 1500, deviating: 0, vanished: 0, restarts: 0 });
-    expect(statistics.open).toBeLessThan(statistics.accesses);
+    expect(statistics.open).toBeLessThan(statistics.accesses / 100);
     for (const witness of witnessNames) expect(statistics.witnesses[witness], witness).toBeGreaterThan(10);
   });
 

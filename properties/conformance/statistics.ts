@@ -2,6 +2,7 @@
 import type { OperationKind } from './operation.ts';
 import type { GeneratedProgram } from './generate.ts';
 import type { RunResult } from './runner.ts';
+import { witnessNames } from './witnesses.ts';
 import type { Witness } from './witnesses.ts';
 
 /** What a run has done so far. */
@@ -37,13 +38,7 @@ export const emptyStatistics = (): ConformanceStatistics => ({
   minimisingRuns: 0,
   operationMix: {},
   features: {},
-  witnesses: {
-    'cached-hit-after-change': 0,
-    'changed-configuration': 0,
-    'changed-upper-level': 0,
-    'read-then-write-through-cached-entry': 0,
-    'same-address-under-other-tag': 0,
-  },
+  witnesses: Object.fromEntries(witnessNames.map((name) => [name, 0])) as Record<Witness, number>,
 });
 
 /** Adds a program and its result. */

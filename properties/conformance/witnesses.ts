@@ -3,6 +3,7 @@ import type { Context } from './configuration.ts';
 import type { PartAnswer } from './deviation.ts';
 import type { Operation } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
+import { GuestWitnesses, guestWitnessNames } from './witnesses-guest.ts';
 
 /** Conditions that a stateless check of single walks cannot reach. */
 export const witnessNames = [
@@ -11,6 +12,7 @@ export const witnessNames = [
   'changed-upper-level',
   'read-then-write-through-cached-entry',
   'same-address-under-other-tag',
+  ...guestWitnessNames,
 ] as const;
 
 /** Name of a witness. */
@@ -62,9 +64,11 @@ export const witnessesOf = (program: ConformanceProgram, answers: readonly Answe
     changedConfiguration: false,
     lastCommand: -1,
   };
+  const guests = new GuestWitnesses(program.configuration);
   let at = 0;
   for (const [index, operation] of program.operations.entries()) {
     noteOperation(seen, operation, index);
+    guests.note(operation);
     if (operation.kind !== 'access') continue;
     const slot = `${operation.stream}/${operation.page}/${operation.half}/${operation.tag ?? ''}`;
     const page = `${operation.page}/${operation.half}`;
@@ -76,6 +80,7 @@ export const witnessesOf = (program: ConformanceProgram, answers: readonly Answe
     if (seen.changedConfiguration) found.add('changed-configuration');
     for (; answers[at]?.operation === index; at++) {
       const { part, answer, choices } = answers[at] as Answered;
+      guests.answer(operation, answer, choices);
       if (answer.part.kind !== 'memory') continue;
       const { pa } = answer.part;
       if (seen.changedEntry && choices > 1 && seen.reached.get(slot) === pa) found.add('cached-hit-after-change');
@@ -85,5 +90,6 @@ export const witnessesOf = (program: ConformanceProgram, answers: readonly Answe
       seen.reached.set(slot, pa);
     }
   }
+  for (const name of guests.found) found.add(name);
   return found;
 };

@@ -129,6 +129,7 @@ export class SmmuV3 {
       cache: this.#cache,
       tags,
       stageTwoOutcomes,
+      e2h: () => this.#registers.e2h,
     });
     this.#slots = new SlotOutcomes({
       ...parts,
@@ -141,7 +142,8 @@ export class SmmuV3 {
       ...conflicts,
     });
     this.#queries = new HeldQueries({
-      ...parts,
+      universe: this.universe,
+      translation: this.#translation,
       graph,
       cache: this.#cache,
       holds,
@@ -270,6 +272,11 @@ export class SmmuV3 {
     return this.#queries.asidInUse(asid, vmid);
   }
 
+  /** Whether a VMID tags something held, or a configuration that may be used. */
+  vmidInUse(vmid: number): HeldDescription | undefined {
+    return this.#queries.vmidInUse(vmid);
+  }
+
   /** Everything held in the TLB, in words, for reports. */
   heldTranslations(): HeldDescription[] {
     return [...this.#queries.heldTranslations(), ...(this.ats?.held() ?? [])];
@@ -283,7 +290,7 @@ export class SmmuV3 {
 
   /** What a command, given as four lanes, would cover now (for reports: an invalidation that matches nothing is telling). */
   covers(lanes: ArrayLike<number>): HeldDescription[] {
-    const command = decodeCommand(this.features, lanes);
+    const command = decodeCommand(this.features, lanes, this.#registers.e2h);
     return command.kind === 'atc' ? (this.ats?.covers(command) ?? []) : this.#queries.covers(command);
   }
 

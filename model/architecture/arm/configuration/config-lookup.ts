@@ -18,6 +18,7 @@ import {
   l1CdAddress,
   linearCdAddress,
   selectSubstream,
+  type El2Entry,
   type StageOneEntry,
   type StageTwoOnlyEntry,
   type StreamEntry,
@@ -38,6 +39,8 @@ export interface LookupParts {
   readonly tags: TagTable;
   readonly configs: LookupConfigs;
   readonly outcomes: OutcomeTable;
+  /** CR2.E2H. */
+  readonly e2h: () => boolean;
   readonly store: Store;
   readonly stageTwo: StageTwo;
   readonly stageTwoOutcomes: StageTwoOutcomes;
@@ -134,9 +137,13 @@ export class ConfigLookup {
     return found;
   }
 
-  #decode(content: MixContent): StreamEntry {
-    content.entry ??= decodeStreamEntry(this.#parts.features, content.lanes);
-    return content.entry;
+  /** What an STE says now. */
+  #decode(content: MixContent): Exclude<StreamEntry, El2Entry> {
+    const { features, e2h } = this.#parts;
+    content.entry ??= decodeStreamEntry(features, content.lanes);
+    const { entry } = content;
+    if (entry.kind !== 'el2') return entry;
+    return e2h() ? entry.e2h : entry.plain;
   }
 
   /** Accesses go to stage 2 with their input address, or to memory if there is no stage 2. */
@@ -146,7 +153,7 @@ export class ConfigLookup {
     return stage2 === undefined ? configs.bypass(beyond) : configs.stageTwo(stageTwo.use(stage2), override, beyond);
   }
 
-  #throughEntry(context: StreamContext, entry: StreamEntry, found: LookupConfig[]): void {
+  #throughEntry(context: StreamContext, entry: Exclude<StreamEntry, El2Entry>, found: LookupConfig[]): void {
     const { configs, features, outcomes } = this.#parts;
     switch (entry.kind) {
       case 'illegal':
@@ -154,9 +161,6 @@ export class ConfigLookup {
         return;
       case 'abort':
         found.push(configs.refusal(outcomes.abort()));
-        return;
-      case 'notModelled':
-        found.push(configs.refusal(outcomes.unpredictable()));
         return;
       case 'bypass':
         if (context.substream >= 0) found.push(configs.refusal(outcomes.fault(EVENT.C_BAD_SUBSTREAMID)));

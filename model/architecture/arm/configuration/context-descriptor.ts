@@ -4,6 +4,7 @@ import { CD } from '../layout/cd.ts';
 import { levelShift, startLevel, type GranuleBits } from '../layout/descriptor.ts';
 import { extract, read } from '../layout/layout.ts';
 import { FAULT_MODE, type FaultMode } from '../outcomes/outcome.ts';
+import { EL2 } from '../translation/stream-world.ts';
 import { alignDown } from './align.ts';
 import type { StageOneEntry } from './stream-entry.ts';
 
@@ -48,14 +49,16 @@ export function decodeContextDescriptor(
   // VMSAv8-32 tables are not implemented (IDR0.TTF = 0b10), nor is hardware update of flags (IDR0.HTTU = 0).
   if (extract(f.AA64, low, high) === 0) return undefined;
   if (extract(f.HA, low, high) === 1 || extract(f.HD, low, high) === 1) return undefined;
-  const asid = extract(f.ASID, low, high);
+  // EL2 has neither ASIDs, nor TTB1, nor a way to disable walks (§5.4, EPD0, ASID, CD notes).
+  const el2 = entry.vmid === EL2;
+  const asid = el2 ? 0 : extract(f.ASID, low, high);
   if (!features.asid16 && asid > 0xff) return undefined;
-  const walks0 = extract(f.EPD0, low, high) === 0;
-  const walks1 = extract(f.EPD1, low, high) === 0;
+  const walks0 = el2 || extract(f.EPD0, low, high) === 0;
+  const walks1 = !el2 && extract(f.EPD1, low, high) === 0;
   // Only little-endian tables are implemented (IDR0.TTENDIAN = 0b10).
   if ((walks0 || walks1) && extract(f.ENDI, low, high) === 1) return undefined;
-  const table0 = walks0 ? decodeTable(features, lanes, 0) : undefined;
-  const table1 = walks1 ? decodeTable(features, lanes, 1) : undefined;
+  const table0 = walks0 ? decodeTable(features, lanes, 0, el2) : undefined;
+  const table1 = walks1 ? decodeTable(features, lanes, 1, el2) : undefined;
   if ((walks0 && table0 === undefined) || (walks1 && table1 === undefined)) return undefined;
   return {
     asid,
@@ -73,7 +76,12 @@ function faultModeOf(abort: number, record: number, stalls: boolean): FaultMode 
 }
 
 /** One half of a CD; undefined if its TxSZ, TGx or TTBx makes the CD ILLEGAL. */
-function decodeTable(features: SmmuFeatures, lanes: ArrayLike<number>, region: 0 | 1): TranslationTable | undefined {
+function decodeTable(
+  features: SmmuFeatures,
+  lanes: ArrayLike<number>,
+  region: 0 | 1,
+  el2: boolean,
+): TranslationTable | undefined {
   const granule = region === 0 ? GRANULE_OF_TG0[read(f.TG0, lanes)] : GRANULE_OF_TG1[read(f.TG1, lanes)];
   if (granule === undefined || !features.granules.includes(granule)) return undefined;
   const tsz = read(region === 0 ? f.T0SZ : f.T1SZ, lanes);
@@ -95,8 +103,9 @@ function decodeTable(features: SmmuFeatures, lanes: ArrayLike<number>, region: 0
     affd: read(f.AFFD, lanes) === 1,
     had: features.had && read(region === 0 ? f.HAD0 : f.HAD1, lanes) === 1,
     wxn: read(f.WXN, lanes) === 1,
-    pan: read(f.PAN, lanes) === 1,
+    pan: !el2 && read(f.PAN, lanes) === 1,
     tbi: read(region === 0 ? f.TBI0 : f.TBI1, lanes) === 1,
+    el2,
     stage2: undefined,
   };
   return {

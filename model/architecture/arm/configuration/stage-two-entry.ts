@@ -64,6 +64,7 @@ function decodeTable(features: SmmuFeatures, lanes: ArrayLike<number>): Translat
     had: true,
     wxn: false,
     pan: false,
+    el2: false,
     tbi: false,
     stage2: {
       xnx: features.xnx,

@@ -38,11 +38,13 @@ export class StageTwoStarts {
   }
 
   #setOf(held: readonly HeldEntry[]): number {
-    const starts = new Set<number>();
-    for (const { entry } of held)
-      if ((entry.kind === 'stage1' || entry.kind === 'stage2') && entry.stage2 !== undefined)
-        starts.add(this.#stageTwo.use(entry.stage2).start.cell);
-    if (starts.size === 0) return 0;
+    let starts: Set<number> | undefined;
+    for (const { entry } of held) {
+      if ((entry.kind !== 'stage1' && entry.kind !== 'stage2') || entry.stage2 === undefined) continue;
+      starts ??= new Set();
+      starts.add(this.#stageTwo.use(entry.stage2).start.cell);
+    }
+    if (starts === undefined) return 0;
     const members = [...starts].sort((a, b) => a - b);
     const key = members.join();
     let set = this.#byMembers.get(key);

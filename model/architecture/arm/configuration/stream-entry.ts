@@ -3,6 +3,7 @@ import { EVENT } from '../layout/event.ts';
 import { extract } from '../layout/layout.ts';
 import { FAULT_MODE } from '../outcomes/outcome.ts';
 import { EATS, S1_FORMAT, S1DSS, STE, STE_CONFIG, STREAM_TABLE_L1, STREAM_WORLD } from '../layout/ste.ts';
+import { EL2, EL2_E2H } from '../translation/stream-world.ts';
 import { alignDown } from './align.ts';
 import { decodeStageTwo, type StageTwoEntry } from './stage-two-entry.ts';
 
@@ -16,7 +17,7 @@ export type StreamEntry =
   | { readonly kind: 'illegal' }
   | { readonly kind: 'abort' }
   | { readonly kind: 'bypass' }
-  | { readonly kind: 'notModelled' }
+  | El2Entry
   | StageOneEntry
   | StageTwoOnlyEntry;
 
@@ -37,6 +38,13 @@ export interface StageTwoOnlyEntry extends TranslatingEntry {
   readonly stage2: StageTwoEntry;
 }
 
+/** An STE that enables stage 1 for EL2 (STRW 2): CR2.E2H, which is not part of it, says which regime that is. */
+export interface El2Entry {
+  readonly kind: 'el2';
+  readonly plain: StageOneEntry;
+  readonly e2h: StageOneEntry;
+}
+
 /** An STE that enables stage 1, with stage 2 (Config 7) or without (Config 5). */
 export interface StageOneEntry extends TranslatingEntry {
   readonly kind: 'stage1';
@@ -47,7 +55,7 @@ export interface StageOneEntry extends TranslatingEntry {
   /** log2 of the number of CDs, 0 if substreams are off. */
   readonly cdMax: number;
   readonly s1dss: number;
-  /** 0 where stage 2 is not implemented. */
+  /** 0 where stage 2 is not implemented; of EL2 as `stream-world.ts` has it. */
   readonly vmid: number;
   readonly stallDisabled: boolean;
   /** Translates the output of stage 1, its table walks, and the fetches of CDs; undefined for Config 5. */
@@ -82,8 +90,10 @@ export function decodeStreamEntry(features: SmmuFeatures, lanes: ArrayLike<numbe
   // STRW matters to stage 1 alone, and only where EL2 is implemented.
   const world = features.hyp && stage2 === undefined ? extract(f.STRW, low1, high1) : STREAM_WORLD.EL1;
   if ((world & 1) !== 0) return ILLEGAL;
-  if (world === STREAM_WORLD.EL2) return { kind: 'notModelled' };
-  return decodeStageOne(features, lanes, common, stage2);
+  const entry = decodeStageOne(features, lanes, common, stage2, world === STREAM_WORLD.EL2);
+  if (entry === undefined) return ILLEGAL;
+  if (world !== STREAM_WORLD.EL2) return entry;
+  return { kind: 'el2', plain: { ...entry, vmid: EL2 }, e2h: { ...entry, vmid: EL2_E2H } };
 }
 
 const ILLEGAL: StreamEntry = { kind: 'illegal' };
@@ -95,29 +105,31 @@ function eatsFits(eats: number, nested: boolean, stage2: StageTwoEntry | undefin
   return eats !== EATS.FULL || !stalls;
 }
 
-/** The stage 1 fields of an STE with Config 5 or 7. */
+/** The stage 1 fields of an STE with Config 5 or 7; undefined if they are ILLEGAL. */
 function decodeStageOne(
   features: SmmuFeatures,
   lanes: ArrayLike<number>,
   common: TranslatingEntry,
   stage2: StageTwoEntry | undefined,
-): StreamEntry {
+  el2: boolean,
+): StageOneEntry | undefined {
   const low0 = lanes[0] as number;
   const high0 = lanes[1] as number;
   const low1 = lanes[2] as number;
   const high1 = lanes[3] as number;
   const stallDisabled = extract(f.S1STALLD, low1, high1) === 1;
-  if (stallDisabled && features.stallModel !== 0) return ILLEGAL;
+  if (stallDisabled && features.stallModel !== 0) return undefined;
   const cdMax = features.ssidSize === 0 ? 0 : extract(f.S1CDMax, low0, high0);
-  if (cdMax > features.ssidSize) return ILLEGAL;
+  if (cdMax > features.ssidSize) return undefined;
   const format = cdMax === 0 ? S1_FORMAT.LINEAR : extract(f.S1Fmt, low0, high0);
   const twoLevel = format === S1_FORMAT.TWO_LEVEL_4K || format === S1_FORMAT.TWO_LEVEL_64K;
-  if (twoLevel && !features.cd2l) return ILLEGAL;
+  if (twoLevel && !features.cd2l) return undefined;
   const contextPtr = extract(f.S1ContextPtr, low0, high0);
   // From SMMUv3.1 a pointer beyond the output size makes the STE illegal; an IPA may fault at stage 2 instead (§3.4.3).
-  if (stage2 === undefined && contextPtr >= 2 ** features.oas) return ILLEGAL;
+  if (stage2 === undefined && contextPtr >= 2 ** features.oas) return undefined;
   const vmid = features.stage2 ? extract(f.S2VMID, lanes[4] as number, lanes[5] as number) : 0;
-  if (!features.vmid16 && vmid > 0xff) return ILLEGAL;
+  // EL2 has no VMIDs (IgnoreSTES2VMID).
+  if (!el2 && !features.vmid16 && vmid > 0xff) return undefined;
   const split = twoLevel ? (format === S1_FORMAT.TWO_LEVEL_4K ? 6 : 10) : -1;
   const s1dss = extract(f.S1DSS, low1, high1);
   return { kind: 'stage1', ...common, contextPtr, split, cdMax, s1dss, vmid, stallDisabled, stage2 };

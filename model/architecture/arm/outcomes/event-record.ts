@@ -184,6 +184,7 @@ export function eventRecord(
     InputAddrHigh: Math.floor(va / 2 ** 32),
     FetchAddr: fetchAddress,
   });
-  if (stage2 !== undefined && event !== EVENT.F_WALK_EABT) writeField(EVENT_IPA, lanes, alignDown(stage2.ipa, PAGE_BYTES));
+  if (stage2 !== undefined && event !== EVENT.F_WALK_EABT)
+    writeField(EVENT_IPA, lanes, alignDown(stage2.ipa, PAGE_BYTES));
   return lanes;
 }

@@ -69,6 +69,7 @@ describe('heldTranslations and covers', () => {
         kind: 'translation',
         text: `(ASID 5, 0x1000 → 0x400000), walked through the table at ${hex(bottom)}`,
         asid: 5,
+        vmid: 0,
         readFrom: world.entry(bottom, X),
         doomed: false,
       },

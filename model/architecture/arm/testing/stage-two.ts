@@ -63,7 +63,11 @@ export interface Nested {
  * Stream 1 with both stages, VMID 1 and ASID 5. The tables of stage 1, for 0x1000, and the CD are at IPAs equal to
  * their physical addresses.
  */
-export function nest(addresses: number[], cd: FieldValues<typeof CD> = {}, features: Partial<SmmuFeatures> = {}): Nested {
+export function nest(
+  addresses: number[],
+  cd: FieldValues<typeof CD> = {},
+  features: Partial<SmmuFeatures> = {},
+): Nested {
   const world = new StageTwoWorld(
     addresses.map((va) => ({ streamId: 1, substream: -1, va })),
     features,

@@ -22,6 +22,7 @@ const usual = {
   had: false,
   wxn: false,
   pan: false,
+  el2: false,
   tbi: false,
   stage2: undefined,
 } as const;

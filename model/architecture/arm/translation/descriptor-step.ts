@@ -27,6 +27,8 @@ export interface Interpretation {
   readonly pan: boolean;
   /** CD.TBIx: the top byte of an address is ignored. */
   readonly tbi: boolean;
+  /** The EL2 regime, where all accesses are privileged and nothing is global (IHI 0070 §13.4.1, §3.17.1). */
+  readonly el2: boolean;
   /** What only stage 2 has; undefined for stage 1. */
   readonly stage2: StageTwoControls | undefined;
 }
@@ -43,7 +45,8 @@ export interface StageTwoControls {
 
 /** The key of an interpretation. */
 export function interpretationKey(by: Omit<Interpretation, 'key'>): string {
-  const flags = (by.affd ? 1 : 0) | (by.had ? 2 : 0) | (by.wxn ? 4 : 0) | (by.pan ? 8 : 0) | (by.tbi ? 16 : 0);
+  const flags =
+    (by.affd ? 1 : 0) | (by.had ? 2 : 0) | (by.wxn ? 4 : 0) | (by.pan ? 8 : 0) | (by.tbi ? 16 : 0) | (by.el2 ? 32 : 0);
   const key = `${by.granule}.${by.region}.${by.inputBits}.${by.outputBits}.${flags}`;
   if (by.stage2 === undefined) return key;
   const { xnx, fwb, ptw } = by.stage2;
@@ -99,11 +102,15 @@ export function stepDescriptor(
   return {
     kind: 'leaf',
     pa,
-    permissions: by.stage2 ? stageTwoPermissions(by.stage2, low, high) : permissionsOf(by, hierarchy, low, high),
+    permissions: by.stage2
+      ? stageTwoPermissions(by.stage2, low, high)
+      : by.el2
+        ? el2Permissions(by, hierarchy, low, high)
+        : permissionsOf(by, hierarchy, low, high),
     attributes: by.stage2
       ? ((low >>> 2) & 15) | (((low >>> 8) & 3) << 4)
       : ((low >>> 2) & 7) | (((low >>> 8) & 3) << 3),
-    global: by.stage2 === undefined && (low & (1 << 11)) === 0,
+    global: by.stage2 === undefined && !by.el2 && (low & (1 << 11)) === 0,
     contiguous: (high & (1 << 20)) !== 0 && contiguousEntries(by.granule, level) > 0,
     nT: level < 3 && (low & (1 << 16)) !== 0,
   };
@@ -135,6 +142,19 @@ function permissionsOf(by: Interpretation, hierarchy: number, low: number, high:
   // What an unprivileged access may write is never executable for a privileged one.
   if (!pxn && !unprivilegedWrite && !(by.wxn && !readOnly)) permissions |= PERMISSION.PX;
   if (!uxn && !(by.wxn && unprivilegedWrite)) permissions |= PERMISSION.UX;
+  return permissions;
+}
+
+/**
+ * Permissions in the EL2 regime: AP[1] counts as 1 and every access as privileged, XN is where UXN is elsewhere, and what
+ * may be written can be executed too, but for WXN (IHI 0070 §13.4.1, Arm ARM D8.4).
+ */
+function el2Permissions(by: Interpretation, hierarchy: number, low: number, high: number): number {
+  const readOnly = (low & (1 << 7)) !== 0 || (hierarchy & HIERARCHY.READ_ONLY) !== 0;
+  const xn = (high & (1 << 22)) !== 0 || (hierarchy & HIERARCHY.UXN) !== 0;
+  let permissions: number = PERMISSION.PR | PERMISSION.UR;
+  if (!readOnly) permissions |= PERMISSION.PW | PERMISSION.UW;
+  if (!xn && !(by.wxn && !readOnly)) permissions |= PERMISSION.PX | PERMISSION.UX;
   return permissions;
 }
 

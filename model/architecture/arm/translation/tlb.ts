@@ -106,18 +106,20 @@ export class Tlb {
    * @returns how many entries it covers, whether it takes effect or a fresh walk brings them back.
    */
   invalidate(command: TlbInvalidation, sequence: number): number {
-    const covered = (thing: WalkNode | Leaf): boolean =>
-      this.#holds.state(thing.cell) === 1 && coversTlb(command, thing);
-    const doom = <Thing extends { readonly cell: number }>(things: Thing[]): Thing[] => {
-      for (const { cell } of things) this.#holds.doom(cell, sequence);
-      return things;
-    };
-    const nodes = doom(this.#graph.nodes.filter((node) => !node.start && covered(node)));
-    const leaves = doom(this.#graph.leaves.filter(covered));
-    const fetches = doom(
-      this.#fetches.filter(({ cell, node }) => this.#holds.state(cell) === 1 && coversTlb(command, node)),
-    );
-    const combined = doom(this.#combined.filter(covered));
+    const nodes: WalkNode[] = [];
+    const leaves: Leaf[] = [];
+    const fetches: CombinedFetch[] = [];
+    for (const node of this.#graph.nodes)
+      if (!node.start && this.#holds.state(node.cell) === 1 && coversTlb(command, node)) nodes.push(node);
+    for (const leaf of this.#graph.leaves)
+      if (this.#holds.state(leaf.cell) === 1 && coversTlb(command, leaf)) leaves.push(leaf);
+    for (const fetch of this.#fetches)
+      if (this.#holds.state(fetch.cell) === 1 && coversTlb(command, fetch.node)) fetches.push(fetch);
+    const combined = this.#combined.filter((leaf) => this.#holds.state(leaf.cell) === 1 && coversTlb(command, leaf));
+    for (const { cell } of nodes) this.#holds.doom(cell, sequence);
+    for (const { cell } of leaves) this.#holds.doom(cell, sequence);
+    for (const { cell } of fetches) this.#holds.doom(cell, sequence);
+    for (const { cell } of combined) this.#holds.doom(cell, sequence);
     this.#revive(nodes, fetches);
     for (const leaf of leaves) this.#reviveIfWalked(leaf, (result) => result.leaves.includes(leaf));
     for (const leaf of combined) this.#nested?.reviveLeaf(leaf);

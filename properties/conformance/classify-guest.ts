@@ -6,7 +6,7 @@ import type { Facts } from './facts.ts';
 import { guestPageIpa, guestPagesOf, guestsOf } from './guest.ts';
 import type { GuestPlace } from './operation.ts';
 import type { RuleId } from './rules.ts';
-import { entryAddress, rootLevel, tableAddress } from './world.ts';
+import { absentAddress, entryAddress, rootLevel, tableAddress } from './world.ts';
 
 const broken = (rule: RuleId, ...aspects: string[]): Classification => ({ rule, aspects });
 
@@ -14,13 +14,13 @@ const broken = (rule: RuleId, ...aspects: string[]): Classification => ({ rule, 
 const sizes = [32, 36, 40, 42, 44, 48];
 
 /** Root tables (IPAs) of the contexts of guests. */
-const rootsOf = ({ contexts, trees }: ConformanceConfiguration, configuration: ConformanceConfiguration): number[] =>
-  contexts.flatMap(({ guest, low, high }) =>
+const rootsOf = (configuration: ConformanceConfiguration): number[] =>
+  configuration.contexts.flatMap(({ guest, low, high }) =>
     guest === undefined
       ? []
       : [low, ...(high === undefined ? [] : [high])].flatMap((tree) =>
           [0, 1].map((copy) =>
-            tableAddress(configuration, { tree, page: 0, level: rootLevel(trees[tree] as Tree), copy }),
+            tableAddress(configuration, { tree, page: 0, level: rootLevel(configuration.trees[tree] as Tree), copy }),
           ),
         ),
   );
@@ -37,8 +37,10 @@ const concatenated = (configuration: ConformanceConfiguration): boolean =>
     const one = levelShift(granule, startLevel - 1);
     const addresses = [
       ...guestPagesOf(configuration).map((_, page) => guestPageIpa(configuration, page)),
-      ...rootsOf(configuration, configuration),
-    ];
+      ...rootsOf(configuration),
+      ...configuration.pages,
+      absentAddress,
+    ].filter((ipa) => ipa < 2 ** inputBits);
     return inputBits > one && addresses.some((ipa) => ipa >= 2 ** one);
   });
 
@@ -73,13 +75,20 @@ const byFields = ({ deviation }: Facts): Classification | undefined => {
 /** Whether a deviation comes of the root table being translated when the CD is read, and then kept. */
 const byRootTable = (facts: Facts): Classification | undefined => {
   const { configuration, deviation, invalidation, guestChanges } = facts;
-  const roots = rootsOf(configuration, configuration);
+  const roots = rootsOf(configuration);
   const [record] = deviation.observed?.events ?? [];
   if (record !== undefined && record.S2 === 1 && record.CLASS === EVENT_CLASS.TABLE && roots.includes(record.FetchAddr))
     return broken('nested-root-table', 'translated early');
   if (invalidation === undefined || !invalidation.opcode.startsWith('TLBI')) return undefined;
   const stale = guestChanges.some(({ place }) => roots.some((root) => covers(configuration, place, root)));
   return stale ? broken('nested-root-table', 'kept') : undefined;
+};
+
+/** A piece of a stage 1 block, cached with a smaller page of stage 2, that outlived an invalidation of the block. */
+const bySplinters = ({ invalidation, leaves, stes }: Facts): Classification | undefined => {
+  if (invalidation?.opcode !== 'TLBI_NH_VA' && invalidation?.opcode !== 'TLBI_NH_VAA') return undefined;
+  if (stes.at(-1)?.stage1Off === true || !leaves.some(({ place }) => place.level < 3)) return undefined;
+  return broken('tlbi-splintered-block', ...(invalidation.range === undefined ? [] : ['range or level']));
 };
 
 /** What is refused by stage 1, or because of stage 2 permissions. */
@@ -130,8 +139,12 @@ export const byGuest = (facts: Facts): Classification | undefined => {
   if (protectedWalk(facts)) return broken('protected-walk');
   const silent = found === 'silent' && (difference === 'missing-event' || difference === 'refused');
   if (silent && stes.at(-1)?.stage1Off === true) return broken('stage2-only-recorded', ...expected);
+  const ofStage2 = deviation.permitted.some((one) => one.includes('at stage 2'));
+  if (silent && ofStage2 && facts.cds.at(-1)?.form === 'no-record')
+    return broken('event-stage', 'stage 1 descriptor', 'not recorded');
   return (
     byRootTable(facts) ??
+    bySplinters(facts) ??
     (invalidation === undefined ? byPermission(facts) : undefined) ??
     (misplaced(facts) ? broken('event-stage', 'stage 1 descriptor') : undefined) ??
     byFields(facts)

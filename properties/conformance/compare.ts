@@ -140,7 +140,9 @@ const faultsOf = (permitted: readonly Permitted[], event: number): Fault[] =>
 
 /** Of the faults with the event of a record, the one that it comes closest to. */
 const closest = (faults: readonly Fault[], record: EventRecord, request: Request): Fault | undefined => {
-  const distance = (fault: Fault): number => wrongFields(record, request, fault).length;
+  const weight = ({ field }: { field: string }): number => (field === 'IPA[11:0]' ? 1 : 2);
+  const distance = (fault: Fault): number =>
+    wrongFields(record, request, fault).reduce((sum, wrong) => sum + weight(wrong), 0);
   return faults.toSorted((a, b) => distance(a) - distance(b))[0];
 };
 

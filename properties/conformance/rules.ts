@@ -31,6 +31,11 @@ export const rules = [
     '§4.4.2.3, §4.4.2.4',
     'A completed invalidation by address removes every matching translation of that address.',
   ),
+  rule(
+    'tlbi-splintered-block',
+    '§3.21.1, §4.4.2.3, §4.4.2.4; Arm ARM D8.17',
+    'An invalidation by an address in a stage 1 block removes all that was cached of the block, also the pieces that it was split into because stage 2 has smaller pages.',
+  ),
   rule('tlbi-by-range', '§4.4.1.1', 'A range invalidation covers (NUM+1)·2^SCALE granules from its address on.'),
   rule(
     'tlbi-level-hint',

@@ -189,7 +189,7 @@ class RandomHardware {
     const pa = walk.table + 8 * (Math.floor(va / 2 ** shift) % 512);
     if (!memory.present(pa)) return this.#end(walk, 'fb');
     const by = { key: '', granule: 12, region: 0, inputBits: 39, outputBits: 48 } as const;
-    const flags = { affd: false, had: false, wxn: false, pan: false, tbi: false, stage2: undefined };
+    const flags = { affd: false, had: false, wxn: false, pan: false, tbi: false, el2: false, stage2: undefined };
     const step = stepDescriptor({ ...by, ...flags }, level, walk.hierarchy, memory.low(pa), memory.high(pa));
     if (step.kind === 'fault') return this.#end(walk, `f${step.event.toString(16)}`);
     const pages = 2 ** (shift - 12);

@@ -72,11 +72,11 @@ export class AtsConfigs {
   through(atsCheck: boolean, config: LookupConfig, content: MixContent | undefined): AtsConfig {
     // With ATSCHK = 0 translated accesses are not looked up, so that nothing can be wrong with them (§3.9.1.3).
     const checked = (treatment: TranslatedTreatment): TranslatedTreatment => (atsCheck ? treatment : 'passed');
-    const entry = content?.entry;
+    // What concerns ATS does not depend on the regime of EL2.
+    const entry = content?.entry?.kind === 'el2' ? content.entry.plain : content?.entry;
     if (content === undefined || entry === undefined || entry.kind === 'illegal')
       return this.#intern('aborted', checked('aborted'), undefined);
     if (entry.kind === 'abort') return this.#intern('unsupported', checked('aborted'), undefined);
-    if (entry.kind === 'notModelled') return this.#intern('translated', 'passed', config);
     // Split-stage ATS is off without ATSCHK (§5.2).
     const eats = entry.kind === 'bypass' || (entry.eats === EATS.SPLIT_STAGE && !atsCheck) ? EATS.NONE : entry.eats;
     if (eats === EATS.NONE) return this.#intern('unsupportedRecorded', checked('forbidden'), undefined);

@@ -34,7 +34,7 @@ export class CommandQueue {
   readonly #parts: CommandQueueParts;
   /** Index, with wrap bit, of the next command to begin. */
   readonly #next: number;
-  readonly #decoded: { readonly lanes: readonly number[]; readonly command: Command }[] = [];
+  readonly #decoded: { readonly lanes: readonly number[]; readonly e2h: boolean; readonly command: Command }[] = [];
 
   constructor(parts: CommandQueueParts) {
     this.#parts = parts;
@@ -110,9 +110,12 @@ export class CommandQueue {
 
   /** Equal lanes give the same object, which `PendingCommands` counts on. */
   #decode(lanes: readonly number[]): Command {
-    for (const known of this.#decoded) if (lanes.every((lane, at) => lane === known.lanes[at])) return known.command;
-    const command = decodeCommand(this.#parts.features, lanes);
-    this.#decoded.push({ lanes, command });
+    const { features, registers } = this.#parts;
+    const { e2h } = registers;
+    for (const known of this.#decoded)
+      if (known.e2h === e2h && lanes.every((lane, at) => lane === known.lanes[at])) return known.command;
+    const command = decodeCommand(features, lanes, e2h);
+    this.#decoded.push({ lanes, e2h, command });
     return command;
   }
 

@@ -226,6 +226,12 @@ describe('scope of CMD_CFGI_* (§4.3)', () => {
     expect(covered(cfgi('CFGI_CD_ALL', { StreamID: 9 }))).toEqual(['CD', 'L1CD']);
   });
 
+  it('CFGI_CD, CFGI_CD_ALL are illegal without stage 1', () => {
+    for (const name of ['CFGI_CD', 'CFGI_CD_ALL'] as const)
+      expect(decode(cfgi(name, { StreamID: 1 }), { stage1: false })).toEqual({ kind: 'illegal' });
+    expect(decode(cfgi('CFGI_STE', { StreamID: 1 }), { stage1: false }).kind).toBe('config');
+  });
+
   it('CFGI_STE_RANGE: an aligned range; 31 is everything', () => {
     const range = (StreamID: number, Range: number): number[] =>
       encode(COMMAND_CFGI_STE_RANGE, { Opcode: OPCODE.CFGI_STE_RANGE, StreamID, Range });

@@ -12,6 +12,7 @@ import {
   PRI_RESPONSE,
 } from '../layout/command.ts';
 import { read } from '../layout/layout.ts';
+import { ANY_EL2, EL2, EL2_E2H, isEl2 } from '../translation/stream-world.ts';
 import { ADDRESS_PAGES, PAGE_BYTES } from '../universe.ts';
 
 /** A command as far as it matters to what is held (IHI 0070 §4.3, §4.4, §4.7). */
@@ -43,7 +44,7 @@ export interface TlbInvalidation {
   readonly kind: 'tlb';
   /** Covers entries with information of stage 1 (the default), entries of stage 2 alone, or both. */
   readonly of?: 'stage 2' | 'both stages';
-  /** VMID, or -1 for all. */
+  /** VMID, -1 for all, or one of EL2 (`stream-world.ts`). */
   readonly vmid: number;
   /** ASID, or -1 for all. By ASID alone, global entries stay; by ASID and address, they go. */
   readonly asid: number;
@@ -93,17 +94,23 @@ const ILLEGAL: Command = { kind: 'illegal' };
 const NONE: Command = { kind: 'none' };
 const t = COMMAND_TLBI.fields;
 
-/** Decodes a command of the Non-secure command queue, given as four lanes (§4.1). */
-export function decodeCommand(features: SmmuFeatures, lanes: ArrayLike<number>): Command {
+/**
+ * Decodes a command of the Non-secure command queue, given as four lanes (§4.1).
+ *
+ * @param e2h CR2.E2H, which says what entries the commands of EL2 are meant for (§4.4.2.8).
+ */
+export function decodeCommand(features: SmmuFeatures, lanes: ArrayLike<number>, e2h = false): Command {
   // A Non-secure queue must not say Secure, whatever the command (§4.1.6).
   if (read(COMMAND.fields.SSec, lanes) === 1) return ILLEGAL;
   const opcode = read(COMMAND.fields.Opcode, lanes);
   switch (opcode) {
     case OPCODE.CFGI_STE:
     case OPCODE.CFGI_STE_RANGE:
+      return decodeConfig(features, opcode, lanes);
     case OPCODE.CFGI_CD:
     case OPCODE.CFGI_CD_ALL:
-      return decodeConfig(features, opcode, lanes);
+      // Without stage 1 there are no CDs (§4.3.3, §4.3.4).
+      return features.stage1 ? decodeConfig(features, opcode, lanes) : ILLEGAL;
     case OPCODE.TLBI_NH_ALL:
     case OPCODE.TLBI_NH_ASID:
     case OPCODE.TLBI_NH_VA:
@@ -114,7 +121,7 @@ export function decodeCommand(features: SmmuFeatures, lanes: ArrayLike<number>):
     case OPCODE.TLBI_S12_VMALL:
       return features.stage2 ? bothStages(tlb(features, read(t.VMID, lanes), -1)) : ILLEGAL;
     case OPCODE.TLBI_S2_IPA:
-      return features.stage2 ? stageTwo(decodeAddress(features, lanes, -1)) : ILLEGAL;
+      return features.stage2 ? stageTwo(decodeAddress(features, lanes, read(t.VMID, lanes), -1)) : ILLEGAL;
     case OPCODE.SYNC:
       return read(COMMAND_SYNC.fields.CS, lanes) === 3 ? ILLEGAL : { kind: 'sync' };
     case OPCODE.PREFETCH_CONFIG:
@@ -128,8 +135,12 @@ export function decodeCommand(features: SmmuFeatures, lanes: ArrayLike<number>):
     case OPCODE.PRI_RESP:
       // A response is between software and the device: it changes nothing that is held (§4.5.2).
       return features.pri && read(COMMAND_PRI_RESP.fields.Resp, lanes) !== PRI_RESPONSE.RESERVED ? NONE : ILLEGAL;
+    case OPCODE.TLBI_EL2_ALL:
+    case OPCODE.TLBI_EL2_ASID:
+    case OPCODE.TLBI_EL2_VA:
+    case OPCODE.TLBI_EL2_VAA:
+      return features.hyp ? decodeEl2(features, opcode, lanes, e2h) : ILLEGAL;
     default:
-      // EL2 commands need a feature that is not modelled, so they are illegal here (§4.4.2).
       return ILLEGAL;
   }
 }
@@ -142,9 +153,28 @@ function decodeStageOne(features: SmmuFeatures, opcode: number, lanes: ArrayLike
     case OPCODE.TLBI_NH_ASID:
       return tlb(features, read(t.VMID, lanes), read(t.ASID, lanes));
     case OPCODE.TLBI_NH_VA:
-      return decodeAddress(features, lanes, read(t.ASID, lanes));
+      return decodeAddress(features, lanes, read(t.VMID, lanes), read(t.ASID, lanes));
     default:
-      return decodeAddress(features, lanes, -1);
+      return decodeAddress(features, lanes, read(t.VMID, lanes), -1);
+  }
+}
+
+/**
+ * CMD_TLBI_EL2_* (§4.4.2.7 to §4.4.2.10). By address they are for the regime that CR2.E2H selects, without ASIDs if that
+ * is EL2; by ASID for EL2-E2H alone.
+ */
+function decodeEl2(features: SmmuFeatures, opcode: number, lanes: ArrayLike<number>, e2h: boolean): Command {
+  const asid = read(t.ASID, lanes);
+  const regime = e2h ? EL2_E2H : EL2;
+  switch (opcode) {
+    case OPCODE.TLBI_EL2_ALL:
+      return tlb(features, ANY_EL2, -1);
+    case OPCODE.TLBI_EL2_ASID:
+      return tlb(features, EL2_E2H, asid);
+    case OPCODE.TLBI_EL2_VA:
+      return decodeAddress(features, lanes, regime, e2h ? asid : -1);
+    default:
+      return decodeAddress(features, lanes, regime, -1);
   }
 }
 
@@ -180,13 +210,13 @@ function tlb(features: SmmuFeatures, vmid: number, asid: number): Command {
  */
 function outOfRange(features: SmmuFeatures, vmid: number, asid: number): boolean {
   if (!features.asid16 && asid > 0xff) return true;
+  if (isEl2(vmid)) return false;
   if (!features.stage2) return vmid !== 0;
   return !features.vmid16 && vmid > 0xff;
 }
 
 /** By address, with range and level hint (§4.4.1.1). */
-function decodeAddress(features: SmmuFeatures, lanes: ArrayLike<number>, asid: number): Command {
-  const vmid = read(t.VMID, lanes);
+function decodeAddress(features: SmmuFeatures, lanes: ArrayLike<number>, vmid: number, asid: number): Command {
   const page = read(t.Address, lanes) / PAGE_BYTES;
   const leaf = read(t.Leaf, lanes) === 1;
   const tg = features.ril ? read(t.TG, lanes) : 0;
@@ -257,10 +287,15 @@ function coversSubstream({ substream }: ConfigInvalidation, target: ConfigTarget
   return substream === -1 || (substream >= target.substream && substream < target.substream + target.substreams);
 }
 
+/** Whether a command for all VMIDs, or for all of EL2, covers an address space. */
+function coversSpace(vmid: number, target: number): boolean {
+  return isEl2(target) ? vmid === ANY_EL2 : vmid === -1;
+}
+
 /** Whether a CMD_TLBI_* is required to drop an entry (§4.4.1, §4.4.2; Arm ARM D8.17). */
 export function coversTlb(command: TlbInvalidation, target: TlbTarget): boolean {
   if (command.of !== 'both stages' && (command.of === 'stage 2') !== (target.stage === 2)) return false;
-  if (command.vmid !== -1 && command.vmid !== target.vmid) return false;
+  if (command.vmid !== target.vmid && !coversSpace(command.vmid, target.vmid)) return false;
   if (command.asid !== -1 && command.asid !== target.asid && (target.asid !== -1 || !command.byAddress)) return false;
   if (!command.byAddress) return true;
   if (command.leaf && !target.leaf) return false;

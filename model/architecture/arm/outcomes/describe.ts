@@ -1,4 +1,5 @@
 import type { HoldTable } from '../holds.ts';
+import { spaceName } from '../translation/stream-world.ts';
 import type { CombinedFetch, Leaf, WalkNode } from '../translation/walk-node.ts';
 import { PAGE_BYTES } from '../universe.ts';
 import type { HeldDescription } from './held-queries.ts';
@@ -45,7 +46,7 @@ export function describeNode(holds: HoldTable, node: WalkNode): HeldDescription 
     return { ...of, text: `${text}${start ? ', from an STE' : ''}` };
   }
   const at = node.lineage.space === undefined ? hex(table) : `IPA ${hex(table)}`;
-  const tag = `${vmid === 0 ? '' : `VMID ${vmid}, `}ASID ${asid}`;
+  const tag = `${spaceName(vmid)}ASID ${asid}`;
   return { ...of, text: `(${tag}, ${from}) → table of level ${tableLevel} at ${at}${start ? ', from a CD' : ''}` };
 }
 
@@ -59,7 +60,7 @@ export function describeFetch(holds: HoldTable, { node, base, pa, cell }: Combin
 }
 
 function tagOf({ asid, vmid }: Leaf): string {
-  return `${vmid === 0 ? '' : `VMID ${vmid}, `}${asid === -1 ? 'global' : `ASID ${asid}`}`;
+  return `${spaceName(vmid)}${asid === -1 ? 'global' : `ASID ${asid}`}`;
 }
 
 function sizeOf({ span }: Leaf): string {

@@ -93,14 +93,7 @@ export class SmmuV3 {
     this.#registers = new Registers(store, features);
     this.#holds = new HoldTable(store, capacity.entries ?? 1 << 14);
     this.#pending = new PendingCommands(store, capacity.commands ?? 1 << 10);
-    this.#queue = new CommandQueue({
-      store,
-      features,
-      registers: this.#registers,
-      memory,
-      pending: this.#pending,
-      takeTimeout: () => this.ats?.takeTimeout() ?? false,
-    });
+    this.#queue = this.#makeQueue(memory);
     this.#contextCells = store.reserve(this.universe.contexts.length, 'configurations permitted');
     store.mean(this.#contextCells, this.universe.contexts.length, (set) => this.#configs.content(set));
     this.#changes = new Changes(this.universe);
@@ -151,6 +144,17 @@ export class SmmuV3 {
     });
     this.ats = this.#makeAts({ ...parts, store, holds });
     this.#everythingChanged();
+  }
+
+  #makeQueue(memory: PhysicalMemory): CommandQueue {
+    return new CommandQueue({
+      store: this.#store,
+      features: this.features,
+      registers: this.#registers,
+      memory,
+      pending: this.#pending,
+      takeTimeout: () => this.ats?.takeTimeout() ?? false,
+    });
   }
 
   #makeAts(parts: Pick<AtsModelParts, 'features' | 'universe' | 'configs' | 'store' | 'holds'>): Ats | undefined {

@@ -1,4 +1,6 @@
 /** Our SMMUv3: a fast device model, and the subject of the device check. */
+export { Endpoint } from './ats/endpoint.ts';
+export type { EndpointAccess, EndpointOptions } from './ats/endpoint.ts';
 export type { AtsEndpoint } from './commands/invalidations.ts';
 export { DEFAULT_CACHES, SmmuV3Device } from './device.ts';
 export type { DeviceCaches, DeviceOptions } from './device.ts';
@@ -6,4 +8,4 @@ export type { DeviceFeatures } from './features.ts';
 export { emptyAnswer } from './request.ts';
 export type { AnswerKind, Completion, DeviceAnswer, DeviceMemory, DeviceRequest, RequestKind } from './request.ts';
 export type { Resumed } from './stalls.ts';
-export type { Translation } from './translation.ts';
+export { Translation } from './translation.ts';

@@ -3,7 +3,7 @@ import { Ats, type AtsModelParts } from './ats/ats.ts';
 import { Changes } from './changes.ts';
 import { CommandQueue } from './commands/command-queue.ts';
 import { ConfigCache } from './configuration/config-cache.ts';
-import { ConfigGraph, type ConfigPlace, type ConfigWord } from './configuration/config-graph.ts';
+import { ConfigGraph, type ConfigPlace } from './configuration/config-graph.ts';
 import { ConfigLookup } from './configuration/config-lookup.ts';
 import { resultOf, sameResult, type Access, type AccessResult } from './outcomes/event-record.ts';
 import type { SmmuFeatures } from './features.ts';
@@ -23,6 +23,7 @@ import type { StageTwo } from './translation/stage2/stage-two.ts';
 import { Translation } from './translation/translation.ts';
 import { indexUniverse, type IndexedUniverse, type Slot, type StreamContext, type Universe } from './universe.ts';
 import type { WalkNode, WalkReader } from './translation/walk-node.ts';
+import { WatchedWords } from './watchers.ts';
 
 /** Room that the model takes in the store. */
 export interface SmmuCapacity {
@@ -32,17 +33,10 @@ export interface SmmuCapacity {
   readonly commands?: number;
 }
 
-/** What reads a word of memory. */
-interface Watchers {
-  readonly readers: WalkReader[];
-  readonly stageTwo: WalkReader[];
-  readonly words: ConfigWord[];
-}
-
 /**
  * Everything that an SMMUv3 is permitted to do to the accesses of a universe, given memory, registers and commands: the
- * saturated model of the Non-secure EL1 world, stage 1 (IHI 0070, VMSAv8-64). It is deterministic. All that it remembers
- * of the past is in the store; the objects outside are functions of their content.
+ * saturated model of the Non-secure world (IHI 0070, VMSAv8-64). It is deterministic. All that it remembers of the past
+ * is in the store; the objects outside are functions of their content.
  *
  *     const smmu = new SmmuV3(store, memory, features, { slots: [{ streamId: 1, substream: -1, va: 0x1000 }] });
  *     smmu.writeRegister(REGISTER.CR0, …);        // what software does: registers,
@@ -69,7 +63,7 @@ export class SmmuV3 {
   readonly #lookup: ConfigLookup;
   readonly #slots: SlotOutcomes;
   readonly #queries: HeldQueries;
-  readonly #watchers = new Map<number, Watchers>();
+  readonly #watchers = new WatchedWords();
   /** Cell of each context: the set of configurations that it may use. */
   readonly #contextCells: number;
   readonly #changes: Changes;
@@ -102,13 +96,13 @@ export class SmmuV3 {
     const { addresses } = this.universe;
     const touched = (address: number): void => this.#changes.touchSlots(addresses[address]?.slots ?? []);
     const watch = (pa: number, stage: 1 | 2, reader: WalkReader): void => {
-      const { readers, stageTwo } = this.#watch(pa);
+      const { readers, stageTwo } = this.#watchers.of(pa);
       (stage === 1 ? readers : stageTwo).push(reader);
     };
     this.#translation = new Translation({ memory, holds, pending: this.#pending, tags, watch, touched });
     const { walks } = this.#translation;
     this.#stageTwo = this.#translation.stageTwo;
-    const graph = new ConfigGraph(store, holds, (pa, word) => this.#watch(pa).words.push(word));
+    const graph = new ConfigGraph(store, holds, (pa, word) => this.#watchers.of(pa).words.push(word));
     this.#cache = new ConfigCache(store, graph, holds, memory, this.#pending);
     const conflicts = { conflicts: features.bbml < 2, nTHonoured: features.bbml === 1 };
     const ofStageTwo = { holds, outcomes: this.#outcomes, stageTwo: this.#stageTwo };
@@ -176,7 +170,7 @@ export class SmmuV3 {
 
   /** Tells of a write to the 64-bit word at `pa`. Costs next to nothing if no walk or fetch reads that word. */
   memoryWritten(pa: number): void {
-    const watchers = this.#watchers.get(pa);
+    const watchers = this.#watchers.at(pa);
     if (watchers === undefined || !this.#registers.enabled) return;
     for (const reader of watchers.stageTwo) this.#stageTwo.tlb.reread(reader);
     for (const reader of watchers.readers) this.#translation.tlb.reread(reader);
@@ -319,15 +313,6 @@ export class SmmuV3 {
     this.#matched += this.#cache.invalidate(command, sequence, this.#touchPlace);
     // Following the pointers again reads, and so revives, what is in memory now.
     this.#settle();
-  }
-
-  #watch(pa: number): Watchers {
-    let watchers = this.#watchers.get(pa);
-    if (watchers === undefined) {
-      watchers = { readers: [], stageTwo: [], words: [] };
-      this.#watchers.set(pa, watchers);
-    }
-    return watchers;
   }
 
   #configSet(context: StreamContext): number {

@@ -23,7 +23,7 @@ import type { StageTwo } from './translation/stage2/stage-two.ts';
 import { Translation } from './translation/translation.ts';
 import { indexUniverse, type IndexedUniverse, type Slot, type StreamContext, type Universe } from './universe.ts';
 import type { WalkNode, WalkReader } from './translation/walk-node.ts';
-import { WatchedWords } from './watchers.ts';
+import { WatchTable } from './watchers.ts';
 
 /** Room that the model takes in the store. */
 export interface SmmuCapacity {
@@ -63,7 +63,7 @@ export class SmmuV3 {
   readonly #lookup: ConfigLookup;
   readonly #slots: SlotOutcomes;
   readonly #queries: HeldQueries;
-  readonly #watchers = new WatchedWords();
+  readonly #watchers = new WatchTable();
   /** Cell of each context: the set of configurations that it may use. */
   readonly #contextCells: number;
   readonly #changes: Changes;
@@ -96,13 +96,12 @@ export class SmmuV3 {
     const { addresses } = this.universe;
     const touched = (address: number): void => this.#changes.touchSlots(addresses[address]?.slots ?? []);
     const watch = (pa: number, stage: 1 | 2, reader: WalkReader): void => {
-      const { readers, stageTwo } = this.#watchers.of(pa);
-      (stage === 1 ? readers : stageTwo).push(reader);
+      this.#watchers.addReader(pa, stage, reader);
     };
     this.#translation = new Translation({ memory, holds, pending: this.#pending, tags, watch, touched });
     const { walks } = this.#translation;
     this.#stageTwo = this.#translation.stageTwo;
-    const graph = new ConfigGraph(store, holds, (pa, word) => this.#watchers.of(pa).words.push(word));
+    const graph = new ConfigGraph(store, holds, (pa, word) => this.#watchers.addWord(pa, word));
     this.#cache = new ConfigCache(store, graph, holds, memory, this.#pending);
     const conflicts = { conflicts: features.bbml < 2, nTHonoured: features.bbml === 1 };
     const ofStageTwo = { holds, outcomes: this.#outcomes, stageTwo: this.#stageTwo };
@@ -170,7 +169,7 @@ export class SmmuV3 {
 
   /** Tells of a write to the 64-bit word at `pa`. Costs next to nothing if no walk or fetch reads that word. */
   memoryWritten(pa: number): void {
-    const watchers = this.#watchers.at(pa);
+    const watchers = this.#watchers.find(pa);
     if (watchers === undefined || !this.#registers.enabled) return;
     for (const reader of watchers.stageTwo) this.#stageTwo.tlb.reread(reader);
     for (const reader of watchers.readers) this.#translation.tlb.reread(reader);

@@ -13,8 +13,10 @@ interface Entry {
 export interface BenchTlb {
   readonly name: string;
   fill(world: number, vmid: number, asid: number, low: number, high: number): void;
-  /** The output address, or -1. */
-  translate(world: number, vmid: number, asid: number, low: number, high: number): number;
+  /** The output address of the last hit. */
+  pa: number;
+  /** @returns whether it was a hit. */
+  translate(world: number, vmid: number, asid: number, low: number, high: number): boolean;
   /** Drops `pages` pages of 4 KiB from `page`. */
   dropVa(world: number, vmid: number, asid: number, page: number, pages: number): void;
   dropAsid(world: number, vmid: number, asid: number): void;
@@ -27,6 +29,7 @@ const pageOf = (low: number, high: number): number => (high >>> 0) * 2 ** 20 + (
 /** The way most device models are written: one hash table by everything, gone through for each invalidation by tag. */
 export class FlatMapTlb implements BenchTlb {
   readonly name = 'one Map by strings';
+  pa = Number.NaN;
   readonly #entries = new Map<string, Entry>();
 
   fill(world: number, vmid: number, asid: number, low: number, high: number): void {
@@ -35,10 +38,12 @@ export class FlatMapTlb implements BenchTlb {
     this.#entries.set(`${world}/${vmid}/${asid}/12/${page}`, entry);
   }
 
-  translate(world: number, vmid: number, asid: number, low: number, high: number): number {
+  translate(world: number, vmid: number, asid: number, low: number, high: number): boolean {
     const page = pageOf(low, high);
     const entry = this.#entries.get(`${world}/${vmid}/${asid}/12/${page}`);
-    return entry === undefined ? -1 : (entry.outputPage + page - entry.page) * 4096 + (low & 0xfff);
+    if (entry === undefined) return false;
+    this.pa = (entry.outputPage + page - entry.page) * 4096 + (low & 0xfff);
+    return true;
   }
 
   dropVa(world: number, vmid: number, asid: number, page: number, pages: number): void {
@@ -63,6 +68,7 @@ export class FlatMapTlb implements BenchTlb {
 /** The best that we know with `Map`s: one for each tag, by numbers, so that an invalidation by tag drops a whole one. */
 export class NestedMapTlb implements BenchTlb {
   readonly name = 'a Map for each tag';
+  pa = Number.NaN;
   readonly #tags = new Map<number, Map<number, Entry>>();
 
   fill(world: number, vmid: number, asid: number, low: number, high: number): void {
@@ -73,10 +79,12 @@ export class NestedMapTlb implements BenchTlb {
     entries.set(page, { world, vmid, asid, page, pages: 1, outputPage: page + 2 ** 20 });
   }
 
-  translate(world: number, vmid: number, asid: number, low: number, high: number): number {
+  translate(world: number, vmid: number, asid: number, low: number, high: number): boolean {
     const page = pageOf(low, high);
     const entry = this.#tags.get(tagOf(world, vmid, asid))?.get(page);
-    return entry === undefined ? -1 : (entry.outputPage + page - entry.page) * 4096 + (low & 0xfff);
+    if (entry === undefined) return false;
+    this.pa = (entry.outputPage + page - entry.page) * 4096 + (low & 0xfff);
+    return true;
   }
 
   dropVa(world: number, vmid: number, asid: number, page: number, pages: number): void {

@@ -52,8 +52,8 @@ export class Atc extends TaggedCache {
   /** Holds a translation. It takes the place of one with the same substream, size and address. */
   insert(fill: AtcFill): number {
     const { tags, words } = this;
-    const context = tags.intern(0, 0, fill.substream);
-    const entry = this.take(context, fill.shift, 0, fill.addressLow, fill.addressHigh);
+    const id = tags.idOf(tags.intern(0, 0, fill.substream));
+    const entry = this.take(id, fill.shift, 0, fill.addressLow, fill.addressHigh);
     const at = entry * ENTRY_WORDS;
     this.writeOutput(at, fill.outputLow, fill.outputHigh, 0);
     words[at + WORD.PERMISSIONS] = fill.permissions;

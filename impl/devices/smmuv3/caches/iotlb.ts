@@ -88,12 +88,12 @@ export class Iotlb extends TaggedCache<TranslationTags> {
   /** Holds a translation. It takes the place of one with the same tag, size and address. */
   insert(fill: IotlbFill): number {
     const { tags, words } = this;
-    const context =
-      fill.stages === STAGES.STAGE2
-        ? tags.internStage2(fill.vmid)
-        : tags.internStage1(fill.world, fill.vmid, fill.asid, fill.aset, fill.global);
     if (fill.stages === STAGES.COMBINED) this.#combined = true;
-    const entry = this.take(context, fill.shift, fill.sourceShift, fill.addressLow, fill.addressHigh);
+    const id =
+      fill.stages === STAGES.STAGE2
+        ? tags.idOf(tags.internStage2(fill.vmid))
+        : tags.idForStage1(fill.world, fill.vmid, fill.asid, fill.aset, fill.global);
+    const entry = this.take(id, fill.shift, fill.sourceShift, fill.addressLow, fill.addressHigh);
     const at = entry * ENTRY_WORDS;
     const meta =
       (fill.sourceShift << META.SOURCE) |
@@ -118,10 +118,11 @@ export class Iotlb extends TaggedCache<TranslationTags> {
    */
   dropVa(world: number, vmid: number, asid: number, range: AddressRange): void {
     const { tags } = this;
-    const space = tags.stage1(world, vmid);
+    const { selected } = tags;
     for (let aset = 0; aset < 2; aset++) {
-      this.scopeContext(space, tags.codeOf(asid, aset));
-      this.scopeGlobal(space, aset);
+      const row = tags.select(world, vmid, asid, aset);
+      this.scopeId(selected[row + SELECTED.LOCAL_ID] as number);
+      this.scopeGlobal(selected[row + SELECTED.GLOBAL_ID] as number);
     }
     this.dropRange(range);
   }
@@ -146,8 +147,8 @@ export class Iotlb extends TaggedCache<TranslationTags> {
   }
 
   /** Global entries go with every ASID when they are meant by address (§4.4.2.4). */
-  protected scopeGlobal(space: number, aset: number): void {
-    this.scopeContext(space, this.tags.globalCode(aset));
+  protected scopeGlobal(id: number): void {
+    this.scopeId(id);
   }
 
   protected covers(range: AddressRange, at: number): boolean {

@@ -21,7 +21,7 @@ interface Lockstep {
 }
 
 function run(lockstep: Lockstep, tiny: boolean): void {
-  for (let step = 0; step < 60_000; step++) {
+  for (let step = 0; step < 40_000; step++) {
     const wrong = lockstep.step();
     if (wrong !== undefined) expect.fail(`step ${step}: ${wrong}`);
   }

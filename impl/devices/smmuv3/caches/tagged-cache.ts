@@ -20,21 +20,21 @@ export abstract class TaggedCache<T extends Tags = Tags> extends TaggedSets<T> {
     this.#scope = new Int32Array(tags.contexts);
   }
 
-  /** Adds a context to what the invalidation that is being made acts on. */
+  /** Adds the context of an id, if it is not 0, to what the invalidation that is being made acts on. */
+  protected scopeId(id: number): void {
+    if (id !== 0 && this.sizesOf(id) !== 0) this.#scope[this.#scopeCount++] = id;
+  }
+
+  /** Adds a context, if it has a slot. */
   protected scopeContext(space: number, code: number): void {
     const context = this.tags.find(space, code);
-    if (context >= 0) this.scopeFound(context);
+    if (context >= 0) this.scopeId(this.tags.idOf(context));
   }
 
   /** Adds all contexts of a space. */
   protected scopeSpace(space: number): void {
     for (let context = this.tags.first(space); context >= 0; context = this.tags.after(context))
-      this.scopeFound(context);
-  }
-
-  /** Adds a context that has a slot. */
-  protected scopeFound(context: number): void {
-    if (this.sizesOf(this.tags.idOf(context)) !== 0) this.#scope[this.#scopeCount++] = context;
+      this.scopeId(this.tags.idOf(context));
   }
 
   /**
@@ -78,7 +78,8 @@ export abstract class TaggedCache<T extends Tags = Tags> extends TaggedSets<T> {
   }
 
   /** Number of probes that a range costs in a context. */
-  #probes(context: number, range: AddressRange): number {
+  #probes(id: number, range: AddressRange): number {
+    const context = id & this.tags.contextMask;
     if (range.pages === 1 && this.widest[context] === 0) return 1;
     let probes = 0;
     for (let left = this.sizesMeant(context); left !== 0; left &= left - 1) {
@@ -90,38 +91,46 @@ export abstract class TaggedCache<T extends Tags = Tags> extends TaggedSets<T> {
     return probes;
   }
 
-  #probeRange(context: number, range: AddressRange): void {
-    const id = this.tags.idOf(context);
+  #probeRange(id: number, range: AddressRange): void {
+    const context = id & this.tags.contextMask;
     for (let left = this.sizesMeant(context); left !== 0; left &= left - 1) {
       const shift = smallestSize(left);
       const unit = this.windowUnit(context, shift);
       const step = 2 ** (shift - 12);
       if (range.pages === 1 && unit === step) {
-        this.#dropPage(id, shift, range.firstPage, range);
+        this.#dropFrom(id, shift, range.firstPage, 1, range);
         continue;
       }
+      const from = Math.floor(range.firstPage / unit) * unit;
       const end = (Math.floor((range.firstPage + range.pages - 1) / unit) + 1) * unit;
-      for (let page = Math.floor(range.firstPage / unit) * unit; page < end; page += step)
-        this.#dropPage(id, shift, page, range);
+      this.#dropFrom(id, shift, from, (end - from) / step, range);
     }
   }
 
-  /** Drops the entry of a size that covers a page, if there is one and it is meant. */
-  #dropPage(id: number, shift: number, page: number, range: AddressRange): void {
+  /** Of `count` entries of a size, the first of which covers a page, drops those that are there and meant. */
+  #dropFrom(id: number, shift: number, page: number, count: number, range: AddressRange): void {
     const upper = Math.floor(page / 2 ** 20);
-    const keyLow = (((page - upper * 2 ** 20) << 12) & lowMask(shift)) | shift;
-    const keyHigh = upper & highMask(shift);
-    const entry = this.entryWith(this.placeOf(id, shift, keyLow, keyHigh), id, keyLow, keyHigh);
-    if (entry >= 0 && this.covers(range, entry * ENTRY_WORDS)) this.words[entry * ENTRY_WORDS] = 0;
+    let keyLow = (((page - upper * 2 ** 20) << 12) & lowMask(shift)) | shift;
+    let keyHigh = upper & highMask(shift);
+    const stepLow = shift < 32 ? 1 << shift : 0;
+    const stepHigh = shift < 32 ? 0 : 1 << (shift - 32);
+    for (let left = count; left > 0; left--) {
+      const entry = this.entryWith(this.placeOf(id, shift, keyLow, keyHigh), id, keyLow, keyHigh);
+      if (entry >= 0 && this.covers(range, entry * ENTRY_WORDS)) this.words[entry * ENTRY_WORDS] = 0;
+      keyLow = (keyLow + stepLow) | 0;
+      keyHigh = (keyHigh + stepHigh) | 0;
+      // Only the shift is left in the low lane: it has gone round.
+      if (keyLow === shift && stepLow !== 0) keyHigh = (keyHigh + 1) | 0;
+    }
   }
 
   #sweep(range: AddressRange): void {
     const { words, tags } = this;
-    for (let at = 0; at < this.#scopeCount; at++) this.#inScope[this.#scope[at] as number] = 1;
+    for (let at = 0; at < this.#scopeCount; at++) this.#inScope[(this.#scope[at] as number) & tags.contextMask] = 1;
     for (let at = 0; at < words.length; at += ENTRY_WORDS) {
       const id = words[at] as number;
       if (id !== 0 && this.#inScope[id & tags.contextMask] === 1 && this.covers(range, at)) words[at] = 0;
     }
-    for (let at = 0; at < this.#scopeCount; at++) this.#inScope[this.#scope[at] as number] = 0;
+    for (let at = 0; at < this.#scopeCount; at++) this.#inScope[(this.#scope[at] as number) & tags.contextMask] = 0;
   }
 }

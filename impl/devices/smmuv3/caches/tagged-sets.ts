@@ -176,12 +176,12 @@ export abstract class TaggedSets<T extends Tags = Tags> implements TaggedEntries
   /**
    * Takes an entry for a key, the one that has it already if there is one, and writes the key.
    *
+   * @param id of the tag, as it is now.
    * @param source log2 of the size of what the entry was cut from, which matters if that is larger.
    * @returns the entry; the caller writes the other words.
    */
-  protected take(context: number, shift: number, source: number, low: number, high: number): number {
+  protected take(id: number, shift: number, source: number, low: number, high: number): number {
     const { words } = this;
-    const id = this.tags.idOf(context);
     const keyLow = (low & lowMask(shift)) | shift;
     const keyHigh = high & highMask(shift);
     const place = this.placeOf(id, shift, keyLow, keyHigh);
@@ -191,7 +191,7 @@ export abstract class TaggedSets<T extends Tags = Tags> implements TaggedEntries
     words[at] = id;
     words[at + WORD.ADDRESS_LOW] = keyLow;
     words[at + WORD.ADDRESS_HIGH] = keyHigh;
-    this.#noteSize(context, id, shift, source);
+    this.#noteSize(id, shift, source);
     this.touch(at);
     return entry;
   }
@@ -253,7 +253,8 @@ export abstract class TaggedSets<T extends Tags = Tags> implements TaggedEntries
     return ((this.words[at + WORD.ADDRESS_HIGH] as number) >>> 0) * 2 ** 20 + (low >>> 12);
   }
 
-  #noteSize(context: number, id: number, shift: number, source: number): void {
+  #noteSize(id: number, shift: number, source: number): void {
+    const context = id & this.tags.contextMask;
     if (this.sizesId[context] !== id) {
       this.sizesId[context] = id;
       this.sizes[context] = 0;

@@ -62,7 +62,7 @@ export class TranslationTags extends Tags {
     const space = this.stage1(world, vmid);
     const code = this.codeOf(asid, aset);
     if (space === this.#lastSpace && code === this.#lastCode) return this.#lastRow;
-    const row = ((asid + (Math.imul(space, 0x9e3779b1) >>> 16)) & (ROWS - 1)) * ROW_WORDS;
+    const row = ((asid + (aset << 7) + (Math.imul(space, 0x9e3779b1) >>> 16)) & (ROWS - 1)) * ROW_WORDS;
     const { selected } = this;
     if (
       selected[row + SELECTED.CODE] !== code ||
@@ -76,10 +76,13 @@ export class TranslationTags extends Tags {
     return row;
   }
 
-  /** The context for new entries with stage 1. */
-  internStage1(world: number, vmid: number, asid: number, aset: number, global: boolean): number {
+  /** The id for new entries with stage 1. */
+  idForStage1(world: number, vmid: number, asid: number, aset: number, global: boolean): number {
+    const row = this.select(world, vmid, asid, aset);
+    const id = this.selected[row + (global ? SELECTED.GLOBAL_ID : SELECTED.LOCAL_ID)] as number;
+    if (id !== 0) return id;
     const code = global ? this.globalCode(aset) : this.codeOf(asid, aset);
-    return this.intern(world, this.stage1(world, vmid), code);
+    return this.idOf(this.intern(world, this.stage1(world, vmid), code));
   }
 
   /** The context for new entries of stage 2 alone. */

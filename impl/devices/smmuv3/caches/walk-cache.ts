@@ -76,10 +76,10 @@ export class WalkCache extends TaggedCache<TranslationTags> {
   /** Holds a descriptor. It takes the place of one with the same tag, level and address. */
   insert(fill: WalkFill): number {
     const { tags, words } = this;
-    const context = fill.stage2
-      ? tags.internStage2(fill.vmid)
-      : tags.internStage1(fill.world, fill.vmid, fill.asid, fill.aset, false);
-    const entry = this.take(context, fill.shift, 0, fill.addressLow, fill.addressHigh);
+    const id = fill.stage2
+      ? tags.idOf(tags.internStage2(fill.vmid))
+      : tags.idForStage1(fill.world, fill.vmid, fill.asid, fill.aset, false);
+    const entry = this.take(id, fill.shift, 0, fill.addressLow, fill.addressHigh);
     const at = entry * ENTRY_WORDS;
     const meta = (fill.level << META.LEVEL) | (((fill.granule - 10) >> 1) << META.GRANULE) | (fill.table << META.KIND);
     this.writeOutput(at, fill.tableLow, fill.tableHigh, meta);
@@ -104,8 +104,8 @@ export class WalkCache extends TaggedCache<TranslationTags> {
   /** Drops what a VA covers, of an ASID: CMD_TLBI_NH_VA, CMD_TLBI_EL2_VA (§4.4.2.4). */
   dropVa(world: number, vmid: number, asid: number, range: AddressRange): void {
     const { tags } = this;
-    const space = tags.stage1(world, vmid);
-    for (let aset = 0; aset < 2; aset++) this.scopeContext(space, tags.codeOf(asid, aset));
+    for (let aset = 0; aset < 2; aset++)
+      this.scopeId(tags.selected[tags.select(world, vmid, asid, aset) + SELECTED.LOCAL_ID] as number);
     this.dropRange(range);
   }
 

@@ -9,16 +9,26 @@ export interface Watchers {
 }
 
 /** What reads each word that is ever read. It only grows. */
-export class WatchedWords {
+export class WatchTable {
   readonly #byAddress = new Map<number, Watchers>();
 
   /** What reads the word at an address; undefined if nothing does. */
-  at(pa: number): Watchers | undefined {
+  find(pa: number): Watchers | undefined {
     return this.#byAddress.get(pa);
   }
 
-  /** What reads the word at an address, to add to. */
-  of(pa: number): Watchers {
+  /** The word at an address may be read by a walk of a stage. */
+  addReader(pa: number, stage: 1 | 2, reader: WalkReader): void {
+    const { readers, stageTwo } = this.#at(pa);
+    (stage === 1 ? readers : stageTwo).push(reader);
+  }
+
+  /** The word at an address is a part of a configuration structure. */
+  addWord(pa: number, word: ConfigWord): void {
+    this.#at(pa).words.push(word);
+  }
+
+  #at(pa: number): Watchers {
     let watchers = this.#byAddress.get(pa);
     if (watchers === undefined) {
       watchers = { readers: [], stageTwo: [], words: [] };

@@ -34,7 +34,7 @@ import { isLinked, PAGE, tagToFlush, writeStructures } from './structures.ts';
 /** The device's StreamID, and the substream of the context descriptor that is rewritten. */
 const STREAM_ID = 0x10;
 const SUBSTREAM = 1;
-const FEATURES = { ...FULL_FEATURES, sidSize: 6, ssidSize: 2, ats: true };
+const FEATURES = { ...FULL_FEATURES, sidSize: 6, ssidSize: 2, ats: true, fwb: true };
 
 /** What a run should reach. */
 export const WITNESSES = {

@@ -1,6 +1,9 @@
 import type { Failure } from '../../engine/failure.ts';
 import { attachedOf, STAGE, type NestedKernel } from '../../impl/kernel/nested/index.ts';
-import { addressOf, isLeaf, LEAF_LEVEL } from '../../impl/kernel/index.ts';
+import { isLeaf, LEAF_LEVEL } from '../../impl/kernel/index.ts';
+
+/** Entries of a table page. */
+const ENTRIES = 512;
 
 /** What must not be left over when nothing runs any more: everything that is allocated has somebody who knows of it. */
 export class LeakCheck {
@@ -31,8 +34,9 @@ export class LeakCheck {
       const roots = isFirst ? 1 : stage2.concatenated;
       tables += roots;
       for (const block of this.#blocks()) {
-        const entry = of.decode((pgd.value >>> 0) + 8 * (block % (512 * roots)), LEAF_LEVEL - 1);
-        if (entry !== 0 && !isLeaf(entry) && addressOf(entry) !== 0) tables++;
+        if (block >= ENTRIES * roots) continue;
+        const entry = of.decode((pgd.value >>> 0) + 8 * block, LEAF_LEVEL - 1);
+        if (entry !== 0 && !isLeaf(entry)) tables++;
       }
     }
     return tables;

@@ -12,6 +12,7 @@ export type SmmuOperation =
   | { readonly op: 'bypass'; readonly device: number }
   | { readonly op: 'map'; readonly place: number; readonly page: number; readonly frame: number }
   | { readonly op: 'unmap'; readonly place: number; readonly page: number }
+  | { readonly op: 'unmapPages'; readonly place: number }
   | { readonly op: 'unmapTable'; readonly place: number }
   | { readonly op: 'mapBlock'; readonly place: number; readonly frame: number }
   | { readonly op: 'split'; readonly place: number }
@@ -42,6 +43,7 @@ export const ARGUMENTS: { readonly [K in SmmuOperation['op']]: Readonly<Record<s
   bypass: { device: DEVICES },
   map: { place: PLACES, page: TWO, frame: [0, 3] },
   unmap: { place: PLACES, page: TWO },
+  unmapPages: { place: PLACES },
   unmapTable: { place: PLACES },
   mapBlock: { place: PLACES, frame: [0, 3] },
   split: { place: PLACES },
@@ -82,6 +84,7 @@ export function taskOf({ host, guest, dma }: Actors, operation: SmmuOperation): 
       host.map(place, addressOf(place, page), PAGE_BYTES, framePa(frame)),
     )
     .with({ op: 'unmap' }, ({ place, page }) => host.unmap(place, addressOf(place, page), PAGE_BYTES))
+    .with({ op: 'unmapPages' }, ({ place }) => host.unmap(place, addressOf(place, 0), 2 * PAGE_BYTES))
     .with({ op: 'unmapTable' }, ({ place }) => host.unmap(place, blockOf(place), BLOCK_BYTES))
     .with({ op: 'mapBlock' }, ({ place, frame }) => host.map(place, blockOf(place), BLOCK_BYTES, blockFramePa(frame)))
     .with({ op: 'split' }, ({ place }) => host.split(place, blockOf(place)))
@@ -113,6 +116,7 @@ export function describe(operation: SmmuOperation): string {
     .with({ op: 'bypass' }, (by) => `attach(identity, dev${by.device})`)
     .with({ op: 'map' }, (by) => `map(${domain(by.place)}, ${page(by)} → G${by.frame})`)
     .with({ op: 'unmap' }, (by) => `unmap(${domain(by.place)}, ${page(by)})`)
+    .with({ op: 'unmapPages' }, (by) => `unmap(${domain(by.place)}, ${hex(addressOf(by.place, 0))}+2 pages)`)
     .with({ op: 'unmapTable' }, (by) => `unmap(${domain(by.place)}, ${block(by.place)})`)
     .with({ op: 'mapBlock' }, (by) => `map(${domain(by.place)}, ${block(by.place)} → B${by.frame})`)
     .with({ op: 'split' }, (by) => `split_block(${domain(by.place)}, ${hex(blockOf(by.place))})`)

@@ -20,7 +20,7 @@ const SWARM: readonly (readonly SmmuOperation['op'][])[] = [
   ['attach', 'detach'],
   ['bypass'],
   ['map', 'unmap'],
-  ['mapBlock', 'split', 'unmapTable'],
+  ['mapBlock', 'split', 'unmapTable', 'unmapPages'],
   ['domainAlloc', 'domainFree'],
   ['vmidPressure'],
   ['vdeviceAlloc', 'vdeviceDestroy'],

@@ -80,6 +80,9 @@ export class Sketch {
       case 'unmap':
         this.#pages(operation.place)[operation.page] = operation.op === 'map';
         return;
+      case 'unmapPages':
+        this.#pages(operation.place).fill(false);
+        return;
       case 'mapBlock':
       case 'unmapTable':
         this.#blocks[operation.place] = operation.op === 'mapBlock';
@@ -134,7 +137,7 @@ export class Sketch {
   }
 
   #domainWeight(
-    operation: SmmuOperation & { readonly op: 'map' | 'unmap' | 'unmapTable' | 'mapBlock' | 'split' },
+    operation: SmmuOperation & { readonly op: 'map' | 'unmap' | 'unmapPages' | 'unmapTable' | 'mapBlock' | 'split' },
   ): number {
     const { op, place } = operation;
     if (place === 2 && !this.#other) return 0;
@@ -146,6 +149,8 @@ export class Sketch {
         return block || pages[operation.page] === true ? 0 : 2 * wanted;
       case 'unmap':
         return pages[operation.page] === true ? 4 * wanted : 0;
+      case 'unmapPages':
+        return pages.every(Boolean) ? 4 * wanted : 0;
       case 'unmapTable':
         return block || pages.some(Boolean) ? 2 * wanted : 0;
       case 'mapBlock':

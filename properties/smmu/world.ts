@@ -162,8 +162,7 @@ export class SmmuWorld implements World {
       tableHeld: (pa: number, size: number) => architecture.tableHeld(pa, size),
       // A guest's ASIDs are its own, under its VMID.
       asidInUse: (asid: number) => architecture.asidInUse(asid, 0),
-      vmidInUse: (vmid: number) =>
-        architecture.heldTranslations().find(({ text }) => new RegExp(`VMID ${vmid}\\b`).test(text)),
+      vmidInUse: (vmid: number) => architecture.vmidInUse(vmid),
     };
   }
 

@@ -73,7 +73,11 @@ export class ArmSmmuAttach {
     });
   }
 
-  /** `arm_smmu_master_build_invs()`: what has to hear of changes of a domain because of this device. Inside a step. */
+  /**
+   * `arm_smmu_master_build_invs()`: what has to hear of changes of a domain because of this device. A nest parent has what
+   * nesting needs for every device: one that is nested next may combine what another one has left in the TLB by then, and
+   * an unmap under way would not know. Inside a step.
+   */
   protected arm_smmu_master_build_invs(device: Device, to: AttachedTo, ats: boolean): readonly Inv[] {
     const domain = this.domainOf(to);
     if (domain === undefined) return [];
@@ -81,9 +85,9 @@ export class ArmSmmuAttach {
     const invs: Inv[] = [];
     if (to.kind === 'stage 1') invs.push({ type: INV_TYPE.S1_ASID, id: domain.asid.value, ssid: 0 });
     else invs.push({ type: INV_TYPE.S2_VMID, ...vmid });
-    if (to.kind === 'nested') invs.push({ type: INV_TYPE.S2_VMID_S1_CLEAR, ...vmid });
-    if (ats)
-      invs.push({ type: to.kind === 'nested' ? INV_TYPE.ATS_FULL : INV_TYPE.ATS, id: device.master.streamId, ssid: 0 });
+    const nesting = this.isNestParent(domain);
+    if (nesting) invs.push({ type: INV_TYPE.S2_VMID_S1_CLEAR, ...vmid });
+    if (ats) invs.push({ type: nesting ? INV_TYPE.ATS_FULL : INV_TYPE.ATS, id: device.master.streamId, ssid: 0 });
     return invs;
   }
 
@@ -112,12 +116,22 @@ export class ArmSmmuAttach {
     if (ats && !had) yield* this.kernel.ats.arm_smmu_enable_ats(device);
     else if (ats) yield* this.kernel.ats.arm_smmu_atc_inv_master(device);
     yield* step(`attached ${device.master.name}`, () => {
-      this.attachEnd(device);
+      this.attachEnd(device, to);
       return undefined;
     });
     yield* this.clearOldCd(device, attachedOf(old), to);
     yield* this.arm_smmu_install_old_domain_invs(device, attachedOf(old), had);
-    yield* device.attached.store(attachedCode(to));
+    yield* this.setAttached(device, to);
+  }
+
+  /** The last step of an attach. */
+  protected setAttached(device: Device, to: AttachedTo): Step<undefined> {
+    const code = attachedCode(to);
+    const what = 'handle' in to ? `${to.kind} ${to.handle - 1}` : to.kind;
+    return step(`${device.attached.name} := ${what}`, () => {
+      device.attached.value = code;
+      return undefined;
+    });
   }
 
   /** `arm_smmu_clear_cd()`: nothing leads to the context descriptor any more. */
@@ -177,6 +191,11 @@ export class ArmSmmuAttach {
     return to.kind === 'stage 1' || to.kind === 'stage 2' || (to.kind === 'nested' && to.ats);
   }
 
+  /** `nest_parent`: guests' tables may be on top of it. */
+  protected isNestParent(domain: PagingDomain): boolean {
+    return domain.handle === this.kernel.parent.handle;
+  }
+
   /** The paging domain whose tables are walked, if there is one. */
   protected domainOf(to: AttachedTo): PagingDomain | undefined {
     if (to.kind === 'stage 1' || to.kind === 'stage 2') return this.kernel.paging.at(to.handle);
@@ -194,7 +213,10 @@ export class ArmSmmuAttach {
   }
 
   /** Emits `attach.end`, inside a step. */
-  protected attachEnd(device: Device): void {
+  protected attachEnd(device: Device, to: AttachedTo): void {
+    const { nested, viommu } = this.kernel;
+    const byGuest = to.kind === 'nested' && viommu.asked(nested.at(to.handle)) === 'stage 1';
+    device.translatesForGuest.value = byGuest ? 1 : 0;
     this.kernel.emit({ type: 'attach.end', stream: device.master.streamId, substream: 0 });
   }
 

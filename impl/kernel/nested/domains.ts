@@ -16,7 +16,7 @@ export class ArmSmmuDomains {
   *arm_smmu_domain_finalise(domain: PagingDomain): Task<boolean> {
     const { asidLock } = this.kernel;
     yield* asidLock.lock();
-    const tag = yield* step(`${domain.stage.value === STAGE.S1 ? 'xa_alloc' : 'ida_alloc'}(${domain.name})`, () => {
+    const tag = yield* step(`alloc tag of ${domain.name}`, () => {
       const space = domain.id.value;
       const kind = domain.stage.value === STAGE.S1 ? 'asid' : 'vmid';
       const number =

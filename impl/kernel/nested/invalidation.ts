@@ -22,15 +22,38 @@ export class ArmSmmuInvalidation {
   /**
    * `arm_smmu_domain_inv_range()`: whatever may hold something of the range drops it, and has done so on return. The set is
    * read without a lock, after the tables were changed (`smp_mb`): who is added later walks the new tables.
+   *
+   * It is read again for device caches, when the TLBs are clean: a device that came in between has walked nothing, but may
+   * have been given what another device had left in the TLB ("Ensure that we've completed prior invalidation of the main
+   * TLBs before we read 'nr_ats_masters'", `arm_smmu_atc_inv_domain()`, Linux 5.4 to 6.18).
    */
   *arm_smmu_domain_inv_range(domain: Space, range: TlbRange): Task {
     if (range.size === 0) return;
-    const invs = this.kernel.invs.at(yield* this.loadInvs(domain));
+    const set = yield* this.loadInvs(domain);
+    yield* this.issue(
+      this.kernel.invs.at(set).filter((inv) => !isAts(inv)),
+      range,
+    );
+    if (!this.kernel.nesting.ats.includes(true)) return;
+    const caches = yield* this.reloadInvs(domain, set);
+    yield* this.issue(
+      this.kernel.invs.at(caches).filter((inv) => isAts(inv)),
+      range,
+    );
+  }
+
+  /** Issues what a list of entries asks for, in batches. */
+  protected *issue(invs: Invs, range: TlbRange): Task {
     for (const batch of this.batches(invs)) {
       const commands = batch.flatMap((inv) => this.commandsFor(inv, range));
       if (commands.length >= SOFT_LOCKUP_COMMANDS) yield* this.softLockup(range);
       else if (commands.length > 0) yield* this.kernel.cmdq.issueSync(commands);
     }
+  }
+
+  /** The step that reads the set for device caches. */
+  protected reloadInvs(domain: Space, _set: number): Step<number> {
+    return this.loadInvs(domain);
   }
 
   /** The step that reads the set. */
@@ -54,12 +77,11 @@ export class ArmSmmuInvalidation {
 
   /**
    * `arm_smmu_invs_end_batch()`: stage 2 is clean before nested stage 1 is cleared, since a walk could make a combined
-   * entry from old stage 2 entries again; and the TLBs are clean before device caches are, which are filled from them.
+   * entry from old stage 2 entries again.
    */
   protected arm_smmu_invs_end_batch(inv: Inv, next: Inv): boolean {
     const clear = INV_TYPE.S2_VMID_S1_CLEAR;
-    if (inv.type !== clear && next.type === clear) return true;
-    return !isAts(inv) && isAts(next);
+    return inv.type !== clear && next.type === clear;
   }
 
   /** The commands by which one entry of a set hears of a range. */

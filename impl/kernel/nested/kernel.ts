@@ -151,12 +151,6 @@ export class NestedKernel extends Kernel {
   isNested(device: Device): boolean {
     return attachedOf(device.attached.value).kind === 'nested';
   }
-
-  /** Whether a device translates by its guest's context descriptor. Inside a step. */
-  translatesForGuest(device: Device): boolean {
-    const to = attachedOf(device.attached.value);
-    return to.kind === 'nested' && this.viommu.asked(this.nested.at(to.handle)) === 'stage 1';
-  }
 }
 
 /** `arm_smmu_device_reset()`: CR0.ATSCHK, so that translated accesses are held against the configuration (IHI 0070 §3.9.1). */

@@ -45,7 +45,9 @@ describe('attach', () => {
     expect(parent.pgd.value % 0x2000).toBe(0);
     expect(world.ste(0)).toMatchObject({ Config: STE_CONFIG.STAGE2, S2VMID: 1, S2T0SZ: 33, S2SL0: 0, S2AA64: 1 });
     expect(world.ste(0).S2TTB).toBe(parent.pgd.value);
-    expect(invsOf(world, 1)).toBe('{S2_VMID 1}');
+    expect(invsOf(world, 1)).toBe('{S2_VMID 1, S2_VMID_S1_CLEAR 1}');
+    world.run(world.host.attach(2, 0));
+    expect(invsOf(world, 2)).toBe('{S2_VMID 2}');
   });
 
   test('nested has the stage 1 of the guest above the stage 2 of the parent, and what hears of it', () => {

@@ -40,6 +40,8 @@ export interface Device {
   readonly master: Master;
   /** Code of an `AttachedTo`; see `attachedCode`. Under the group's mutex. */
   readonly attached: Cell;
+  /** 1 from the end of an attach by which the device translates by its guest's context descriptor to that of the next. */
+  readonly translatesForGuest: Cell;
   /** 1 while ATS is enabled in the device's PCI configuration (`ats_enabled`). Under the group's mutex. */
   readonly atsEnabled: Cell;
   /** Virtual StreamID + 1 that stands for the device in the viommu's map; 0: none. Under the viommu's lock. */
@@ -113,6 +115,7 @@ export function deviceFields(machine: Machine, master: Master): Device {
     index,
     master,
     attached: new Cell(machine, `${name}.domain`, { format: (_offset, code) => attachedText(code) }),
+    translatesForGuest: new Cell(machine, `${name}.translates for guest`, { internal: true }),
     atsEnabled: new Cell(machine, `${name}.ats_enabled`),
     vsid: new Cell(machine, `${name}.vsid`),
     plugged: new Cell(machine, `v${name}.plugged`),

@@ -312,9 +312,9 @@ export class GuestOperations {
     yield* device.guestMutex.lock();
     const stream = device.master.streamId;
     const before = yield* step(`guest: v${device.master.name} → ${of.name}`, () => {
-      if (device.guestConfig.value !== 2 || device.guestSpace.value === space) return -1;
+      if (device.plugged.value === 0 || device.guestConfig.value !== 2 || device.guestSpace.value === space) return -1;
       of.devices.value |= 1 << device.index;
-      const nested = this.kernel.translatesForGuest(device) ? 1 : 0;
+      const nested = device.translatesForGuest.value;
       if (nested === 1)
         this.kernel.emit({ type: 'attach.begin', stream, substream: 0, to: of.id.value, hitless: false });
       return 2 * device.guestSpace.value + nested;

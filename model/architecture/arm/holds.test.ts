@@ -32,6 +32,22 @@ describe('HoldTable', () => {
   it('makes what needs two things go with the first of them', () => {
     expect([both(1, 1), both(1, 5), both(5, 1), both(5, 7), both(7, 5)]).toEqual([1, 5, 5, 5, 5]);
   });
+
+  it('can be looked at without what some commands take away', () => {
+    const store = new Store();
+    const holds = new HoldTable(store, 4);
+    const [held, first, second] = ['held', 'first', 'second'].map((name) => holds.intern(name)) as [
+      number,
+      number,
+      number,
+    ];
+    for (const cell of [held, first, second]) holds.set(cell, 1);
+    holds.doom(first, 3);
+    holds.doom(second, 4);
+    const states = (): number[] => [held, first, second].map((cell) => holds.state(cell));
+    expect(holds.without(4, states)).toEqual([1, 0, 6]);
+    expect(states()).toEqual([1, 5, 6]);
+  });
 });
 
 describe('PendingCommands', () => {

@@ -17,8 +17,6 @@ export class HoldTable {
   readonly #base: number;
   readonly #capacity: number;
   #count = 0;
-  /** Things doomed by commands before this sequence number count as gone. */
-  #goneBefore = 0;
 
   /** @param capacity most things that can ever be interned in this world. */
   constructor(store: Store, capacity: number) {
@@ -51,15 +49,15 @@ export class HoldTable {
 
   /** See the class. */
   state(cell: number): number {
-    const state = this.#store.get(cell);
-    return state > 1 && state - 2 < this.#goneBefore ? 0 : state;
+    return this.#store.get(cell);
   }
 
-  /** What `look` finds if all that is doomed by commands before `sequence` has gone. `look` changes nothing. */
+  /** What `look`, which changes nothing, finds if all that is doomed by commands before `sequence` has gone. */
   without<Found>(sequence: number, look: () => Found): Found {
-    this.#goneBefore = sequence;
+    const mark = this.#store.mark();
+    for (let cell = this.#base; cell < this.#base + this.#count; cell++) this.complete(cell, sequence);
     const found = look();
-    this.#goneBefore = 0;
+    this.#store.rollback(mark);
     return found;
   }
 

@@ -13,13 +13,13 @@ export function queueLog2(log2Size: number): number {
 
 /** Mask of an index with its wrap bit. */
 export function indexMask(log2: number): number {
-  return 2 ** (log2 + 1) - 1;
+  return (2 << log2) - 1;
 }
 
 /** Entries between the reader's index and the writer's, 0 to 2^log2; -1 if the indexes are inconsistent. */
 export function entriesUsed(prod: number, cons: number, log2: number): number {
   const used = (prod - cons) & indexMask(log2);
-  return used > 2 ** log2 ? -1 : used;
+  return used > 1 << log2 ? -1 : used;
 }
 
 /**
@@ -32,5 +32,5 @@ export function consistentIndexes(prod: number, cons: number, log2: number): boo
 
 /** The place in the queue that an index points at. */
 export function slotOf(index: number, log2: number): number {
-  return index & (2 ** log2 - 1);
+  return index & ((1 << log2) - 1);
 }

@@ -67,6 +67,10 @@ const byFields = ({ deviation }: Facts): Classification | undefined => {
   const wrong = fields.split(',');
   if (wrong.length === 1 && wrong[0] === 'IPA[11:0]') return broken('event-ipa-alignment');
   if (wrong.length === 1 && wrong[0] === 'RnW') return broken('event-input-attributes');
+  const [record] = deviation.observed?.events ?? [];
+  if (record !== undefined && record.S2 === 1 && record.FetchAddr === 0) return broken('event-stage', 'IPA left out');
+  if (wrong.includes('S2') && record?.S2 === 0 && record.CLASS === EVENT_CLASS.TABLE)
+    return broken('event-stage', 'stage 1 descriptor');
   return wrong.some((field) => ['S2', 'CLASS', 'IPA'].includes(field))
     ? broken('event-stage', event, fields)
     : undefined;
@@ -123,7 +127,7 @@ const misplaced = ({ deviation }: Facts): boolean => {
 /** Names the rule if an STE with stage 2 is in the program and one of the rules of stage 2 is broken. */
 export const byGuest = (facts: Facts): Classification | undefined => {
   const { configuration, deviation, stes, invalidation } = facts;
-  const { difference, expected, found } = deviation;
+  const { expected, found } = deviation;
   const isAccess = deviation.part === 'read' || deviation.part === 'write';
   const attached = stes.some(({ context }) => configuration.contexts[context]?.guest !== undefined);
   if (!isAccess || !attached) return undefined;
@@ -134,14 +138,20 @@ export const byGuest = (facts: Facts): Classification | undefined => {
     return broken('ste-validity', 'S2PS smaller than the IPA size');
   const form = stes.at(-1)?.form;
   if (form !== 'translate' && form !== 's2-no-record') return undefined;
+  if (facts.reservedBlock) return broken('block-levels');
   if (concatenated(configuration)) return broken('s2-concatenated-tables');
   if (invalidation === undefined && beyondTablePage(facts)) return broken('nested-descriptor-address');
-  if (protectedWalk(facts)) return broken('protected-walk');
-  const silent = found === 'silent' && (difference === 'missing-event' || difference === 'refused');
+  if (invalidation === undefined && protectedWalk(facts)) return broken('protected-walk');
+  const { observed } = deviation;
+  const unseen = observed?.part.kind === 'refused' || observed?.part.kind === 'unobserved';
+  const silent = unseen && observed.events.length === 0 && !expected.includes('access');
   if (silent && stes.at(-1)?.stage1Off === true) return broken('stage2-only-recorded', ...expected);
   const ofStage2 = deviation.permitted.some((one) => one.includes('at stage 2'));
   if (silent && ofStage2 && facts.cds.at(-1)?.form === 'no-record')
     return broken('event-stage', 'stage 1 descriptor', 'not recorded');
+  // The input is out of range, but stage 2 refused the root table first, and its fault is not to be recorded.
+  if (silent && form === 's2-no-record' && !ofStage2 && expected.includes('F_TRANSLATION'))
+    return broken('nested-root-table', 'translated early');
   return (
     byRootTable(facts) ??
     bySplinters(facts) ??

@@ -1,4 +1,5 @@
 /** Simpler versions of what a program does to stage 2, simplest first. */
+import { renumber, unchanged } from './compact.ts';
 import type { Guest, GuestPage } from './configuration.ts';
 import { levelShift } from '../../model/architecture/arm/layout/index.ts';
 import { guestEntryAddress, guestPagesOf, guestsOf, startLevels } from './guest.ts';
@@ -155,6 +156,26 @@ export const withoutGuests = ({ configuration, operations }: ConformanceProgram)
       const { stage1Off: _off, ...ste } = operation;
       return ste.form.startsWith('s2-') ? { ...ste, form: 'translate' } : ste;
     }),
+  };
+};
+
+/** The same with one guest for all contexts that have one: nothing is done to the others. */
+export const onlyGuest = ({ configuration, operations }: ConformanceProgram, kept: number): ConformanceProgram => {
+  const guest = guestsOf(configuration)[kept] as Guest;
+  const ofOther = (operation: Operation): boolean =>
+    (touchesStage2(operation) && operation.place.guest !== kept) ||
+    (operation.kind === 'command' && 'guest' in operation.command && operation.command.guest !== kept);
+  return {
+    configuration: {
+      ...configuration,
+      guests: [guest],
+      contexts: configuration.contexts.map((context) =>
+        context.guest === undefined ? context : { ...context, guest: 0, vmid: guest.vmid },
+      ),
+    },
+    operations: operations
+      .filter((operation) => !ofOther(operation))
+      .map((operation) => renumber(operation, { ...unchanged, guest: () => 0 })),
   };
 };
 

@@ -4,7 +4,7 @@ import { compact, renumber, unchanged } from './compact.ts';
 import type { Renumbering } from './compact.ts';
 import type { Operation } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
-import { deepened, sharedPages, withoutGuests, withoutStage1 } from './simplify-guest.ts';
+import { deepened, onlyGuest, sharedPages, withoutGuests, withoutStage1 } from './simplify-guest.ts';
 import { isBridged } from './world.ts';
 
 const merge = (program: ConformanceProgram, by: Partial<Renumbering>): ConformanceProgram => ({
@@ -70,11 +70,13 @@ const enabledLate = ({ configuration, operations }: ConformanceProgram): Conform
 
 const ofGuests = (program: ConformanceProgram): ConformanceProgram[] => {
   const shared = sharedPages(program);
+  const { guests = [] } = program.configuration;
   return [
     withoutGuests(program),
     withoutStage1(program),
     ...(JSON.stringify(shared) === JSON.stringify(program) ? [] : [shared]),
     ...deepened(program),
+    ...(guests.length > 1 ? guests.map((_, kept) => onlyGuest(program, kept)) : []),
   ];
 };
 
@@ -93,7 +95,6 @@ export const simplerPrograms = (program: ConformanceProgram): ConformanceProgram
   if (configuration.devices.length > 1) candidates.push(merge(program, { stream: zero }));
   if (configuration.contexts.length > 1) candidates.push(merge(program, { context: zero }));
   if (configuration.trees.length > 1) candidates.push(merge(program, { tree: zero }));
-  if ((configuration.guests ?? []).length > 1) candidates.push(merge(program, { guest: zero }));
   if (configuration.pages.length > 1) candidates.push(merge(program, { page: zero }));
   if (configuration.trees.some(({ half }) => half === 1)) candidates.push(lowered(program));
   if (configuration.devices.some((device) => device > 1))

@@ -7,7 +7,7 @@ import { EVERYTHING, type Branches, type Unit } from './unit.ts';
 import type { System } from '../system.ts';
 
 /** Words of an entry of the path. */
-const ENTRY = 9;
+const ENTRY = 8;
 /** The agent whose step led to this state (-1 at the root), and context switches so far. */
 const PREVIOUS = 0;
 const SWITCHES = 1;
@@ -21,8 +21,6 @@ const ALIVE = 4;
 const MARK = 5;
 const LOW = 6;
 const HIGH = 7;
-/** Where the set of states has it, if this search is to say when it is done; else -1. */
-const PLACE = 8;
 
 /** Deeper than any state of a path. */
 const NOWHERE = 1 << 26;
@@ -281,25 +279,30 @@ export class DepthFirst {
   /** The state at `depth` is left: if it is done, the set is told. */
   #finish(depth: number): boolean {
     if (depth === this.#open) this.#open = NOWHERE;
-    if (depth <= this.#unsure) {
-      this.#unsure = depth - 1;
-      return false;
-    }
+    const unsure = this.#unsure;
+    const isUnsure = depth <= unsure;
+    const above = depth - 1;
+    this.#unsure = isUnsure ? above : unsure;
+    if (isUnsure) return false;
     if (this.#open !== NOWHERE) return false;
     if (this.#ends === undefined) return true;
     const path = this.#path;
     const at = depth * ENTRY;
-    this.#ends.finish(path[at + PLACE] as number, path[at + LOW] as number, path[at + HIGH] as number);
+    this.#ends.finish(path[at + LOW] as number, path[at + HIGH] as number);
     return true;
   }
 
   /** True if the state at hand, which is known (`Seen.visit`), is done; else it is noted where the path has met it. */
   #isDone(known: number, depth: number): boolean {
-    if (this.#ends !== undefined && known === 0) return true;
     if (!this.#mindsLoops) return false;
-    if (this.#frame.automaton.loops && this.#noteIfOnPath(depth)) return false;
-    if (known !== 0) this.#unsure = depth;
-    return known === 0 && this.#open > depth;
+    const { loops } = this.#frame.automaton;
+    const unsure = this.#unsure;
+    const isLeft = known === 0;
+    const isKnownDone = isLeft && this.#ends !== undefined;
+    if (loops && !isKnownDone && this.#noteIfOnPath(depth)) return false;
+    // Written in any case: compiled code that has never seen a write would be thrown away at the first one, late in the search.
+    this.#unsure = isLeft ? unsure : depth;
+    return isKnownDone || (isLeft && this.#open > depth);
   }
 
   /** If the state at hand is on the path, steps that led to it have not been explored to the end. */
@@ -348,7 +351,6 @@ export class DepthFirst {
     path[at + MARK] = system.machine.store.logLength;
     path[at + LOW] = print.low;
     path[at + HIGH] = print.high;
-    path[at + PLACE] = this.#ends === undefined ? -1 : this.#ends.place;
     const steps = this.#prefix.length + depth;
     if (steps > this.#frame.depth) this.#frame.depth = steps;
   }

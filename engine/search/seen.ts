@@ -21,10 +21,8 @@ export interface Seen {
 
 /** Which states are done. */
 export interface Ends {
-  /** Where the set has the state visited last: a hint for `finish`. */
-  readonly place: number;
   /** Notes that a state is done. To be called by the searcher to which it was new. */
-  finish(place: number, low: number, high: number): void;
+  finish(low: number, high: number): void;
 }
 
 /** What a search may have missed because its set of states takes some states for others. */

@@ -3,7 +3,7 @@ import { HarnessError, type Failure } from '../../failure.ts';
 import type { SearchResult } from '../options.ts';
 import { Control, SIGNAL, type Counts } from './control.ts';
 import type { FromThread, Job, ToThread } from './job.ts';
-import { capacityFor, isFull, SharedTable } from './table.ts';
+import { capacityFor, grownFrom, isFull, SharedTable } from './table.ts';
 import type { ParallelOptions, SearchTask } from './threads.ts';
 import { ALL_BRANCHES, type Branches } from '../unit.ts';
 
@@ -185,8 +185,7 @@ class Leader {
   #grow(): void {
     const { states } = this.#counts();
     try {
-      // Small tables grow fast, so that little is moved; large ones as little as possible.
-      this.#memory = SharedTable.memoryFor(this.#table.capacity * (states < 1 << 20 ? 4 : 2));
+      this.#memory = SharedTable.memoryFor(grownFrom(this.#table.capacity));
     } catch (error) {
       this.#error = new HarnessError(`there is no memory for more than ${states} states: ${String(error)}`);
       this.#control.raise(SIGNAL.STOP);

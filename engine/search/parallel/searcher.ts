@@ -14,6 +14,9 @@ const COUNT_EVERY = 0x3f;
 /** Looks between two attempts to give something away, when there was nothing. */
 const GIFTLESS = 16;
 
+/** The first looks, at which this thread does as if everything were asked of it. */
+const EARLY = 128;
+
 /** Does one thread's part of a search, in this thread; comes back when all of it is done. */
 export function runJob(job: Job, build: BuildWorld): void {
   const say = (message: FromThread): void => job.port.postMessage(message);
@@ -119,7 +122,7 @@ class Searcher {
       if (unit !== undefined) return unit;
       if ((signals & SIGNAL.DONE) !== 0) return undefined;
       if ((signals & SIGNAL.PAUSE) === 0 || !control.close(index)) continue;
-      this.#pause();
+      this.#pauseIf(true);
       control.open(index);
     }
   }
@@ -127,17 +130,23 @@ class Searcher {
   /** Looks at what is asked of this thread, between two states; true: to stop. */
   #attend(): boolean {
     const control = this.#control;
-    if ((++this.#ticks & COUNT_EVERY) === 0) {
+    const tick = ++this.#ticks;
+    if ((tick & COUNT_EVERY) === 0) {
       this.#count();
       this.#checkTotal();
     }
+    // What compiled code has never seen called makes it start again from the interpreter, in the midst of the search.
+    const isEarly = tick <= EARLY;
     const { signals } = control;
-    if (signals !== 0) {
-      if ((signals & SIGNAL.PAUSE) !== 0) this.#pause();
-      if ((control.signals & SIGNAL.STOP) !== 0) return true;
-    }
-    if (control.idle > 0) this.#give();
+    if ((signals !== 0 || isEarly) && this.#obey(signals)) return true;
+    if (control.idle > 0 || isEarly) this.#give();
     return false;
+  }
+
+  /** Does what is asked; true: to stop. */
+  #obey(signals: number): boolean {
+    this.#pauseIf((signals & SIGNAL.PAUSE) !== 0);
+    return (this.#control.signals & SIGNAL.STOP) !== 0;
   }
 
   #give(): void {
@@ -164,8 +173,9 @@ class Searcher {
     } else if (isFull(states, this.#table.capacity)) this.#control.raise(SIGNAL.PAUSE);
   }
 
-  /** Stands still until all is arranged. */
-  #pause(): void {
+  /** Stands still until all is arranged, if that is wanted. */
+  #pauseIf(wanted: boolean): void {
+    if (!wanted) return;
     const control = this.#control;
     const { pauses } = control;
     this.#count();

@@ -13,7 +13,7 @@ test('it keeps with each fingerprint whether it is done, wherever it has moved t
   fc.assert(
     fc.property(visits, fc.nat(59), (list, moveAt) => {
       const table = new SharedTable(SharedTable.memoryFor(64));
-      const model = new Map<string, { low: number; high: number; place: number; done: boolean }>();
+      const model = new Map<string, { low: number; high: number; done: boolean }>();
       list.forEach(({ low, high, finish }, at) => {
         if (at === moveAt) {
           let part = 0;
@@ -25,10 +25,10 @@ test('it keeps with each fingerprint whether it is done, wherever it has moved t
         }
         const known = model.get(keyOf(low, high));
         expect(table.visit(low, high)).toBe(known === undefined ? -1 : known.done ? 0 : 1);
-        if (known === undefined) model.set(keyOf(low, high), { low, high, place: table.place, done: false });
+        if (known === undefined) model.set(keyOf(low, high), { low, high, done: false });
         else if (finish && !known.done) {
           known.done = true;
-          table.finish(known.place, known.low, known.high);
+          table.finish(known.low, known.high);
         }
       });
       expect(table.size).toBe(model.size);

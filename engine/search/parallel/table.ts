@@ -23,8 +23,6 @@ export class SharedTable implements Seen, Ends {
   readonly ends: Ends = this;
   /** Number of states that were new to this thread. */
   size = 0;
-  /** Word of the entry visited last. */
-  place = 0;
   #words: Int32Array;
   /** The first bits of lane 0 are the home of a fingerprint: so moving into a larger table is a sweep through both. */
   #shift = 0;
@@ -57,7 +55,6 @@ export class SharedTable implements Seen, Ends {
         found = Atomics.compareExchange(words, at, 0, lane0);
         if (found === 0) {
           words[at + 1] = lane1;
-          this.place = at;
           this.size++;
           return -1;
         }
@@ -70,17 +67,14 @@ export class SharedTable implements Seen, Ends {
   }
 
   /** `Ends.finish`. */
-  finish(place: number, low: number, high: number): void {
+  finish(low: number, high: number): void {
     const words = this.#words;
     const last = words.length - 1;
     const lane0 = keptLow(low);
     const lane1 = keptHigh(high);
-    let at = place;
-    // It is elsewhere if the table has grown since.
-    if (words[at] !== lane0 || words[at + 1] !== lane1) {
-      at = (lane0 >>> this.#shift) << 1;
-      while (words[at] !== lane0 || words[at + 1] !== lane1) at = (at + ENTRY) & last;
-    }
+    let at = ((lane0 >>> this.#shift) << 1) - ENTRY;
+    do at = (at + ENTRY) & last;
+    while (words[at] !== lane0 || words[at + 1] !== lane1);
     words[at + 1] = lane1 | DONE;
   }
 
@@ -150,6 +144,12 @@ export function capacityFor(states: number): number {
   let capacity = CAPACITY_MIN;
   while (capacity < states * 2) capacity *= 2;
   return capacity;
+}
+
+/** The slots of the table that takes the place of a full one. */
+export function grownFrom(capacity: number): number {
+  if (capacity < 1 << 19) return capacity * 16;
+  return capacity * (capacity < 1 << 22 ? 8 : 2);
 }
 
 /** True if the table should grow. */

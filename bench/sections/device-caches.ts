@@ -1,5 +1,6 @@
 import { Iotlb, iotlbFill, TranslationTags } from '../../impl/devices/smmuv3/caches/index.ts';
 import { alternate, showRate, table, type Measured } from '../measure.ts';
+import { memoryReads } from '../peers/memory-reads.ts';
 import { FlatMapTlb, NestedMapTlb, type BenchTlb } from '../peers/map-tlb.ts';
 
 /** Numbers of resident entries. */
@@ -195,9 +196,11 @@ export async function deviceCaches(resident: number, rounds: number, seconds: nu
       ),
     ]);
   }
+  const { waiting, overlapping } = memoryReads(64 * resident);
   const heads = tlbs.flatMap(({ name }, index) => (index === 0 ? [name] : [name, 'ours is']));
   return [
     `TLB of our SMMUv3 with ${resident} entries of ${VMIDS} × ${ASIDS} address spaces: per second of processor time`,
     table([['', ...heads], ...rows]),
+    `  The memory alone: random lines of a table as large as ours, ${showRate(waiting)} waiting for each, ${showRate(overlapping)} overlapping.`,
   ].join('\n');
 }

@@ -31,6 +31,7 @@ export class TranslationTags extends Tags {
   /** The last selections, so that not each access goes through the hash table twice. */
   readonly selected = new Int32Array(ROWS * ROW_WORDS);
   readonly #vmidBits: number;
+  readonly #vmidMask: number;
   /** Rows of another one are void. */
   #rowsEpoch = 1;
   /** The very last selection. */
@@ -41,16 +42,18 @@ export class TranslationTags extends Tags {
   constructor({ vmidBits = 16, ...options }: TranslationTagsOptions) {
     super(3, (2 << vmidBits) + 2, options);
     this.#vmidBits = vmidBits;
+    this.#vmidMask = (1 << vmidBits) - 1;
   }
 
   /** Space of the entries with stage 1 of a VMID. */
   stage1(world: number, vmid: number): number {
-    return world === WORLD.NS_EL1 ? vmid : (1 << (this.#vmidBits + 1)) + world - 1;
+    // Cut, so that a VMID beyond those implemented is never taken for a space of stage 2.
+    return world === WORLD.NS_EL1 ? vmid & this.#vmidMask : (1 << (this.#vmidBits + 1)) + world - 1;
   }
 
   /** Space of the entries of stage 2 alone of a VMID, in the world NS-EL1. */
   stage2(vmid: number): number {
-    return (1 << this.#vmidBits) | vmid;
+    return (1 << this.#vmidBits) | (vmid & this.#vmidMask);
   }
 
   /**

@@ -7,4 +7,4 @@ export { QemuMachine, QemuMissing } from './machine.ts';
 export type { DmaDevice, MachineOptions } from './machine.ts';
 export { rockerControl, rockerFill } from './rocker.ts';
 export type { CommandResult, EventRecord, QueuePlace } from './smmuv3-port.ts';
-export { findOnPath, findQemuArm } from './binary.ts';
+export { findOnPath, findQemuArm, qemuArmName, qemuVersion } from './binary.ts';

@@ -107,10 +107,9 @@ const byPermission = ({ deviation, leaves, tables, access, accessedBefore }: Fac
   return readOnly ? broken('permissions-both-stages', found, ...(accessedBefore ? ['cached'] : [])) : undefined;
 };
 
-const protectedWalk = ({ configuration, guestLeaves, deviation }: Facts): boolean =>
-  guestsOf(configuration).some((guest) => guest.protectedWalk) &&
-  guestLeaves.some(({ device }) => device === true) &&
-  deviation.expected.some((kind) => kind.startsWith('F_PERMISSION'));
+/** Both are essential to a minimal program: what follows from a walk that should have been refused counts too. */
+const protectedWalk = ({ configuration, guestLeaves }: Facts): boolean =>
+  guestsOf(configuration).some((guest) => guest.protectedWalk) && guestLeaves.some(({ device }) => device === true);
 
 /** An S2 fault of a stage 1 table fetch that the record gives to stage 1, where CLASS TT does not exist. */
 const misplaced = ({ deviation }: Facts): boolean => {
@@ -141,7 +140,7 @@ export const byGuest = (facts: Facts): Classification | undefined => {
   if (facts.reservedBlock) return broken('block-levels');
   if (concatenated(configuration)) return broken('s2-concatenated-tables');
   if (invalidation === undefined && beyondTablePage(facts)) return broken('nested-descriptor-address');
-  if (invalidation === undefined && protectedWalk(facts)) return broken('protected-walk');
+  if (protectedWalk(facts)) return broken('protected-walk');
   const { observed } = deviation;
   const unseen = observed?.part.kind === 'refused' || observed?.part.kind === 'unobserved';
   const silent = unseen && observed.events.length === 0 && !expected.includes('access');
@@ -155,8 +154,8 @@ export const byGuest = (facts: Facts): Classification | undefined => {
   return (
     byRootTable(facts) ??
     bySplinters(facts) ??
-    (invalidation === undefined ? byPermission(facts) : undefined) ??
     (misplaced(facts) ? broken('event-stage', 'stage 1 descriptor') : undefined) ??
+    (invalidation === undefined ? byPermission(facts) : undefined) ??
     byFields(facts)
   );
 };

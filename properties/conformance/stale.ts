@@ -40,6 +40,7 @@ export const outlivedInvalidation = (
   const { observed, part, operation: index } = deviation;
   const access = program.operations[index];
   if (observed === undefined || (part !== 'read' && part !== 'write') || access?.kind !== 'access') return undefined;
+  if (isSlip(deviation)) return undefined;
   const streamId = streamIdOf(program.configuration.devices[access.stream] as number);
   const request = { part, streamId, address: inputAddress(program.configuration, access) };
   for (let at = index - 1; at >= 0; at--) {

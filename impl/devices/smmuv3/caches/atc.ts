@@ -1,4 +1,4 @@
-import { ENTRY_WORDS, WORD, type AddressRange } from './entry.ts';
+import { ENTRY_WORDS, pagesOf, WORD, type AddressRange } from './entry.ts';
 import { TaggedCache } from './tagged-cache.ts';
 import type { CacheSize } from './tagged-sets.ts';
 import { Tags, type TagsOptions } from './tags.ts';
@@ -91,6 +91,6 @@ export class Atc extends TaggedCache {
   }
 
   protected covers(range: AddressRange, at: number): boolean {
-    return this.overlaps(range, this.pageAt(at), 2 ** (this.shiftAt(at) - 12));
+    return this.overlaps(range, this.pageAt(at), pagesOf(this.shiftAt(at)));
   }
 }

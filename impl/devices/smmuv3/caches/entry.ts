@@ -69,3 +69,8 @@ export function smallestSize(mask: number): number {
   const bit = 31 - Math.clz32(mask & -mask);
   return bit === 31 ? 47 : bit + 12;
 }
+
+/** Number of pages of 4 KiB in 2^shift bytes, at least 2^12 of them: powers are slow where they are not constant. */
+export function pagesOf(shift: number): number {
+  return shift < 42 ? 1 << (shift - 12) : (1 << (shift - 42)) * 2 ** 30;
+}

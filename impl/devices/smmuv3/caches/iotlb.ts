@@ -1,4 +1,4 @@
-import { ENTRY_WORDS, META, WORD, type AddressRange } from './entry.ts';
+import { ENTRY_WORDS, META, pagesOf, WORD, type AddressRange } from './entry.ts';
 import { TaggedCache } from './tagged-cache.ts';
 import { SELECTED, type TranslationTags } from './translation-tags.ts';
 
@@ -153,7 +153,7 @@ export class Iotlb extends TaggedCache<TranslationTags> {
 
   protected covers(range: AddressRange, at: number): boolean {
     if (!this.granuleFits(range, at) || !this.levelFits(range, at)) return false;
-    const pages = 2 ** (this.sourceShift(at) - 12);
+    const pages = pagesOf(this.sourceShift(at));
     return this.overlaps(range, Math.floor(this.pageAt(at) / pages) * pages, pages);
   }
 

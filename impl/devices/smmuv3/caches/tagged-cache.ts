@@ -1,4 +1,4 @@
-import { ENTRY_WORDS, highMask, lowMask, META, smallestSize, WORD, type AddressRange } from './entry.ts';
+import { ENTRY_WORDS, highMask, lowMask, META, pagesOf, smallestSize, WORD, type AddressRange } from './entry.ts';
 import { TaggedSets, type CacheSize } from './tagged-sets.ts';
 import type { Tags } from './tags.ts';
 
@@ -69,7 +69,7 @@ export abstract class TaggedCache<T extends Tags = Tags> extends TaggedSets<T> {
    * was cut from a larger source, an address anywhere in the source is meant.
    */
   protected windowUnit(context: number, shift: number): number {
-    return 2 ** (Math.max(shift, this.widest[context] as number) - 12);
+    return pagesOf(Math.max(shift, this.widest[context] as number));
   }
 
   /** The sizes of entries that an invalidation by address looks for. */
@@ -86,7 +86,7 @@ export abstract class TaggedCache<T extends Tags = Tags> extends TaggedSets<T> {
       const shift = smallestSize(left);
       const unit = this.windowUnit(context, shift);
       const units = Math.floor((range.firstPage + range.pages - 1) / unit) - Math.floor(range.firstPage / unit) + 1;
-      probes += units * (unit / 2 ** (shift - 12));
+      probes += units * (unit / pagesOf(shift));
     }
     return probes;
   }
@@ -96,7 +96,7 @@ export abstract class TaggedCache<T extends Tags = Tags> extends TaggedSets<T> {
     for (let left = this.sizesMeant(context); left !== 0; left &= left - 1) {
       const shift = smallestSize(left);
       const unit = this.windowUnit(context, shift);
-      const step = 2 ** (shift - 12);
+      const step = pagesOf(shift);
       if (range.pages === 1 && unit === step) {
         this.#dropFrom(id, shift, range.firstPage, 1, range);
         continue;

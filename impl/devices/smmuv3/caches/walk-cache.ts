@@ -1,4 +1,4 @@
-import { ENTRY_WORDS, META, OUTPUT_HIGH_MASK, WORD, type AddressRange } from './entry.ts';
+import { ENTRY_WORDS, META, OUTPUT_HIGH_MASK, pagesOf, WORD, type AddressRange } from './entry.ts';
 import { TaggedCache } from './tagged-cache.ts';
 import { SELECTED, type TranslationTags } from './translation-tags.ts';
 
@@ -123,7 +123,7 @@ export class WalkCache extends TaggedCache<TranslationTags> {
 
   protected covers(range: AddressRange, at: number): boolean {
     if (!this.tablesMeant(range) || !this.granuleFits(range, at) || !this.levelFits(range, at)) return false;
-    return this.overlaps(range, this.pageAt(at), 2 ** (this.shiftAt(at) - 12));
+    return this.overlaps(range, this.pageAt(at), pagesOf(this.shiftAt(at)));
   }
 
   /** Whether an invalidation is for table descriptors too. */

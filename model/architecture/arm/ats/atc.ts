@@ -138,6 +138,13 @@ export class Atc {
     return count;
   }
 
+  /** No outstanding CMD_ATC_INV takes anything away. */
+  spare(): void {
+    const { holds } = this.#parts;
+    for (const entries of this.#entries)
+      for (const { cell } of entries ?? []) if (holds.state(cell) > 1) holds.set(cell, 1);
+  }
+
   /**
    * All commands before `sequence` have completed: what is still doomed by them goes.
    *

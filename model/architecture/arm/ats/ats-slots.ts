@@ -134,9 +134,7 @@ export class AtsSlots {
     if (address === UNKNOWN_ADDRESS) return;
     for (const { second } of this.#configured(slot)) {
       if (second === undefined) continue;
-      const page = pageOf(second, address);
-      if (!page.slots.includes(slot)) page.slots.push(slot);
-      this.#parts.stageTwo.demand(page);
+      this.#parts.stageTwo.serve(pageOf(second, address), slot);
     }
   }
 

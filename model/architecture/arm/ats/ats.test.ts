@@ -294,6 +294,17 @@ describe('CMD_ATC_INV (§4.5.1)', () => {
     expect(world.see(0)).toEqual(['f10', '⇒400000']);
   });
 
+  it('may be processed when translation has been disabled, and is then ignored', () => {
+    const { world, bottom } = attached();
+    world.map(bottom, X);
+    world.sync(tlbInv);
+    world.issue(inv, SYNC);
+    world.smmu.writeRegister(REGISTER.CR0, 8 | CHECK);
+    world.complete();
+    world.smmu.writeRegister(REGISTER.CR0, 9 | CHECK);
+    expect(world.see(0)).toEqual(['f10', '⇒400000']);
+  });
+
   it('stops the queue at the CMD_SYNC behind it if the device does not answer (§3.9.1.4, §7.1)', () => {
     const { world, bottom } = attached();
     world.map(bottom, X);

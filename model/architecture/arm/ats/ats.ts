@@ -51,6 +51,8 @@ export class Ats {
 
   /** The configuration of a context may have changed: its slots are touched if so. */
   reconfigure(context: StreamContext): void {
+    // An outstanding CMD_ATC_INV is ignored if it is only processed now (§4.5.1).
+    if (!this.#parts.registers.enabled) this.#atc.spare();
     if (this.#slots.reconfigure(context)) this.#parts.touched(context.slots);
   }
 
@@ -73,6 +75,11 @@ export class Ats {
   /** All commands before `sequence` have completed. */
   complete(sequence: number): void {
     this.#atc.complete(sequence, (slot) => this.#parts.touched([slot]));
+  }
+
+  /** Whether ATS is enabled at the endpoint; it is from the start. */
+  enabled(streamId: number): boolean {
+    return this.#atc.enabled(streamId);
   }
 
   /** ATS is switched at the endpoint. What its ATC holds stays, and is used again when ATS is back. */

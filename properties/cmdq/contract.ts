@@ -37,6 +37,11 @@ export class CmdqContract {
     this.#open = machine.store.reserve(1, 'list being consumed');
   }
 
+  /** Number of the last command that a CPU has issued, or begun to. */
+  issued(cpu: number): number {
+    return this.#machine.store.get(this.#issued + cpu);
+  }
+
   /** A CPU begins to issue commands up to a number. */
   issuing(cpu: number, last: number): void {
     this.#machine.store.set(this.#issued + cpu, last);
@@ -106,9 +111,9 @@ export class CmdqContract {
   }
 
   /** Nobody does anything any more. */
-  quiescent(cpus: number): void {
+  quiescent(): void {
     const { store } = this.#machine;
-    for (let cpu = 0; cpu < cpus; cpu++) {
+    for (let cpu = 0; cpu < CPUS_MAX; cpu++) {
       const [issued, done] = [store.get(this.#issued + cpu), store.get(this.#consumed + cpu)];
       if (issued === done) continue;
       this.#machine.fail({

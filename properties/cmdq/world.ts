@@ -51,6 +51,7 @@ const BASE = 0x4100_0000;
 /** Most commands that one CPU may issue, so that their numbers are unique. */
 const COMMANDS_MAX = 255;
 const CPUS_MAX = 3;
+const CPU_SHIFT = 8;
 
 /** What a run should reach. */
 export const WITNESSES = {
@@ -117,14 +118,14 @@ export class CmdqWorld implements World {
     const { machine } = this;
     machine.store.rollback(this.#initial);
     machine.failure = undefined;
-    const agents = program.agents.map(({ name, operations }, agent) => ({
+    const agents = program.agents.map(({ name, operations }) => ({
       name,
       context: 'process' as const,
       daemon: false,
-      operations: this.#operations(
-        agent,
-        operations.map((operation) => cmdqOperation(operation)),
-      ),
+      operations: operations.map((operation) => {
+        const known = cmdqOperation(operation);
+        return { label: describe(known), start: (): Task => this.#counted(known, this.#task(known)) };
+      }),
     }));
     if (program.agents.some(({ name }, at) => name.startsWith('CPU') && at >= CPUS_MAX))
       throw new RangeError(`family cmdq has at most ${CPUS_MAX} CPUs, and they come first`);
@@ -136,7 +137,7 @@ export class CmdqWorld implements World {
       machine,
       agents: [...all, ...this.#storeBuffers(all, cpus)],
       quiescent: () => {
-        this.#contract.quiescent(cpus.length);
+        this.#contract.quiescent();
         this.#events.quiescent();
       },
     };
@@ -154,29 +155,14 @@ export class CmdqWorld implements World {
     return describe(cmdqOperation(operation));
   }
 
-  /** Operations of one agent, their commands numbered from 1. */
-  #operations(agent: number, operations: readonly CmdqOperation[]): AgentSpec['operations'] {
-    let sequence = 0;
-    return operations.map((operation) => {
-      const from = sequence;
-      if (operation.op !== 'event') sequence += operation.commands;
-      if (sequence > COMMANDS_MAX) throw new HarnessError('a program has too many commands for their numbers');
-      const start = (): Task => this.#counted(operation, this.#task(agent, from, operation));
-      return { label: describe(operation), start };
-    });
-  }
-
-  *#task(cpu: number, from: number, operation: CmdqOperation): Task {
+  *#task(operation: CmdqOperation): Task {
     if (operation.op === 'event') {
       yield* this.#events.record();
       return;
     }
+    const begun = yield* this.#begin(operation.commands);
+    const [cpu, from] = [begun >>> CPU_SHIFT, begun & COMMANDS_MAX];
     const last = from + operation.commands;
-    yield* step(`${this.#data[cpu]?.name} := ${last}`, () => {
-      this.#contract.issuing(cpu, last);
-      (this.#data[cpu] as Cell).value = last;
-      return undefined;
-    });
     const sync = operation.op === 'batch' || operation.sync;
     const commands = this.#commands(cpu, from, operation.commands, sync);
     if (operation.op === 'batch') yield* this.#cmdq.issueBatch(commands);
@@ -186,6 +172,19 @@ export class CmdqWorld implements World {
       this.#contract.returned(cpu, last);
       return undefined;
     });
+  }
+
+  /** The CPU changes the structure that its next commands are about. Returns the CPU, and the number of its last command. */
+  #begin(commands: number): Step<number> {
+    const begin = (): number => {
+      const cpu = this.machine.current;
+      const from = this.#contract.issued(cpu);
+      if (from + commands > COMMANDS_MAX) throw new HarnessError('a CPU has too many commands for their numbers');
+      this.#contract.issuing(cpu, from + commands);
+      (this.#data[cpu] as Cell).value = from + commands;
+      return (cpu << CPU_SHIFT) | from;
+    };
+    return step('change structure', begin, () => undefined);
   }
 
   /** Commands with their places in lists of at most `WORD_BITS`; the last list ends with a CMD_SYNC if any does. */

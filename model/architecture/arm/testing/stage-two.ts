@@ -3,7 +3,7 @@ import type { CD } from '../layout/cd.ts';
 import { STAGE2_LEAF, levelShift } from '../layout/descriptor.ts';
 import { encode, type FieldValues } from '../layout/layout.ts';
 import { STE } from '../layout/ste.ts';
-import { PAGE_BYTES, type Slot } from '../universe.ts';
+import type { Slot } from '../universe.ts';
 import { AT, TestWorld } from './world.ts';
 
 /** Where the tables of stage 2 are in the memory of a `StageTwoWorld`. */
@@ -38,7 +38,7 @@ export class StageTwoWorld extends TestWorld {
     this.write(entry, pa === undefined ? [0, 0] : leafOfStageTwo(pa, values, level));
   }
 
-  /** Maps IPA pages to themselves, all addresses that the tables and CDs of the world use if none are given. */
+  /** Maps IPA pages to themselves. */
   identity(...ipas: readonly number[]): void {
     for (const ipa of ipas) this.mapIpa(ipa, ipa);
   }
@@ -62,25 +62,21 @@ export interface Nested {
 /**
  * Stream 1 with both stages, VMID 1 and ASID 5. The tables of stage 1, for 0x1000, and the CD are at IPAs equal to
  * their physical addresses.
+ *
+ * @param others more slots, of other streams.
  */
 export function nest(
   addresses: number[],
   cd: FieldValues<typeof CD> = {},
   features: Partial<SmmuFeatures> = {},
+  others: readonly Slot[] = [],
 ): Nested {
-  const world = new StageTwoWorld(
-    addresses.map((va) => ({ streamId: 1, substream: -1, va })),
-    features,
-  );
+  const slots = addresses.map((va) => ({ streamId: 1, substream: -1, va }));
+  const world = new StageTwoWorld([...slots, ...others], features);
   const tables = world.tree(0x1000);
   world.identity(AT.cds + 0x1000, tables.top, tables.middle, tables.bottom);
   world.cd(1, { ASID: 5, TTB0: tables.top, ...cd });
   world.steTwo(1, { Config: 7 });
   world.enable();
   return { world, ...tables };
-}
-
-/** A page number as an address. */
-export function pageAddress(page: number): number {
-  return page * PAGE_BYTES;
 }

@@ -88,7 +88,8 @@ describe('what cannot run on a device', () => {
 
 test('a device agrees with the architecture if it does one of the things permitted', () => {
   const record = [1, 2];
-  const fault = { kind: 'fault', event: 16, fetchAddress: 0, aborted: true, stalled: false, record } as const;
+  const place = { stage: 1, class: 2, ipa: 0 } as const;
+  const fault = { kind: 'fault', event: 16, fetchAddress: 0, ...place, aborted: true, stalled: false, record } as const;
   const page = { kind: 'translation', pa: 0x5000_0000, attributes: 0 } as const;
   expect(agrees({ kind: 'page', pa: 0x5000_0000 }, page)).toBe(true);
   expect(agrees({ kind: 'page', pa: 0x5000_1000 }, page)).toBe(false);

@@ -41,10 +41,10 @@ describe('HoldTable', () => {
       number,
       number,
     ];
-    for (const cell of [held, first, second]) holds.set(cell, 1);
+    for (const one of [held, first, second]) holds.set(one, 1);
     holds.doom(first, 3);
     holds.doom(second, 4);
-    const states = (): number[] => [held, first, second].map((cell) => holds.state(cell));
+    const states = (): number[] => [held, first, second].map((one) => holds.state(one));
     expect(holds.without(4, states)).toEqual([1, 0, 6]);
     expect(states()).toEqual([1, 5, 6]);
   });

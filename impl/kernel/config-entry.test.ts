@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { CD, encode, STE, STE_CONFIG, S1DSS } from '../../model/architecture/arm/layout/index.ts';
+import { CD, EATS, encode, patch, STE, STE_CONFIG, S1DSS } from '../../model/architecture/arm/layout/index.ts';
 import {
   arm_smmu_get_cd_used,
+  arm_smmu_get_ste_update_safe,
   arm_smmu_get_ste_used,
   ENTRY_WORDS,
   planEntryUpdate,
@@ -20,6 +21,17 @@ const stage1 = encode(STE, {
   S1DSS: S1DSS.SUBSTREAM_0,
   S1CSH: 3,
 });
+const stage2 = encode(STE, {
+  V: 1,
+  Config: STE_CONFIG.STAGE2,
+  SHCFG: 1,
+  S2VMID: 1,
+  S2T0SZ: 32,
+  S2AA64: 1,
+  S2TTB: 0x4100_8000,
+});
+const nested = patch(STE, stage2, { Config: STE_CONFIG.NESTED, S1ContextPtr: 0x4100_3000, S1CSH: 3 });
+const otherVm = patch(STE, stage2, { S2VMID: 2, S2TTB: 0x4100_9000 });
 const nothing: Entry = Array.from({ length: 2 * ENTRY_WORDS }, () => 0);
 const cdA = encode(CD, { V: 1, AA64: 1, ASID: 1, TTB0: 0x4100_4000, MAIR0: 0xff });
 const cdB = encode(CD, { V: 1, AA64: 1, ASID: 2, TTB0: 0x4100_5000, MAIR0: 0xff });
@@ -67,6 +79,12 @@ describe('planEntryUpdate', () => {
     ['STE bypass → stage 1', bypass, stage1, arm_smmu_get_ste_used, false],
     ['STE stage 1 → bypass', stage1, bypass, arm_smmu_get_ste_used, false],
     ['STE stage 1 → abort', stage1, abort, arm_smmu_get_ste_used, false],
+    ['STE abort → stage 2', abort, stage2, arm_smmu_get_ste_used, false],
+    ['STE stage 2 → bypass', stage2, bypass, arm_smmu_get_ste_used, false],
+    ['STE stage 2 → nested', stage2, nested, arm_smmu_get_ste_used, false],
+    ['STE nested → stage 2', nested, stage2, arm_smmu_get_ste_used, false],
+    ['STE stage 2 of another VM', stage2, otherVm, arm_smmu_get_ste_used, true],
+    ['STE stage 1 → stage 2', stage1, stage2, arm_smmu_get_ste_used, true],
     ['STE nothing → bypass', nothing, bypass, arm_smmu_get_ste_used, false],
     ['CD nothing → A', nothing, cdA, arm_smmu_get_cd_used, false],
     ['CD A → nothing', cdA, nothing, arm_smmu_get_cd_used, false],
@@ -80,6 +98,17 @@ describe('planEntryUpdate', () => {
     const phases = contents(current, target, used);
     for (const versions of phases) for (const mix of mixes(versions)) expect(allowed).toContain(meaning(mix, used));
     expect(phases.at(-1)?.at(-1)).toEqual([...target]);
+  });
+
+  it('changes what is safe beside the word that differs, and not at all where split-stage ATS or stalls make it matter', () => {
+    const plan = (from: Entry, to: Entry) =>
+      planEntryUpdate(from, to, arm_smmu_get_ste_used, arm_smmu_get_ste_update_safe).breaking;
+    const moved = patch(STE, nested, { S1ContextPtr: 0x4100_6000 });
+    expect(plan(nested, patch(STE, moved, { EATS: EATS.FULL, MEV: 1 }))).toBe(false);
+    expect(plan(nested, patch(STE, moved, { EATS: EATS.SPLIT_STAGE }))).toBe(true);
+    expect(plan(nested, patch(STE, moved, { S1DSS: S1DSS.BYPASS }))).toBe(true);
+    expect(plan(patch(STE, stage2, { S2S: 1 }), patch(STE, stage2, { EATS: EATS.FULL }))).toBe(true);
+    expect(planEntryUpdate(nested, patch(STE, moved, { MEV: 1 }), arm_smmu_get_ste_used).breaking).toBe(true);
   });
 
   it('has nothing to do for an entry that is as wanted', () => {

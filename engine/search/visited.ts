@@ -11,15 +11,27 @@ const BLOCK = 1 << 16;
 /** Bytes of a slot, and of a page of memory. */
 const SLOT = 8;
 const PAGE = 1 << 16;
+/** Most pages: 4 GB of addresses are set aside, and no memory. */
+const PAGES_MAX = 1 << 16;
 
-/** Memory that grows where it is, so that a table never exists twice. Its pages take no room until they are used. */
+/**
+ * Memory that grows where it is, so that a table never exists twice. Its pages take no room until they are used. It is shared
+ * memory, though nobody shares it: any other is detached from its old array when it grows, and from then on all compiled
+ * code that uses typed arrays is thrown away and made again to expect that.
+ */
 interface Growing {
-  readonly buffer: ArrayBuffer;
+  readonly buffer: SharedArrayBuffer;
   grow(pages: number): number;
 }
 
 const { WebAssembly } = globalThis as unknown as {
-  readonly WebAssembly: { readonly Memory: new (size: { readonly initial: number }) => Growing };
+  readonly WebAssembly: {
+    readonly Memory: new (size: {
+      readonly initial: number;
+      readonly maximum: number;
+      readonly shared: true;
+    }) => Growing;
+  };
 };
 
 /**
@@ -108,7 +120,7 @@ export class Visited implements Seen {
     }
     const pages = Math.ceil(((slots + MARGIN) * SLOT) / PAGE);
     if (this.#memory === undefined) {
-      this.#memory = new WebAssembly.Memory({ initial: pages });
+      this.#memory = new WebAssembly.Memory({ initial: pages, maximum: PAGES_MAX, shared: true });
       this.#table = new Int32Array(this.#memory.buffer, 0, (slots + MARGIN) * 2);
       return this.#insert(old, used);
     }

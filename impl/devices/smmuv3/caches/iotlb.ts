@@ -2,6 +2,9 @@ import { ENTRY_WORDS, META, pagesOf, WORD, type AddressRange } from './entry.ts'
 import { TaggedCache } from './tagged-cache.ts';
 import { SELECTED, type TranslationTags } from './translation-tags.ts';
 
+/** Number of hints, a power of two. */
+const HINTS = 1024;
+
 /** Which stages an entry has information of. */
 export const STAGES = { STAGE1: 0, STAGE2: 1, COMBINED: 2 } as const;
 
@@ -61,19 +64,36 @@ export function iotlbFill(): IotlbFill {
 export class Iotlb extends TaggedCache<TranslationTags> {
   /** An entry of both stages was made at some time. */
   #combined = false;
+  /**
+   * Where pages that were accessed lately were found: page and context mixed, and the entry. It is looked at again, so a
+   * hint that is wrong costs time only, and nothing needs to invalidate hints.
+   */
+  readonly #hints = new Int32Array(2 * HINTS);
 
   /** The entry with stage 1 that an access to a VA may use. */
   lookup(world: number, vmid: number, asid: number, aset: number, low: number, high: number): number {
-    const { tags } = this;
+    const { tags, words } = this;
+    const hints = this.#hints;
     const row = tags.select(world, vmid, asid, aset);
-    const { selected } = tags;
-    const local = selected[row + SELECTED.LOCAL_ID] as number;
-    if (local !== 0) {
-      const entry = this.probe(local, this.sizesOf(local), low, high);
-      if (entry >= 0) return entry;
+    const local = tags.selected[row + SELECTED.LOCAL_ID] as number;
+    const global = tags.selected[row + SELECTED.GLOBAL_ID] as number;
+    const hinted = (low & -4096) ^ local;
+    const hint = ((low >>> 12) ^ (local << 4)) & (HINTS - 1);
+    if (hints[2 * hint] === hinted) {
+      const entry = hints[2 * hint + 1] as number;
+      const at = entry * ENTRY_WORDS;
+      const id = words[at] as number;
+      if (id !== 0 && (id === local || id === global) && this.serves(at, low, high)) {
+        this.touch(at);
+        return entry;
+      }
     }
-    const global = selected[row + SELECTED.GLOBAL_ID] as number;
-    return global === 0 ? -1 : this.probe(global, this.sizesOf(global), low, high);
+    const entry = this.#search(local, global, low, high);
+    if (entry >= 0) {
+      hints[2 * hint] = hinted;
+      hints[2 * hint + 1] = entry;
+    }
+    return entry;
   }
 
   /** The entry of stage 2 alone for an IPA. */
@@ -146,6 +166,16 @@ export class Iotlb extends TaggedCache<TranslationTags> {
     if (combined && this.#combined) tags.dropStage1(0, vmid);
   }
 
+  /** Whether the entry at some word covers an address. */
+  protected serves(at: number, low: number, high: number): boolean {
+    const keyLow = this.words[at + WORD.ADDRESS_LOW] as number;
+    const shift = keyLow & 63;
+    return (
+      ((low & this.keyMaskLow(shift)) | shift) === keyLow &&
+      (high & this.keyMaskHigh(shift)) === this.words[at + WORD.ADDRESS_HIGH]
+    );
+  }
+
   /** Global entries go with every ASID when they are meant by address (§4.4.2.4). */
   protected scopeGlobal(id: number): void {
     this.scopeId(id);
@@ -165,5 +195,13 @@ export class Iotlb extends TaggedCache<TranslationTags> {
   /** log2 of the size of the leaf that the entry at some word was cut from. */
   protected sourceShift(at: number): number {
     return ((this.words[at + WORD.OUTPUT_LOW] as number) >>> META.SOURCE) & 63;
+  }
+
+  #search(local: number, global: number, low: number, high: number): number {
+    if (local !== 0) {
+      const entry = this.probe(local, this.sizesOf(local), low, high);
+      if (entry >= 0) return entry;
+    }
+    return global === 0 ? -1 : this.probe(global, this.sizesOf(global), low, high);
   }
 }

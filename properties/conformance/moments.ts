@@ -1,9 +1,21 @@
 /** What the architecture permits to one access over a stretch of time. */
 import type { DeviceAnswer } from '../../impl/devices/smmuv3/index.ts';
-import type { Access, AccessResult } from '../../model/architecture/arm/outcomes/event-record.ts';
+import { resultOf, type Access, type AccessResult } from '../../model/architecture/arm/outcomes/event-record.ts';
+import type { Slot } from '../../model/architecture/arm/universe.ts';
 import type { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import { decode, EVENT_RECORD } from '../../model/architecture/arm/layout/index.ts';
 import { accessOffset } from './world.ts';
+
+/**
+ * What is permitted now for an access of a slot: also results that differ in nothing but the privilege and the kind of
+ * access that their records name, which `outcomesFor` takes for one.
+ */
+export const resultsOf = (model: SmmuV3, slot: number, access: Access): AccessResult[] =>
+  model.outcomes(slot).flatMap((outcome) => {
+    if (outcome.kind !== 'translated') return [resultOf(outcome, model.universe.slots[slot] as Slot, access)];
+    const result = model.ats?.resultOf(outcome, slot, access);
+    return result === undefined ? [] : [result];
+  });
 
 /** Collects what is permitted from moment to moment. */
 export class Moments {
@@ -21,7 +33,7 @@ export class Moments {
   /** Notes what is permitted now. */
   note(): void {
     const set = this.#model.outcomeSet(this.#slot);
-    if (!this.#sets.has(set)) this.#sets.set(set, this.#model.outcomesFor(this.#slot, this.#access));
+    if (!this.#sets.has(set)) this.#sets.set(set, resultsOf(this.#model, this.#slot, this.#access));
   }
 
   /** Everything that was permitted at one of the moments. */

@@ -44,7 +44,8 @@ const byEvent: Classifier = ({ deviation }) => {
   if (deviation.found.startsWith('F_WALK_EABT') && deviation.expected.some((kind) => kind.startsWith('F_ADDR_SIZE')))
     return broken('table-address-size');
   const fetch = /^F_(STE_FETCH|CD_FETCH|WALK_EABT)\./.test(deviation.found);
-  return broken(fetch ? 'event-fetch-address' : 'event-fields', deviation.found);
+  if (fetch) return broken('event-fetch-address', deviation.found.split('.')[0] ?? '');
+  return broken('event-fields', deviation.found);
 };
 
 /** A block where none may be: it is in the minimal program, so whatever the answer was, it was accepted. */

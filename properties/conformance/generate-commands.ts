@@ -2,12 +2,12 @@
 import { levelShift } from '../../model/architecture/arm/layout/index.ts';
 import { match } from 'ts-pattern';
 import { percent, pick, weighted } from './choices.ts';
-import type { Context, Guest, Tree } from './configuration.ts';
+import type { ConformanceConfiguration, Context, Guest, Tree } from './configuration.ts';
 import type { Generation } from './generate-changes.ts';
 import { guestPagesOf, guestsOf } from './guest.ts';
 import { illegalOpcodes } from './operation.ts';
 import type { CommandOperation, GuestPlace, Operation, RangeHint } from './operation.ts';
-import { rootLevel } from './world.ts';
+import { rootLevel, treeOffset } from './world.ts';
 
 type ByAddress = Extract<CommandOperation, { opcode: 'TLBI_NH_VA' | 'TLBI_NH_VAA' }>;
 
@@ -38,6 +38,13 @@ const chooseRange = (
   return { range: { granule: ((tree.granule - 10) / 2) as 1 | 2 | 3, num, scale, level: ttl }, alignBits };
 };
 
+/** Pages below the same entry of a level: an invalidation of a block may name any address in it. */
+const sharing = (configuration: ConformanceConfiguration, tree: Tree, page: number, level: number): number[] => {
+  const entry = (at: number): number =>
+    Math.floor(treeOffset(configuration, tree, at) / 2 ** levelShift(tree.granule, level));
+  return [...configuration.pages.keys()].filter((other) => entry(other) === entry(page));
+};
+
 const byAddress = (generation: Generation, tree: number, page: number, level: number): ByAddress => {
   const { choices, features, configuration } = generation;
   const users = usersOf(generation, tree);
@@ -48,7 +55,7 @@ const byAddress = (generation: Generation, tree: number, page: number, level: nu
     opcode: percent(choices, 65) ? 'TLBI_NH_VA' : 'TLBI_NH_VAA',
     vmidOf: context,
     asidOf: context,
-    page,
+    page: level < 3 ? pick(choices, sharing(configuration, shape, page, level)) : page,
     half: shape.half,
     alignBits: ranged?.alignBits ?? 12,
     leaf: features.has('leaf-hint') && percent(choices, 50),

@@ -45,7 +45,9 @@ describe.each(files)('%s', (name) => {
   });
 });
 
-test('every hazard has its trace', () => {
-  const hazards = families.flatMap((family) => family.hazards.map(({ id }) => `${family.name}-${id}.json`));
-  expect(files.filter((name) => name.startsWith('asid-'))).toEqual(hazards.toSorted());
+test('every hazard has its trace, in each family of which there is any', () => {
+  const complete = families.filter(({ name }) => files.some((file) => file.startsWith(`${name}-`)));
+  const hazards = complete.flatMap((family) => family.hazards.map(({ id }) => `${family.name}-${id}.json`));
+  expect(complete.map(({ name }) => name)).toContain('asid');
+  expect(files.toSorted()).toEqual(hazards.toSorted());
 });

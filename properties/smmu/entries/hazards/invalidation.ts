@@ -4,11 +4,7 @@ import { STALE, type EntriesHazard } from './hazard.ts';
 
 class LeafOnlyWriter extends ArmSmmuConfigWriter {
   override l1Cd(master: Master, ssid: number): EntryRef {
-    const entry = super.l1Cd(master, ssid);
-    return {
-      ...entry,
-      invalidate: { ...entry.invalidate, lanes: patch(COMMAND_CFGI, entry.invalidate.lanes, { Leaf: 1 }) },
-    };
+    return { ...super.l1Cd(master, ssid), invalidate: super.cd(master, ssid).invalidate };
   }
 }
 

@@ -32,8 +32,7 @@ export class NestedFetches {
     const { stageTwo } = this.#parts;
     if (entry.stage2 === undefined) return [pointer];
     const page = stageTwo.use(entry.stage2).space.pageAt(pointer.address);
-    page.streams.add(pointer.target.streamId);
-    stageTwo.demand(page);
+    stageTwo.serveStream(page, pointer.target.streamId);
     const pointers: ConfigPointer[] = [];
     stageTwo.forEachHeld(page, (leaf) => {
       if (walkable(leaf)) pointers.push({ ...pointer, address: outputOf(leaf, pointer.address) });

@@ -89,11 +89,27 @@ export class StageTwo {
     for (const config of configs) {
       if (config.kind !== 'stage2') continue;
       for (const slot of slots) {
-        const page = config.stage2.space.page((addressOf[slot] as InputAddress).page);
-        if (!page.slots.includes(slot)) page.slots.push(slot);
-        this.demand(page);
+        this.serve(config.stage2.space.page((addressOf[slot] as InputAddress).page), slot);
       }
     }
+  }
+
+  /** Accesses of a slot may go to stage 2 at a page: they are looked at again whenever the page is. */
+  serve(page: IpaPage, slot: number): void {
+    if (!page.slots.includes(slot)) {
+      page.slots.push(slot);
+      this.#holds.grown();
+    }
+    this.demand(page);
+  }
+
+  /** The CDs of a stream may lie at a page: they are looked for again whenever the page is. */
+  serveStream(page: IpaPage, streamId: number): void {
+    if (!page.streams.has(streamId)) {
+      page.streams.add(streamId);
+      this.#holds.grown();
+    }
+    this.demand(page);
   }
 
   /** Calls back for each translation of a page that is held. */

@@ -4,7 +4,7 @@ import { forget, waitStep, type Task } from '../../engine/step.ts';
 import type { CmdqHardware } from '../../impl/kernel/cmdq-multi-producer.ts';
 import type { QueueIndex } from '../../impl/kernel/cmdq-index.ts';
 import type { PhysicalMemory } from '../../impl/platform/index.ts';
-import { fetched } from './command.ts';
+import { fetched, type Fetched } from './command.ts';
 import type { CmdqContract } from './contract.ts';
 
 const COMMAND_BYTES = 16;
@@ -24,6 +24,7 @@ export class CmdqConsumer implements CmdqHardware {
   readonly #contract: CmdqContract;
   readonly #events: HardwareEvents;
   readonly #base: number;
+  readonly #msi: boolean;
   readonly #prod: number;
   readonly #cons: number;
   #consuming = false;
@@ -31,7 +32,7 @@ export class CmdqConsumer implements CmdqHardware {
   constructor(
     machine: Machine,
     memory: PhysicalMemory,
-    queue: { readonly base: number; readonly index: QueueIndex; readonly start: number },
+    queue: { readonly base: number; readonly index: QueueIndex; readonly start: number; readonly msi: boolean },
     contract: CmdqContract,
     events: HardwareEvents,
   ) {
@@ -41,6 +42,7 @@ export class CmdqConsumer implements CmdqHardware {
     this.#contract = contract;
     this.#events = events;
     this.#base = queue.base;
+    this.#msi = queue.msi;
     const decimal = (_offset: number, value: number): string => String(value);
     this.#prod = machine.store.reserve(1, 'CMDQ_PROD', decimal);
     this.#cons = machine.store.reserve(1, 'CMDQ_CONS', decimal);
@@ -67,7 +69,7 @@ export class CmdqConsumer implements CmdqHardware {
   }
 
   /** The commands in the entries from one index to another. */
-  entries(from: number, to: number) {
+  entries(from: number, to: number): Fetched[] {
     return Array.from({ length: this.#index.distance(from, to) }, (_, at) => this.#fetch(this.#index.add(from, at)));
   }
 
@@ -99,16 +101,19 @@ export class CmdqConsumer implements CmdqHardware {
     if (found.kind === 'command') return `command ${found.name.sequence} of CPU${found.name.cpu}`;
     if (found.kind === 'nothing') return 'nothing';
     if (found.msiAddress !== 0) {
-      const { low, high } = { low: 0, high: this.#memory.high(found.msiAddress) };
       this.#consuming = true;
-      this.#memory.writeWord(found.msiAddress, low, high);
+      this.#memory.writeWord(found.msiAddress, 0, this.#memory.high(found.msiAddress));
       this.#consuming = false;
     }
     return 'CMD_SYNC';
   }
 
-  #fetch(index: number) {
-    return fetched(this.#memory.readWords(this.#base + this.#index.entry(index) * COMMAND_BYTES, COMMAND_WORDS));
+  /** What an entry holds. A CMD_SYNC whose other word is that of another command is none: half of it has not arrived. */
+  #fetch(index: number): Fetched {
+    const address = this.#base + this.#index.entry(index) * COMMAND_BYTES;
+    const found = fetched(this.#memory.readWords(address, COMMAND_WORDS));
+    if (found.kind !== 'sync' || found.msiAddress === (this.#msi ? address : 0)) return found;
+    return { kind: 'nothing' };
   }
 
   #written(pa: number): void {

@@ -87,7 +87,9 @@ export class CmdqWorld implements World {
     const index = new QueueIndex(log2Entries);
     this.#contract = new CmdqContract(machine, index);
     const published = (before: number, after: number): void => this.#published(before, after);
-    this.#consumer = new CmdqConsumer(machine, physical, { base: BASE, index, start }, this.#contract, { published });
+    this.#consumer = new CmdqConsumer(machine, physical, { base: BASE, index, start, msi }, this.#contract, {
+      published,
+    });
     const layout = { base: BASE, log2Entries, wordBits: WORD_BITS, msiPoll: msi, start };
     this.#cmdq = new (parts.cmdq ?? ArmSmmuCmdq)(machine, memory, this.#consumer, layout, syncCommand);
     this.#events = new EventSource(machine, parts.evtq);

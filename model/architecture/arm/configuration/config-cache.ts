@@ -79,6 +79,25 @@ export class ConfigCache {
 
   /** Every mix of versions of a place's words that is held. */
   mixes(place: ConfigPlace): ConfigMix[] {
+    let key = 0;
+    let state = 1;
+    // Nearly always one version of each word is held.
+    for (const { versions } of place.words) {
+      let only = -1;
+      for (let index = 0; index < versions.length; index++) {
+        const held = this.#holds.state((versions[index] as ConfigVersion).cell);
+        if (held === 0) continue;
+        if (only !== -1) return this.#allMixes(place);
+        only = index;
+        state = both(state, held);
+      }
+      if (only === -1) return [];
+      key = key * VERSIONS_MAX + only;
+    }
+    return [{ content: this.#content(place, key), state }];
+  }
+
+  #allMixes(place: ConfigPlace): ConfigMix[] {
     const mixes: ConfigMix[] = [];
     this.#extend(place, 0, 0, 1, mixes);
     return mixes;

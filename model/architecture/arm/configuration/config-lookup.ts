@@ -85,7 +85,9 @@ export class ConfigLookup {
       for (const index of this.#indexes.get(streamId) ?? []) {
         if (index >= 2 ** entry.cdMax) continue;
         const list = entry.split < 0 ? pointers : l1Pointers;
-        list.push(...this.#nested.through(entry, cdPointer(entry, index, state, place)));
+        const pointer = cdPointer(entry, index, state, place);
+        if (entry.stage2 === undefined) list.push(pointer);
+        else list.push(...this.#nested.through(entry, pointer));
       }
     }
     cache.reach(l1Descriptors, l1Pointers);
@@ -190,7 +192,8 @@ export class ConfigLookup {
     }
     const { l1Descriptors, descriptors } = graph.stream(context.streamId);
     const { index } = choice;
-    this.#nested.addFaults(entry, entry.split < 0 ? linearCdAddress(entry, index) : l1CdAddress(entry, index), found);
+    if (entry.stage2 !== undefined)
+      this.#nested.addFaults(entry, entry.split < 0 ? linearCdAddress(entry, index) : l1CdAddress(entry, index), found);
     if (entry.split >= 0)
       for (const place of l1Descriptors) {
         if (!hasSubstream(place, index)) continue;

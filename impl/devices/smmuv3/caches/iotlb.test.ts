@@ -50,4 +50,40 @@ describe('Iotlb', () => {
     tlb.dropVa(WORLD.NS_EL1, 0, 0, range({ firstPage: 0x3ff, level: 2, granule: 12 }));
     expect(tlb.resident()).toBe(0);
   });
+
+  it('drops by IPA what has stage 2 alone, and what has both stages only if told to', () => {
+    const { tlb, insert } = world();
+    insert({ vmid: 1, stages: STAGES.STAGE2, addressLow: 0x7000 });
+    insert({ vmid: 1, stages: STAGES.STAGE2, addressLow: 0x8000 });
+    insert({ vmid: 1, stages: STAGES.COMBINED, addressLow: 0x7000 });
+    insert({ vmid: 2, stages: STAGES.STAGE2, addressLow: 0x7000 });
+    tlb.dropIpa(1, range({ firstPage: 7 }));
+    expect(tlb.lookupStage2(1, 0x7000, 0)).toBe(-1);
+    expect(tlb.stages(tlb.lookupStage2(1, 0x8000, 0))).toBe(STAGES.STAGE2);
+    expect(tlb.stages(tlb.lookup(WORLD.NS_EL1, 1, 0, 0, 0x7000, 0))).toBe(STAGES.COMBINED);
+    tlb.dropIpa(1, range({ firstPage: 7 }), true);
+    expect(tlb.lookup(WORLD.NS_EL1, 1, 0, 0, 0x7000, 0)).toBe(-1);
+    expect(tlb.resident()).toBe(2);
+  });
+
+  it('keeps what was used when a set is full', () => {
+    const tags = new TranslationTags({ contexts: 2 });
+    const tlb = new Iotlb(tags, { sets: 1, ways: 3 });
+    const at = (page: number): number => tlb.lookup(WORLD.NS_EL1, 0, 0, 0, page << 12, 0);
+    const fill = (page: number): number => tlb.insert({ ...iotlbFill(), addressLow: page << 12 });
+    for (const page of [1, 2, 3, 4]) fill(page);
+    // The fourth made all others old; of those, one is used again.
+    const kept = [1, 2, 3].find((page) => at(page) >= 0) as number;
+    fill(5);
+    expect([at(kept), at(4), at(5)]).not.toContain(-1);
+    expect(tlb.resident()).toBe(3);
+  });
+
+  it('never takes a VMID that is not implemented for a space of stage 2', () => {
+    const { tags } = world();
+    expect(tags.stage1(WORLD.NS_EL1, 0x105)).toBe(tags.stage1(WORLD.NS_EL1, 5));
+    expect(
+      new Set([tags.stage1(0, 0xff), tags.stage2(0), tags.stage2(0x1ff), tags.stage1(1, 0), tags.stage1(2, 0)]).size,
+    ).toBe(5);
+  });
 });

@@ -196,6 +196,15 @@ const TRANSLATION_MISTAKES: Readonly<Record<string, () => TranslationCaches>> = 
         }
       },
     ),
+  'a hint is believed': () =>
+    translations(
+      TranslationTags,
+      class extends Iotlb {
+        protected override serves(): boolean {
+          return true;
+        }
+      },
+    ),
   'the address in a block is cut to a page': () =>
     translations(
       TranslationTags,

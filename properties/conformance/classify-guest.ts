@@ -123,6 +123,17 @@ const misplaced = ({ deviation }: Facts): boolean => {
   );
 };
 
+/** A fault of stage 1 that comes too early, where what is permitted instead has the same event at stage 2. */
+const byOrder = ({ deviation, tables }: Facts): Classification | undefined => {
+  const [record] = deviation.observed?.events ?? [];
+  if (record === undefined || record.S2 === 1 || record.CLASS !== EVENT_CLASS.INPUT) return undefined;
+  const refused = record.Event === EVENT.F_PERMISSION || record.Event === EVENT.F_ACCESS;
+  if (refused && deviation.expected.includes('F_ADDR_SIZE'))
+    return broken('fault-order-address-size', record.Event === EVENT.F_ACCESS ? 'F_ACCESS' : 'F_PERMISSION');
+  const limited = tables.some(({ apTable }) => apTable !== 0);
+  return record.Event === EVENT.F_PERMISSION && limited ? broken('fault-order-hierarchical') : undefined;
+};
+
 /** Names the rule if an STE with stage 2 is in the program and one of the rules of stage 2 is broken. */
 export const byGuest = (facts: Facts): Classification | undefined => {
   const { configuration, deviation, stes, invalidation } = facts;
@@ -155,6 +166,7 @@ export const byGuest = (facts: Facts): Classification | undefined => {
     byRootTable(facts) ??
     bySplinters(facts) ??
     (misplaced(facts) ? broken('event-stage', 'stage 1 descriptor') : undefined) ??
+    byOrder(facts) ??
     (invalidation === undefined ? byPermission(facts) : undefined) ??
     byFields(facts)
   );

@@ -33,7 +33,10 @@ const byCommand: Classifier = ({ deviation, cds, stes }) => {
   if (deviation.difference === 'command-rejected') return broken('command-legal', deviation.found);
   if (deviation.difference !== 'command-accepted') return undefined;
   const opcode = illegalOpcodes.find((name) => name === deviation.found);
-  if (opcode === undefined) return broken('command-illegal-range');
+  if (opcode === undefined)
+    return deviation.found.startsWith('TLBI')
+      ? broken('command-illegal-range')
+      : broken('command-illegal', deviation.found);
   if (opcode.startsWith('TLBI_EL2')) return broken('command-illegal-el2');
   if (opcode === 'ATC_INV' || opcode === 'PRI_RESP') return broken('command-illegal-ats', opcode);
   return opcode === 'RESERVED' ? broken('command-illegal') : broken('command-illegal-stall', opcode);

@@ -19,6 +19,14 @@ describe('HoldTable', () => {
     expect(table.state(cell)).toBe(1);
   });
 
+  it('holds again what had gone, even if it is doomed already', () => {
+    const holds = new HoldTable(new Store(), 1);
+    const one = holds.intern('thing');
+    expect([holds.raise(one, 5), holds.state(one)]).toEqual([true, 5]);
+    holds.complete(one, 9);
+    expect([holds.raise(one, 4), holds.state(one)]).toEqual([true, 4]);
+  });
+
   it('dooms what is fresh, by the first command', () => {
     expect(table.doom(cell, 3)).toBe(true);
     expect(table.doom(cell, 4)).toBe(false);
@@ -75,5 +83,18 @@ describe('PendingCommands', () => {
     expect([pending.first, pending.next]).toEqual([1, 1]);
     store.rollback(mark);
     expect([pending.first, pending.next]).toEqual([0, 0]);
+  });
+
+  it('leave nothing behind in the ring, wherever it stands', () => {
+    const store = new Store();
+    store.reserve(3, 'something else');
+    const pending = new PendingCommands(store, 2);
+    const empty = store.cells.slice(0, 5);
+    for (const sequence of [0, 1, 2]) {
+      expect(pending.push(second)).toBe(sequence);
+      expect(pending.at(sequence)).toBe(second);
+      pending.completeBefore(sequence + 1);
+      expect(store.cells.slice(0, 5)).toEqual(empty);
+    }
   });
 });

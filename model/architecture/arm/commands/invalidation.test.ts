@@ -133,6 +133,15 @@ describe('scope of CMD_TLBI_* (§4.4.2)', () => {
     expect(decode(tlbi('TLBI_NH_VA', { VMID: 1, TG: 1, TTL: 3 }), { stage2: false })).toEqual({ kind: 'none' });
     expect(covers(tlbi('TLBI_NH_ALL'), page, { stage2: false })).toBe(true);
   });
+
+  it.each([
+    ['the largest ASID of 8 bits', tlbi('TLBI_NH_ASID', { ASID: 0xff }), { asid16: false }],
+    ['a larger one of 16', tlbi('TLBI_NH_ASID', { ASID: 0x100 }), {}],
+    ['the largest VMID of 8 bits', tlbi('TLBI_NH_ALL', { VMID: 0xff }), { vmid16: false }],
+    ['a larger one of 16', tlbi('TLBI_NH_ALL', { VMID: 0x100 }), {}],
+  ] as [string, number[], Partial<SmmuFeatures>][])('takes effect for %s', (_which, lanes, features) => {
+    expect(decode(lanes, features).kind).toBe('tlb');
+  });
 });
 
 describe('ranges and level hints (§4.4.1.1)', () => {
@@ -158,6 +167,8 @@ describe('ranges and level hints (§4.4.1.1)', () => {
     expect(covers(range({ TG: 1, TTL: 3, Address: 0x1000 }), page)).toBe(true);
     expect(covers(range({ TG: 1, TTL: 3, Address: 0x1000 }), table)).toBe(true);
     expect(covers(range({ TG: 1, TTL: 2, Address: 0 }), page)).toBe(false);
+    expect(covers(range({ TG: 1, Num: 31, Address: 0 }), page)).toBe(true);
+    expect(covers(range({ TG: 1, TTL: 2, Num: 31, Address: 0 }), page)).toBe(false);
     expect(covers(range({ TG: 1, TTL: 2, Num: 31, Address: 0 }), table)).toBe(false);
     expect(covers(range({ TG: 1, TTL: 2, Address: 0 }), { ...table, level: 1 })).toBe(true);
     expect(covers(range({ TG: 1, TTL: 2, Address: 0 }), { ...page, page: 0, pages: 512, level: 2 })).toBe(true);
@@ -218,6 +229,8 @@ describe('scope of CMD_CFGI_* (§4.3)', () => {
     expect(covered(of(3, 1))).toEqual(['CD']);
     expect(covered(of(3, 0))).toEqual(['CD', 'L1CD']);
     expect(covered(of(5, 0))).toEqual(['L1CD']);
+    expect(covered(of(2, 1))).toEqual([]);
+    expect(covered(of(2, 0), [{ ...l1cd, substream: 64 }])).toEqual([]);
     expect(covered(of(64, 0))).toEqual([]);
     expect(covered(of(3, 0, 8))).toEqual([]);
   });
@@ -239,6 +252,14 @@ describe('scope of CMD_CFGI_* (§4.3)', () => {
     expect(covered(range(8, 0), [ste])).toEqual(['STE']);
     expect(covered(range(11, 1))).toEqual(['STE', 'L1STD', 'CD', 'L1CD']);
     expect(covered(range(0xffff_ffff, 31))).toHaveLength(4);
+  });
+
+  it('names all CDs of its streams, but for CFGI_CD', () => {
+    const every = { kind: 'config', streamId: 9, streams: 1, substream: -1 };
+    expect(decode(cfgi('CFGI_STE', { StreamID: 9 }))).toEqual({ ...every, ste: true, intermediate: true });
+    expect(decode(cfgi('CFGI_CD_ALL', { StreamID: 9 }))).toEqual({ ...every, ste: false, intermediate: true });
+    const some = encode(COMMAND_CFGI_STE_RANGE, { Opcode: OPCODE.CFGI_STE_RANGE, StreamID: 9, Range: 1 });
+    expect(decode(some)).toEqual({ ...every, streamId: 8, streams: 4, ste: true, intermediate: true });
   });
 
   it('takes no effect for IDs out of range', () => {
@@ -264,5 +285,7 @@ describe('what stops the queue', () => {
 
   it.each(['PREFETCH_CONFIG', 'PREFETCH_ADDR', 'RESUME', 'STALL_TERM'] as const)('not %s', (name) => {
     expect(decode(tlbi(name))).toEqual({ kind: 'none' });
+    const withoutStalls = name.startsWith('PREFETCH') ? 'none' : 'illegal';
+    expect(decode(tlbi(name), { stallModel: 1 })).toEqual({ kind: withoutStalls });
   });
 });

@@ -123,6 +123,72 @@ describe('the command queue', () => {
     expect(world.see()).toEqual(['f10', '→400000']);
   });
 
+  it('begins nothing more while an error is active, whatever is written to PROD', () => {
+    const { world, bottom } = attached();
+    world.map(bottom, X);
+    world.issue(BAD);
+    world.memory.set(AT.commands, SYNC[0] as number, 0);
+    world.sync(tlbi('TLBI_NH_ALL'));
+    expect(cons(world)).toEqual({ index: 0, error: COMMAND_ERROR.ILLEGAL });
+    expect(world.smmu.readRegister(REGISTER.GERROR)).toBe(1);
+    expect(world.see()).toEqual(['f10', '→400000']);
+    world.smmu.writeRegister(REGISTER.GERRORN, 1);
+    world.complete();
+    expect(world.see()).toEqual(['f10']);
+  });
+
+  it('begins, when it is enabled, where CMDQ_CONS stands', () => {
+    const { world } = attached();
+    world.issue(BAD);
+    world.smmu.writeRegister(REGISTER.CR0, 1);
+    world.smmu.writeRegister(REGISTER.CMDQ_CONS, 1);
+    world.smmu.writeRegister(REGISTER.GERRORN, 1);
+    world.enable();
+    world.sync();
+    expect(cons(world)).toEqual({ index: 2, error: COMMAND_ERROR.NONE });
+  });
+
+  it.each([
+    ['its size', 3, 0x4_0040, 0x4_0000],
+    ['32 bytes if it is smaller', 0, 0x4_0020, 0x4_0020],
+  ])('is aligned to %s', (_what, log2, base, at) => {
+    const { world, bottom } = attached();
+    world.map(bottom, X);
+    world.smmu.writeRegister(REGISTER.CR0, 1);
+    world.smmu.writeRegister(REGISTER.CMDQ_BASE, base | log2, 0);
+    const command = tlbi('TLBI_NH_ALL') as [number, number, number, number];
+    const entries = 2 ** log2;
+    world.enable();
+    for (const [index, lanes] of [command, SYNC as typeof command].entries()) {
+      world.memory.set(at + 16 * (index % entries), lanes[0], lanes[1]);
+      world.memory.set(at + 16 * (index % entries) + 8, lanes[2], lanes[3]);
+      world.smmu.writeRegister(REGISTER.CMDQ_PROD, (index + 1) % (2 * entries));
+      world.smmu.completeCommands((index + 1) % (2 * entries));
+    }
+    expect(cons(world).error).toBe(COMMAND_ERROR.NONE);
+    expect(world.see()).toEqual(['f10']);
+  });
+
+  it('may be full', () => {
+    const { world, bottom } = attached();
+    world.map(bottom, X);
+    for (let at = 0; at < 255; at++) world.issue(tlbi('TLBI_NH_ALL'));
+    world.issue(SYNC);
+    expect(cons(world)).toEqual({ index: 0, error: 0 });
+    world.complete();
+    expect(cons(world)).toEqual({ index: 256, error: 0 });
+    expect(world.see()).toEqual(['f10']);
+  });
+
+  it('knows commands by all of their lanes', () => {
+    const { world, bottom } = attached();
+    world.map(bottom, X);
+    world.sync(tlbi('TLBI_NH_VA', { ASID: 5, Address: X + 0x1000 }));
+    expect(world.see()).toEqual(['f10', '→400000']);
+    world.sync(tlbi('TLBI_NH_VA', { ASID: 5, Address: X }));
+    expect(world.see()).toEqual(['f10']);
+  });
+
   it('an error outlives a change of CMDQEN, and is only acknowledged in GERRORN (§6.3.28)', () => {
     const { world } = attached();
     world.issue(BAD, SYNC);

@@ -76,6 +76,33 @@ describe('what makes a CD ILLEGAL (§5.4.2)', () => {
 });
 
 describe('what a CD says', () => {
+  it.each([
+    ['A = 1 with TERM_MODEL', { A: 1 }, { termModel: true }],
+    ['the largest 8-bit ASID', { ASID: 0xff }, { asid16: false }],
+    ['a 16-bit ASID with 16-bit tags', { ASID: 0x100 }, {}],
+    ['S = 0 without stalls', { S: 0 }, { stallModel: 1 }],
+    ['S = 1 with forced stalls', { S: 1 }, { stallModel: 2 }],
+  ] as [string, FieldValues<typeof CD>, Partial<SmmuFeatures>][])('%s is legal', (_why, values, features) => {
+    expect(decode(values, features)).toBeDefined();
+  });
+
+  it.each([
+    ['AFFD', 'affd'],
+    ['WXN', 'wxn'],
+    ['PAN', 'pan'],
+  ] as const)('%s holds for both halves', (field, name) => {
+    for (const value of [0, 1]) {
+      const tables = decode({ [field]: value, EPD1: 0 })?.tables;
+      expect(tables?.map((table) => table?.interpretation[name])).toEqual([value === 1, value === 1]);
+    }
+  });
+
+  it('aligns the smallest tables to 16 bytes, and to 64 where TTBx has bits of 52', () => {
+    const smallest = { T0SZ: 47, TG0: TG0.GRANULE_64K, TTB0: 0x12_3470 };
+    expect(decode({ ...smallest, IPS: 6 }, { oas: 52, stt: true })?.tables[0]?.address).toBe(0x12_3440);
+    expect(decode({ ...smallest, IPS: 5 }, { oas: 52, stt: true })?.tables[0]?.address).toBe(0x12_3470);
+  });
+
   it('maps A, R and S to the end of a fault (§5.5)', () => {
     const mode = (A: number, R: number, S: number): number | undefined => decode({ A, R, S })?.faultMode;
     expect(mode(1, 1, 0)).toBe(FAULT_MODE.ABORT_RECORD);

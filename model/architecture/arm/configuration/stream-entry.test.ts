@@ -45,6 +45,7 @@ describe('validity of an STE (§5.2.2)', () => {
     ['stage 1 ignores S2S', { EATS: 1, S2S: 1 }, { ats: true }, 'stage1'],
     ['S1STALLD where stalls cannot be chosen', { S1STALLD: 1 }, { stallModel: 1 }, 'illegal'],
     ['S1STALLD where they can', { S1STALLD: 1 }, {}, 'stage1'],
+    ['S1STALLD = 0 where stalls cannot be chosen', {}, { stallModel: 1 }, 'stage1'],
     ['S1CDMax beyond SSIDSIZE', { S1CDMax: 11 }, {}, 'illegal'],
     ['S1CDMax without substreams', { S1CDMax: 11 }, { ssidSize: 0 }, 'stage1'],
     ['two-level CDs not implemented', { S1CDMax: 8, S1Fmt: 1 }, { cd2l: false }, 'illegal'],
@@ -52,6 +53,7 @@ describe('validity of an STE (§5.2.2)', () => {
     ['reserved S1Fmt is linear', { S1CDMax: 8, S1Fmt: 3 }, { cd2l: false }, 'stage1'],
     ['S1ContextPtr beyond OAS', { S1ContextPtr: 2 ** 44 }, { oas: 44 }, 'illegal'],
     ['a 16-bit VMID with 8-bit tags', { S2VMID: 0x100 }, { vmid16: false }, 'illegal'],
+    ['the largest 8-bit VMID', { S2VMID: 0xff }, { vmid16: false }, 'stage1'],
     ['a VMID without stage 2', { S2VMID: 0x100 }, { vmid16: false, stage2: false }, 'stage1'],
   ] as [string, FieldValues<typeof STE>, Partial<SmmuFeatures>, string][])('%s', (_why, values, features, kind) => {
     expect(decode(values, features).kind).toBe(kind);
@@ -61,6 +63,7 @@ describe('validity of an STE (§5.2.2)', () => {
     expect(stage1({ S2VMID: 7, PRIVCFG: 2, INSTCFG: 3 })).toMatchObject({ vmid: 7, override: 2 | (3 << 2) });
     expect(stage1({ S2VMID: 7 }, { stage2: false }).vmid).toBe(0);
     expect(stage1({ PRIVCFG: 2 }, { permissionOverride: false }).override).toBe(0);
+    expect([stage1({}).stallDisabled, stage1({ S1STALLD: 1 }).stallDisabled]).toEqual([false, true]);
   });
 });
 

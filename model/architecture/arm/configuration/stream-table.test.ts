@@ -8,6 +8,17 @@ import { cfgi, TestWorld } from '../testing/world.ts';
 const X = 0x1000;
 const ALL = encode(COMMAND_CFGI_STE_RANGE, { Opcode: OPCODE.CFGI_STE_RANGE, Range: 31 });
 
+describe('linear stream tables', () => {
+  it('are aligned to their size (§6.3.24)', () => {
+    const made = new TestWorld([{ streamId: 3, substream: -1, va: X }]);
+    made.smmu.writeRegister(REGISTER.STRTAB_BASE, 0x6_07c0, 0);
+    made.smmu.writeRegister(REGISTER.STRTAB_BASE_CFG, 5);
+    made.write(0x6_0000 + 64 * 3, encode(STE, { V: 1, Config: 4 }));
+    made.enable();
+    expect(made.see()).toEqual(['bypass']);
+  });
+});
+
 describe('two-level stream tables', () => {
   const L1 = 0x6_0000;
   const L2 = 0x6_1000;
@@ -73,6 +84,45 @@ describe('two-level stream tables', () => {
     made.smmu.writeRegister(REGISTER.STRTAB_BASE_CFG, 8 | (6 << 6) | (1 << 16));
     made.enable();
     expect(made.see()).toEqual(['f4']);
+  });
+
+  it.each([
+    ['to their size', 10, 0x6_0040],
+    ['to 64 bytes where they are smaller', 8, 0x6_0000],
+    ['to 64 bytes where one descriptor is all there is', 4, 0x6_0000],
+  ])('are aligned %s', (_how, log2Size, base) => {
+    const made = new TestWorld([{ streamId: 2, substream: -1, va: X }]);
+    // 2^(10 - 6) descriptors take 128 bytes.
+    made.smmu.writeRegister(REGISTER.STRTAB_BASE, base, 0);
+    made.smmu.writeRegister(REGISTER.STRTAB_BASE_CFG, log2Size | (6 << 6) | (1 << 16));
+    made.write(L1, encode(STREAM_TABLE_L1, { Span: 7, L2Ptr: L2 }));
+    made.write(L2 + 64 * 2, encode(STE, { V: 1, Config: 4 }));
+    made.enable();
+    expect(made.see()).toEqual(['bypass']);
+  });
+
+  it('keep their descriptors apart: one is for the streams of its span and no others', () => {
+    const made = twoLevel([63, 64, 127, 128]);
+    made.write(L1 + 8, encode(STREAM_TABLE_L1, { Span: 7, L2Ptr: L2 + 64 * 64 }));
+    made.sync(ALL);
+    expect([0, 1, 2, 3].map((slot) => made.see(slot))).toEqual([['bypass'], ['bypass'], ['bypass'], ['f2']]);
+    made.write(L1, [0, 0]);
+    expect([0, 1, 2, 3].map((slot) => made.see(slot))).toEqual([['bypass', 'f2'], ['bypass'], ['bypass'], ['f2']]);
+    made.write(L1 + 8, [0, 0]);
+    made.write(L1 + 16, encode(STREAM_TABLE_L1, { Span: 7, L2Ptr: L2 + 128 * 64 }));
+    expect([0, 1, 2, 3].map((slot) => made.see(slot))).toEqual([
+      ['bypass', 'f2'],
+      ['bypass', 'f2'],
+      ['bypass', 'f2'],
+      ['bypass', 'f2'],
+    ]);
+    made.sync(cfgi('CFGI_STE', { StreamID: 63 }), cfgi('CFGI_STE', { StreamID: 128 }));
+    expect([0, 1, 2, 3].map((slot) => made.see(slot))).toEqual([
+      ['f2'],
+      ['bypass', 'f2'],
+      ['bypass', 'f2'],
+      ['bypass'],
+    ]);
   });
 
   it('may be split at bit 8 or 10, and at 6 otherwise', () => {

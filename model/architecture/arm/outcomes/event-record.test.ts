@@ -63,6 +63,29 @@ describe('event records (§7.3)', () => {
     });
   });
 
+  it('say that there is a SubstreamID, even if it is 0', () => {
+    const first = { ...slot, substream: 0 };
+    expect(record(resultOf(outcomes.fault(EVENT.F_TRANSLATION), first, access))).toMatchObject({
+      SSV: 1,
+      SubstreamID: 0,
+    });
+  });
+
+  it.each([
+    ['F_TRANSLATION', 2],
+    ['F_ADDR_SIZE', 2],
+    ['F_ACCESS', 2],
+    ['F_PERMISSION', 2],
+    ['F_WALK_EABT', 1],
+    ['F_TLB_CONFLICT', 0],
+    ['F_CFG_CONFLICT', 0],
+    ['C_BAD_STE', 0],
+  ] as const)('of %s have CLASS %i', (event, expected) => {
+    const result = resultOf(outcomes.fault(EVENT[event]), slot, access);
+    expect(result).toMatchObject({ class: expected });
+    expect(record(result).CLASS).toBe(expected);
+  });
+
   it('have no SSV in C_BAD_SUBSTREAMID', () => {
     const fault = outcomes.fault(EVENT.C_BAD_SUBSTREAMID);
     expect(record(resultOf(fault, within, access))).toMatchObject({ SSV: 0, SubstreamID: 3 });

@@ -46,6 +46,24 @@ function block(values: FieldValues<typeof STAGE1_LEAF> = {}): number[] {
 
 const translation = { kind: 'fault', event: EVENT.F_TRANSLATION };
 
+describe('the key of an interpretation', () => {
+  it('tells apart all that makes descriptors mean something else', () => {
+    const controls = { xnx: false, fwb: false, ptw: false };
+    const others: Partial<Interpretation>[] = [
+      { granule: 14 },
+      { region: 1 },
+      { inputBits: 48 },
+      { outputBits: 44 },
+      ...(['affd', 'had', 'wxn', 'pan', 'tbi', 'el2'] as const).map((flag) => ({ [flag]: true })),
+      { stage2: controls },
+      ...(['xnx', 'fwb', 'ptw'] as const).map((flag) => ({ stage2: { ...controls, [flag]: true } })),
+    ];
+    const keys = [{}, ...others].map((values) => by(values).key);
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(by({ stage2: { ...controls } }).key).toBe(by({ stage2: controls }).key);
+  });
+});
+
 describe('validity of a descriptor', () => {
   it('needs bit 0', () => {
     expect(step([0, 0])).toEqual(translation);
@@ -96,6 +114,12 @@ describe('address size', () => {
     expect(step(lanes, 3, { granule: 16 })).toMatchObject({ pa: 0x1_0000 });
     const table = encode(TABLE_DESCRIPTOR_64K, { Valid: 1, Table: 1, Address: 0x1_0000, AddressTop: 2 ** 48 });
     expect(step(table, 2, { granule: 16, outputBits: 52 })).toMatchObject({ table: 2 ** 48 + 0x1_0000 });
+  });
+
+  it('leaves [15:12] in their place with smaller granules, whatever the output size', () => {
+    expect(step(page({ Address: 0x1234_5000 }), 3, { outputBits: 52 })).toMatchObject({ pa: 0x1234_5000 });
+    const table = encode(TABLE_DESCRIPTOR, { Valid: 1, Table: 1, Address: 0x1_4000 });
+    expect(step(table, 2, { granule: 14, outputBits: 52 })).toMatchObject({ table: 0x1_4000 });
   });
 
   it('caps IPS by the output size', () => {

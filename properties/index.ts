@@ -2,6 +2,7 @@ import { asid } from './asid/index.ts';
 import { cmdq } from './cmdq/index.ts';
 import type { Family } from './family.ts';
 import { entries } from './smmu/entries/index.ts';
+import { smmu } from './smmu/index.ts';
 
 /** The families of software properties, the main one first. (Device models are checked by `conformance/`.) */
-export const families: readonly Family[] = [asid, entries, cmdq];
+export const families: readonly Family[] = [asid, smmu, entries, cmdq];

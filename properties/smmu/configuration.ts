@@ -10,7 +10,10 @@ export const STARTS = ['nested', 'stage 2', 'stage 1'] as const;
 export interface SmmuConfiguration extends Configuration {
   /** Devices attached at the start, 0 to 2. */
   readonly masters: number;
-  /** What they are attached to: the guest's space on the parent, the parent alone, or the host's domain. */
+  /**
+   * What they are attached to: the guest's space on the parent, the parent alone, or the host's domain. In the first two
+   * cases the guest has them.
+   */
   readonly start: (typeof STARTS)[number];
   /** Pages mapped at the start in every space, 0 to 2. */
   readonly mapped: number;

@@ -20,7 +20,6 @@ const unmapTable: SmmuOperation = { op: 'unmapTable', place: PARENT };
 const guestUnmap: SmmuOperation = { op: 'guestUnmap', space: 0, page: 0 };
 const context: SmmuOperation = { op: 'guestContext', device: 0, space: 1 };
 const nest: SmmuOperation = { op: 'guestStream', device: 0, config: 2 };
-const name: SmmuOperation = { op: 'vdeviceAlloc', device: 0 };
 const detach: SmmuOperation = { op: 'detach', device: 0 };
 
 /** The smallest program for each way in which the family's software can go wrong. */
@@ -123,7 +122,7 @@ export const SMMU_LITMUS: readonly Litmus[] = [
     'a device whose virtual StreamID the hypervisor was not told is nested, and the guest changes its context descriptor',
     { CPU0: [nest, context] },
     ['smmu-vsid-before-attach'],
-    { start: 'stage 2' },
+    { start: 'stage 1' },
   ),
   litmus(
     'vdevice-destroy-during-context',
@@ -160,7 +159,7 @@ export const SMMU_LITMUS: readonly Litmus[] = [
   litmus(
     'unmap-during-nesting',
     'a page of stage 2 is unmapped while a device is nested on it',
-    { CPU0: [unmap], CPU1: [name, nest] },
+    { CPU0: [unmap], CPU1: [nest] },
     ['s1-clear-per-attachment'],
     { start: 'stage 2' },
   ),

@@ -21,7 +21,7 @@ export class Sketch {
     this.#mapped = [0, 1, 2].map((place) => [0, 1].map((page) => page < mapped && !(block && place > 0)));
     this.#blocks = [false, block, block];
     this.#guest = [0, 1].map(() => [0, 1].map((page) => page < mapped));
-    this.#vdevices = [0, 1].map((device) => start === 'nested' && device < masters);
+    this.#vdevices = [0, 1].map((device) => start !== 'stage 1' && device < masters);
   }
 
   /** How much an operation is wanted now; 0: it would not apply. Frames play no part. */
@@ -42,16 +42,17 @@ export class Sketch {
       case 'vdeviceAlloc':
         return this.#vdevices[operation.device] === true ? 0 : 6;
       case 'vdeviceDestroy':
-        return this.#vdevices[operation.device] === true && this.#attached[operation.device] !== 'nested' ? 4 : 0;
+        return this.#vdevices[operation.device] === true ? 2 : 0;
       case 'guestStream':
         if (this.#vdevices[operation.device] !== true) return 1;
-        return operation.config === 2 && this.#attached[operation.device] !== 'nested' ? 8 : 2;
+        if (operation.config !== 2) return 1;
+        return this.#attached[operation.device] === 'nested' ? 2 : 12;
       case 'guestContext':
         return this.#attached[operation.device] === 'nested' ? 2 : 0;
       case 'guestFlush':
         return 1;
       case 'guestPoke':
-        return this.#vdevices[operation.device] === true ? 2 : 0;
+        return this.#vdevices[operation.device] === true ? 1 : 0;
       case 'guestMap':
       case 'guestUnmap':
       case 'guestUnmapTable':

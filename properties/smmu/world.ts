@@ -246,10 +246,9 @@ export class SmmuWorld implements World {
     }
     if (block) for (const place of [1, 2]) run({ op: 'mapBlock', place, frame: 0 });
     for (let device = 0; device < masters; device++) {
-      if (start === 'nested') {
-        run({ op: 'vdeviceAlloc', device });
-        run({ op: 'guestStream', device, config: 2 });
-      } else run({ op: 'attach', place: start === 'stage 1' ? 0 : 1, device });
+      if (start !== 'stage 1') run({ op: 'vdeviceAlloc', device });
+      if (start === 'nested') run({ op: 'guestStream', device, config: 2 });
+      else run({ op: 'attach', place: start === 'stage 1' ? 0 : 1, device });
     }
     this.#witnesses.start();
   }

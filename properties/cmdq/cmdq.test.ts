@@ -37,10 +37,22 @@ test.each(CMDQ_HAZARDS.map((hazard) => [hazard.id, hazard] as const))('%s replac
   expect(hazard.story).toMatch(/\.$/);
 });
 
+test('without the barrier a command may come before what its CPU has stored in front of it', () => {
+  const world = cmdq.world({ ...PLAIN, weak: 3 }, 'smmu-cmdq-no-wmb');
+  const program = { agents: [{ name: 'CPU0', operations: [{ op: 'issue', commands: 1, sync: false }] }] };
+  const wanted = ({ rule }: { readonly rule: string }): boolean => rule === 'data-late';
+  expect(search(world.load(program), { order: 'bfs', wanted }).failure).toMatchObject({ rule: 'data-late' });
+});
+
 /** Longer programs, of which correct software is exhausted too. */
 test.each([
   ['a batch beside a list', { start: 2 }, [[{ op: 'batch', commands: 3 }], [{ op: 'issue', commands: 1, sync: true }]]],
   ['three CPUs', { start: 6 }, Array.from({ length: 3 }, () => [{ op: 'issue', commands: 1, sync: false }])],
+  [
+    'late stores',
+    { start: 3, weak: 3 },
+    [[{ op: 'issue', commands: 1, sync: true }], [{ op: 'issue', commands: 1, sync: true }]],
+  ],
   [
     'eight entries',
     { log2Entries: 3, start: 7 },

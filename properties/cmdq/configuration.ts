@@ -9,7 +9,7 @@ export interface CmdqConfiguration extends Configuration {
   readonly start: number;
   /** CMD_SYNC is completed by a write into its own entry. */
   readonly msi: boolean;
-  /** Stores that each CPU may have pending, 1 or 2; 0: every store is in memory at once. */
+  /** Stores that each CPU may have pending, 1 to 3; 0: every store is in memory at once. */
   readonly weak: number;
 }
 
@@ -21,6 +21,8 @@ export type CmdqOperation =
 
 /** Entries for each word of the valid map, and most commands of a list. */
 export const WORD_BITS = 2;
+/** Most pending stores of a CPU: what it stores in front of a command, and the two words of that. */
+const WEAK_MAX = 3;
 /** Most commands of a batch: three lists. */
 export const BATCH_MAX = 5;
 
@@ -33,7 +35,7 @@ export const configurations: fc.Arbitrary<CmdqConfiguration> = fc
     log2Entries: fc.constantFrom(2, 2, 3),
     start: fc.nat({ max: 15 }),
     msi: fc.constantFrom(false, false, true),
-    weak: fc.constantFrom(0, 0, 1, 2, 2),
+    weak: fc.constantFrom(0, 0, 1, 2, 3),
   })
   .map((drawn) => ({ ...drawn, start: drawn.start % (2 * 2 ** drawn.log2Entries) }));
 
@@ -64,7 +66,8 @@ export function cmdqConfiguration(configuration: Configuration): CmdqConfigurati
     throw new RangeError('configuration of family cmdq: "log2Entries" is 2 or 3');
   if (!isWithin(known.start, 0, 2 * 2 ** known.log2Entries - 1))
     throw new RangeError('configuration of family cmdq: "start" is below twice the number of entries');
-  if (!isWithin(known.weak, 0, 2)) throw new RangeError('configuration of family cmdq: "weak" is 0 to 2');
+  if (!isWithin(known.weak, 0, WEAK_MAX))
+    throw new RangeError(`configuration of family cmdq: "weak" is 0 to ${WEAK_MAX}`);
   return known;
 }
 

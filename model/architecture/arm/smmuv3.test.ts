@@ -128,6 +128,17 @@ describe('invalidation in two phases', () => {
     expect(world.see()).toEqual(['f10', '→400000']);
   });
 
+  it('revives what is read through a table whose invalidation does not mean it', () => {
+    const { world, middle } = attached();
+    world.link(middle, X, 2);
+    // The table goes with the first command; until then it may lead to the leaf again, which the second one means.
+    world.issue(tlbi('TLBI_NH_VA', { ASID: 5, Address: 0x2000 }));
+    world.sync(tlbi('TLBI_NH_VA', { ASID: 5, Address: X, Leaf: 1 }));
+    expect(world.see()).toEqual(['f10', '→400000']);
+    world.sync(tlbi('TLBI_NH_VA', { ASID: 5, Address: X, Leaf: 1 }));
+    expect(world.see()).toEqual(['f10']);
+  });
+
   it('revives tables from the top, in whatever order they were found', () => {
     const { world, middle } = attached();
     const top = world.table();

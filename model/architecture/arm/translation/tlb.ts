@@ -152,13 +152,13 @@ export class Tlb {
     reviveFetches(Infinity);
   }
 
-  /** Whether some walk that began after the last invalidation makes the thing: its table is held fresh. */
+  /** Walks that begin now make the thing again, if its table is still held; they may come through a doomed one. */
   #reviveIfWalked(thing: WalkNode | Leaf, makes: (result: WalkResult) => boolean): void {
-    const walked = thing.producers.some(
-      (reader) =>
-        this.#graph.stateOfReader(reader) === 1 && this.#serves(reader) && makes(this.#graph.resultOf(reader)),
-    );
-    if (walked) this.#holds.set(thing.cell, 1);
+    for (const reader of thing.producers) {
+      const state = this.#graph.stateOfReader(reader);
+      if (state === 0 || !this.#serves(reader) || !makes(this.#graph.resultOf(reader))) continue;
+      this.#holds.raise(thing.cell, this.#inherit(reader.node, state, thing));
+    }
   }
 
   #walkOn(node: WalkNode): void {

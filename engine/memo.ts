@@ -21,8 +21,10 @@ interface Effect {
 
 /** A run of reads with the values found, and where other values were found. */
 export interface Trail {
-  /** Cell and value in turn. */
-  readonly pairs: Int32Array;
+  /** Cell and value in turn, from `from` up to `to`, in memory that trails share. */
+  readonly words: Int32Array;
+  readonly from: number;
+  readonly to: number;
   readonly effect: Effect;
   /** For a position, the trails that begin there with another value. */
   forks: Map<number, Forks> | undefined;
@@ -33,6 +35,10 @@ interface Forks {
   readonly values: number[];
   readonly trails: Trail[];
 }
+
+/** Words of the first piece of memory for trails; each further one is twice as large, up to the largest. */
+const WORDS_MIN = 1 << 11;
+const WORDS_MAX = 1 << 16;
 
 /** Bounds memory. */
 const EFFECTS_MAX = 400_000;
@@ -64,6 +70,9 @@ export class StepMemo {
   readonly #footprints: Footprints | undefined;
   readonly #effectsMax: number;
   #kept: Node[] = [];
+  /** Where trails are put: arrays of their own would cost more than the steps that fill them. */
+  #words = new Int32Array(0);
+  #used = 0;
 
   /**
    * @param effectsMax effects kept before everything is forgotten.
@@ -98,12 +107,11 @@ export class StepMemo {
     let trail = node.trail;
     if (trail === undefined || node.trailEpoch !== this.#store.epoch) return undefined;
     for (;;) {
-      const { pairs } = trail;
-      const { length } = pairs;
-      let at = 0;
-      while (at < length && state[pairs[at] as number] === pairs[at + 1]) at += 2;
-      if (at === length) return trail.effect;
-      const fork = findFork(trail, at, state[pairs[at] as number] as number);
+      const { words, from, to } = trail;
+      let at = from;
+      while (at < to && state[words[at] as number] === words[at + 1]) at += 2;
+      if (at === to) return trail.effect;
+      const fork = findFork(trail, at - from, state[words[at] as number] as number);
       if (fork === undefined) return undefined;
       trail = fork;
     }
@@ -136,32 +144,55 @@ export class StepMemo {
       this.#kept = [];
     }
     this.#kept.push(node);
-    const pairs = pairsOf(this.#store);
-    const cut = (from: number): Trail => ({ pairs: pairs.slice(from), effect, forks: undefined });
+    const { reads, readValues, readCount, epoch } = this.#store;
     let trail = node.trail;
-    if (trail === undefined || node.trailEpoch !== this.#store.epoch) {
-      node.trail = cut(0);
-      node.trailEpoch = this.#store.epoch;
+    if (trail === undefined || node.trailEpoch !== epoch) {
+      node.trail = this.#trailFrom(0, effect);
+      node.trailEpoch = epoch;
       return;
     }
     for (let base = 0; ;) {
-      const known = trail.pairs;
-      let at = 0;
-      while (at < known.length && known[at] === pairs[base + at] && known[at + 1] === pairs[base + at + 1]) at += 2;
-      if (at === known.length || base + at >= pairs.length || known[at] !== pairs[base + at]) throw notAFunction(node);
-      const value = pairs[base + at + 1] as number;
-      const fork = findFork(trail, at, value);
+      const { words, from, to } = trail;
+      let at = from;
+      let read = base;
+      while (at < to && words[at] === reads[read] && words[at + 1] === readValues[read]) {
+        at += 2;
+        read++;
+      }
+      if (at === to || read >= readCount || words[at] !== reads[read]) throw notAFunction(node);
+      const value = readValues[read] as number;
+      const fork = findFork(trail, at - from, value);
       if (fork === undefined) {
         trail.forks ??= new Map();
-        const forks = trail.forks.get(at) ?? { values: [], trails: [] };
+        const forks = trail.forks.get(at - from) ?? { values: [], trails: [] };
         forks.values.push(value);
-        forks.trails.push(cut(base + at));
-        trail.forks.set(at, forks);
+        forks.trails.push(this.#trailFrom(read, effect));
+        trail.forks.set(at - from, forks);
         return;
       }
       trail = fork;
-      base += at;
+      base = read;
     }
+  }
+
+  /** What has been read, but for the first reads. */
+  #trailFrom(first: number, effect: Effect): Trail {
+    const { reads, readValues, readCount } = this.#store;
+    const length = (readCount - first) * 2;
+    if (this.#used + length > this.#words.length) {
+      const size = Math.min(Math.max(this.#words.length * 2, WORDS_MIN), WORDS_MAX);
+      this.#words = new Int32Array(Math.max(size, length));
+      this.#used = 0;
+    }
+    const words = this.#words;
+    const from = this.#used;
+    let to = from;
+    for (let at = first; at < readCount; at++) {
+      words[to++] = reads[at] as number;
+      words[to++] = readValues[at] as number;
+    }
+    this.#used = to;
+    return { words, from, to, effect, forks: undefined };
   }
 }
 
@@ -181,16 +212,6 @@ function findFork(trail: Trail, at: number, value: number): Trail | undefined {
   if (forks === undefined) return undefined;
   const index = forks.values.indexOf(value);
   return index < 0 ? undefined : forks.trails[index];
-}
-
-/** What has been read, cell and value in turn. */
-function pairsOf({ reads, readValues, readCount }: Store): Int32Array {
-  const pairs = new Int32Array(readCount * 2);
-  for (let at = 0; at < readCount; at++) {
-    pairs[at * 2] = reads[at] as number;
-    pairs[at * 2 + 1] = readValues[at] as number;
-  }
-  return pairs;
 }
 
 /** What the step just recorded has done: the cells of its footprint that have changed. */

@@ -131,6 +131,19 @@ describe('nested translation', () => {
     }
   });
 
+  it('reads a contiguous run for pages that came up after it', () => {
+    const { world, bottom } = mapped([X], { bbml: 2 });
+    world.mapIpa(I, P + I, { Contiguous: 1 });
+    world.map(bottom, X, 0x7000);
+    world.mapIpa(0x7000);
+    world.map(bottom, X, I);
+    world.sync(ALL_OF_VM);
+    expect(world.see()).toEqual(['→406000']);
+    world.map(bottom, X, 0x7000);
+    world.sync(ALL_OF_VM);
+    expect(world.see()).toEqual(['f10', '→407000']);
+  });
+
   it('splits blocks of stage 1 by pages of stage 2, and an invalidation of any address of the block covers all', () => {
     const Y = 0x3000;
     const { world, middle } = mapped([X, Y]);

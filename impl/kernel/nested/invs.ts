@@ -67,10 +67,10 @@ const NAMES: Readonly<Record<InvType, string>> = {
   [INV_TYPE.ATS_FULL]: 'ATS_FULL',
 };
 
-/** An invalidation set as a report shows it: "{S2_VMID 1, ATS_FULL 0x10}". */
+/** An invalidation set as a report shows it: "{S2_VMID(1), ATS_FULL(0x10)}". */
 export function formatInvs(set: Invs): string {
   const one = ({ type, id, users }: CountedInv): string =>
-    `${NAMES[type]} ${type >= INV_TYPE.ATS ? `0x${id.toString(16)}` : id}${users > 1 ? ` ×${users}` : ''}`;
+    `${NAMES[type]}(${type >= INV_TYPE.ATS ? `0x${id.toString(16)}` : id})${users > 1 ? `×${users}` : ''}`;
   return `{${set.map(one).join(', ')}}`;
 }
 

@@ -28,9 +28,9 @@ describe('invalidation set', () => {
 
   test('is sorted, counts users, and says what nobody uses any more', () => {
     const set = mergeInvs(mergeInvs([], [ats, asid]), [asid]);
-    expect(formatInvs(set)).toBe('{S1_ASID 3 ×2, ATS 0x10}');
+    expect(formatInvs(set)).toBe('{S1_ASID(3)×2, ATS(0x10)}');
     const { left, unused } = unrefInvs(set, [asid, ats]);
-    expect(formatInvs(left)).toBe('{S1_ASID 3}');
+    expect(formatInvs(left)).toBe('{S1_ASID(3)}');
     expect(unused).toMatchObject([{ type: INV_TYPE.ATS, id: 0x10 }]);
   });
 });
@@ -45,9 +45,9 @@ describe('attach', () => {
     expect(parent.pgd.value % 0x2000).toBe(0);
     expect(world.ste(0)).toMatchObject({ Config: STE_CONFIG.STAGE2, S2VMID: 1, S2T0SZ: 33, S2SL0: 0, S2AA64: 1 });
     expect(world.ste(0).S2TTB).toBe(parent.pgd.value);
-    expect(invsOf(world, 1)).toBe('{S2_VMID 1, S2_VMID_S1_CLEAR 1}');
+    expect(invsOf(world, 1)).toBe('{S2_VMID(1), S2_VMID_S1_CLEAR(1)}');
     world.run(world.host.attach(2, 0));
-    expect(invsOf(world, 2)).toBe('{S2_VMID 2}');
+    expect(invsOf(world, 2)).toBe('{S2_VMID(2)}');
   });
 
   test('nested has the stage 1 of the guest above the stage 2 of the parent, and what hears of it', () => {
@@ -55,7 +55,7 @@ describe('attach', () => {
     const { guest, devices } = world.kernel;
     expect(world.ste(0)).toMatchObject({ Config: STE_CONFIG.NESTED, S2VMID: 1, EATS: 0 });
     expect(world.ste(0).S1ContextPtr).toBe(guest.contextDescriptor(devices[0] as never));
-    expect(invsOf(world, 1)).toBe('{S2_VMID 1, S2_VMID_S1_CLEAR 1}');
+    expect(invsOf(world, 1)).toBe('{S2_VMID(1), S2_VMID_S1_CLEAR(1)}');
     expect(world.run(world.host.attachStatic('blocked', 0))).toBe(true);
     expect(world.take().filter((line) => line.startsWith('TLBI'))).toEqual([
       'TLBI_S12_VMALL 1.0 0x0',
@@ -84,7 +84,7 @@ describe('attach', () => {
     const world = new NestedTestWorld({ ats: [true, false] });
     world.run(world.host.attach(0, 0));
     expect(world.ste(0).EATS).toBe(1);
-    expect(invsOf(world, 0)).toBe('{S1_ASID 1, ATS 0x10}');
+    expect(invsOf(world, 0)).toBe('{S1_ASID(1), ATS(0x10)}');
     expect(world.take().slice(-6)).toEqual(
       ['CFGI_STE 0x10', 'SYNC', 'complete', 'ATC_INV 0x10 0x0 size 52', 'SYNC', 'complete', 'ATS of 0x10 on'].slice(-6),
     );

@@ -34,7 +34,11 @@ class AtcFirst extends ArmSmmuInvalidation {
 /** Reads the set once, before anything is invalidated. */
 class ReadOnce extends ArmSmmuInvalidation {
   protected override reloadInvs(domain: Space, set: number): Step<number> {
-    return step(`the same ${domain.invs.name}`, () => set);
+    return step(
+      `the same ${domain.invs.name}`,
+      () => set,
+      () => undefined,
+    );
   }
 }
 

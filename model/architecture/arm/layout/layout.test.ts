@@ -56,6 +56,18 @@ describe.each(all.map((of) => [of.name, of] as const))('%s', (_name, of) => {
 });
 
 describe('fields', () => {
+  it('hold addresses at the positions of their word', () => {
+    expect(address(47, 12)).toEqual({ word: 0, lsb: 12, width: 36, scale: 12 });
+    expect(address(111, 76)).toEqual({ word: 1, lsb: 12, width: 36, scale: 12 });
+    expect(read(address(111, 76), [0, 0, 0x5000, 1])).toBe(0x1_0000_5000);
+  });
+
+  it('that are not named are 0, in all lanes of the structure', () => {
+    const ofEight = layout('eight', 8, { first: bits(0), last: bits(511) });
+    expect(encode(ofEight, { first: 1 })).toEqual([1, ...Array.from({ length: 15 }, () => 0)]);
+    expect(encode(ofEight, {})).toHaveLength(16);
+  });
+
   it('reads lanes as unsigned', () => {
     expect(extract(bits(31, 0), -1, 0)).toBe(0xffff_ffff);
     expect(extract(bits(63, 32), 0, -1)).toBe(0xffff_ffff);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CD_TABLE_L1 } from '../layout/cd.ts';
 import { encode } from '../layout/layout.ts';
+import { REGISTER } from '../layout/register.ts';
 import type { Outcome } from './outcome.ts';
 import { AT, cfgi, shortly, SYNC, TestWorld, tlbi } from '../testing/world.ts';
 
@@ -38,6 +39,28 @@ describe('tableHeld', () => {
     world.ste(1, { S1CDMax: 7, S1Fmt: 1, S1DSS: 2, S1ContextPtr: 0x6_0000 });
     world.write(0x6_0000, encode(CD_TABLE_L1, { V: 1, L2Ptr: AT.cds + 0x1000 }));
     expect(world.smmu.tableHeld(0x6_0000, 8)?.text).toBe('L1CD of StreamID 1, index 0 at 0x60000');
+  });
+});
+
+describe('the bytes of a structure', () => {
+  it.each([
+    ['STE', AT.streamTable + 64, 64],
+    ['CD', AT.cds + 0x1000, 64],
+    ['L1CD', 0x6_0000, 8],
+    ['L1STD', 0x6_2000, 8],
+  ])('%s', (kind, at, bytes) => {
+    const { world } = attached();
+    if (kind === 'L1CD') {
+      world.write(0x6_0000, encode(CD_TABLE_L1, { V: 1, L2Ptr: 0x7_0000 }));
+      world.ste(1, { S1CDMax: 7, S1Fmt: 1, S1DSS: 2, S1ContextPtr: 0x6_0000 });
+    }
+    if (kind === 'L1STD') {
+      world.smmu.writeRegister(REGISTER.STRTAB_BASE, 0x6_2000, 0);
+      world.smmu.writeRegister(REGISTER.STRTAB_BASE_CFG, 8 | (6 << 6) | (1 << 16));
+    }
+    for (const byte of [0, bytes - 1])
+      expect(world.smmu.tableHeld(at + byte, 1)).toMatchObject({ kind, doomed: false });
+    for (const byte of [-1, bytes]) expect(world.smmu.tableHeld(at + byte, 1)).toBeUndefined();
   });
 });
 
@@ -98,7 +121,80 @@ describe('heldTranslations and covers', () => {
   });
 });
 
+describe('what is doomed', () => {
+  it('is said of translations and tables', () => {
+    const { world, middle, bottom } = attached();
+    const doomed = (): boolean[] => world.smmu.heldTranslations().map((held) => held.doomed);
+    expect(doomed()).toEqual([false, false, false]);
+    world.map(bottom, X);
+    world.issue(tlbi('TLBI_NH_VA', { ASID: 5, Address: X, Leaf: 1 }));
+    expect(doomed()).toEqual([true, false, false]);
+    world.link(middle, X, 2);
+    world.issue(tlbi('TLBI_NH_ALL'));
+    expect(doomed()).toEqual([true, false, true]);
+    expect(world.smmu.tableHeld(bottom, 8)?.doomed).toBe(true);
+  });
+
+  it('is not listed any more when it has gone', () => {
+    const { world } = attached();
+    world.smmu.writeRegister(REGISTER.STRTAB_BASE, 0x5_0000, 0);
+    const ste = cfgi('CFGI_STE', { StreamID: 1, Leaf: 1 });
+    const addresses = (): number[] => world.smmu.covers(ste).map(({ readFrom }) => readFrom);
+    expect(addresses()).toEqual([AT.streamTable + 64, AT.cds + 0x1000, 0x5_0000 + 64]);
+    world.sync(ste);
+    expect(addresses()).toEqual([0x5_0000 + 64]);
+    expect(world.smmu.explain(0, outcome(world, 'f4'))[0]?.readFrom).toEqual([0x5_0000 + 64]);
+  });
+});
+
 describe('explain', () => {
+  it('names what is held of several that led there', () => {
+    const { world, middle, bottom } = attached();
+    const other = world.table();
+    world.map(other, X, 0x40_0000);
+    world.link(middle, X, 2, other);
+    expect(world.smmu.explain(0, outcome(world, '→400000'))).toHaveLength(2);
+    world.sync(tlbi('TLBI_NH_ALL'));
+    const [source, ...more] = world.smmu.explain(0, outcome(world, '→400000'));
+    expect(more).toEqual([]);
+    expect(source?.text).toContain(hex(other));
+    world.map(bottom, X);
+    world.map(other, X);
+    const faults = world.smmu.explain(0, outcome(world, 'f10'));
+    expect(faults.map(({ readFrom }) => readFrom.at(-1))).toEqual([world.entry(other, X)]);
+  });
+
+  it('names the way to the descriptor that faults', () => {
+    const { world, top, middle, bottom } = attached();
+    world.map(bottom, X);
+    const way = [world.entry(top, X, 1), world.entry(middle, X, 2), world.entry(bottom, X)];
+    expect(world.smmu.explain(0, outcome(world, 'f10'))[0]?.readFrom).toEqual(way);
+  });
+
+  it('names the CD for the fault that it makes, and for no other', () => {
+    const { world, top, bottom } = attached();
+    world.map(bottom, X, 0x50_0000);
+    world.map(bottom, X);
+    world.cd(1, { ASID: 5, TTB0: top, EPD0: 1 });
+    world.sync(cfgi('CFGI_CD', { StreamID: 1, Leaf: 1 }));
+    const texts = (name: string): string[] => world.smmu.explain(0, outcome(world, name)).map(({ text }) => text);
+    expect(texts('f10')).toContain('the CD of StreamID 1');
+    expect(texts('f20')).not.toContain('the CD of StreamID 1');
+    expect(texts('→400000')).toHaveLength(1);
+  });
+
+  it('names the structures of the stream meant', () => {
+    const world = new TestWorld([1, 2].map((streamId) => ({ streamId, substream: 0, va: X })));
+    for (const streamId of [1, 2]) world.ste(streamId, { S1CDMax: 1 });
+    world.enable();
+    expect(world.smmu.explain(0, outcome(world, 'fa'))).toEqual([
+      {
+        text: 'the configuration of StreamID 1, SubstreamID 0',
+        readFrom: [AT.streamTable + 64, AT.cds + 0x1000],
+      },
+    ]);
+  });
+
   it('names the held entry and the descriptors on the way', () => {
     const { world, top, middle, bottom } = attached();
     const [source] = world.smmu.explain(0, outcome(world, '→400000'));

@@ -151,6 +151,9 @@ export const byGuest = (facts: Facts): Classification | undefined => {
   if (facts.reservedBlock) return broken('block-levels');
   if (concatenated(configuration)) return broken('s2-concatenated-tables');
   if (invalidation === undefined && beyondTablePage(facts)) return broken('nested-descriptor-address');
+  // Minimising has tried the widest invalidation: a narrower one that is left is what the device gets wrong.
+  const narrow = invalidation !== undefined && invalidation.opcode !== 'TLBI_NSNH_ALL';
+  if (narrow) return bySplinters(facts);
   if (protectedWalk(facts)) return broken('protected-walk');
   const { observed } = deviation;
   const unseen = observed?.part.kind === 'refused' || observed?.part.kind === 'unobserved';
@@ -164,7 +167,6 @@ export const byGuest = (facts: Facts): Classification | undefined => {
     return broken('nested-root-table', 'translated early');
   return (
     byRootTable(facts) ??
-    bySplinters(facts) ??
     (misplaced(facts) ? broken('event-stage', 'stage 1 descriptor') : undefined) ??
     byOrder(facts) ??
     (invalidation === undefined ? byPermission(facts) : undefined) ??

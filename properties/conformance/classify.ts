@@ -148,8 +148,8 @@ export const classify = (program: ConformanceProgram, deviation: Deviation, feat
   for (const classifier of [
     byCommand,
     byGuest,
-    byEvent,
     byInvalidation,
+    byEvent,
     byStructure,
     byReservedBlock,
     byWalk,

@@ -48,6 +48,8 @@ export interface ConformanceSummary {
 
 /** Most programs whose deviation looks like a known finding that are minimised all the same. */
 const suspectsMax = 3;
+/** The same for what looks alike but for what was permitted instead, of which there are many kinds. */
+const answersMax = 12;
 
 /** Runs a search on devices from a source; with a second source, for what only one of the two does. */
 export const fuzzDevice = async (
@@ -135,12 +137,13 @@ class Search {
    * A kind that was nothing new several times is looked at ever more rarely, but never given up: it may hide another rule.
    */
   #choose(deviations: readonly Deviation[], programSeed: number): Deviation | undefined {
-    const fresh = deviations.find((deviation) => (this.#known.get(kindOf(deviation)) ?? 0) < suspectsMax);
-    if (fresh !== undefined) return fresh;
-    return deviations.find((deviation) => {
-      const doubt = (this.#known.get(kindOf(deviation)) ?? 0) - suspectsMax + 1;
-      return programSeed % 2 ** Math.min(doubt, 6) === 0;
-    });
+    const doubt = (deviation: Deviation): number =>
+      Math.max(
+        (this.#known.get(kindOf(deviation)) ?? 0) - suspectsMax,
+        (this.#known.get(answerOf(deviation)) ?? 0) - answersMax,
+      ) + 1;
+    const fresh = deviations.find((deviation) => doubt(deviation) <= 0);
+    return fresh ?? deviations.find((deviation) => programSeed % 2 ** Math.min(doubt(deviation), 6) === 0);
   }
 
   /** Turns a deviation into a finding, unless it is one that is known. */
@@ -160,8 +163,8 @@ class Search {
     const classification = classify(minimal, deviation, await this.#bench.features(deviation.side));
     const fingerprint = fingerprintOf(classification) + sideText(deviation);
     if (this.#findings.has(fingerprint)) {
-      const kind = kindOf(original);
-      this.#known.set(kind, (this.#known.get(kind) ?? 0) + 1);
+      for (const kind of [kindOf(original), answerOf(original)])
+        this.#known.set(kind, (this.#known.get(kind) ?? 0) + 1);
       return;
     }
     // What a time limit cut short is not minimal, so its rule is not sure; the next run finds it again.
@@ -209,6 +212,9 @@ class Search {
 /** Deviations of one kind look alike before they are minimised. */
 const kindOf = ({ difference, found, expected, side }: Deviation): string =>
   `${difference} ${found} ${expected.join(' ')} ${side ?? ''}`;
+
+/** Deviations with one answer, whatever was permitted. */
+const answerOf = ({ difference, found, side }: Deviation): string => `${difference} ${found} ${side ?? ''}`;
 
 /** Which of two devices does it, for the fingerprint. */
 const sideText = ({ side, otherwise }: Deviation): string =>

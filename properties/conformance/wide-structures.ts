@@ -43,6 +43,8 @@ export const steOf = (random: Random, streamId: number): Structure => {
     [5, 7],
   ] as const);
   const twoLevel = percent(random, 40);
+  // STEs with one VMID must agree about stage 2 (IHI 0070 §5.2.1).
+  const vm = random.below(2);
   const lanes = encode(STE, {
     V: flag(random, 95),
     Config,
@@ -69,14 +71,14 @@ export const steOf = (random: Random, streamId: number): Structure => {
       [1, 2],
       [1, 3],
     ] as const),
-    S2VMID: 1 + random.below(2),
+    S2VMID: 1 + vm,
     S2T0SZ: 25,
     S2SL0: 1,
     S2PS: 5,
     S2AA64: 1,
-    S2PTW: random.below(2),
+    S2PTW: vm,
     S2R: random.below(2),
-    S2TTB: place.stage2 + 0x1_0000 * random.below(2),
+    S2TTB: place.stage2 + 0x1_0000 * vm,
   });
   return [place.streamTable + 64 * streamId, lanes];
 };
@@ -153,6 +155,7 @@ export const invalidationOf = (random: Random, StreamID: number): readonly numbe
   return weighted(random, [
     [2, tlbi('TLBI_NH_VA')],
     [2, tlbi('TLBI_NH_VAA')],
+    [3, encode(COMMAND_TLBI, { Opcode: OPCODE.TLBI_NH_VAA, ...at, TG: 1, Num: 1 + random.below(2) })],
     [1, tlbi('TLBI_NH_ASID')],
     [1, tlbi('TLBI_NH_ALL')],
     [1, tlbi('TLBI_S12_VMALL')],

@@ -226,7 +226,7 @@ describe('both stages', () => {
     const world = nested();
     world.memory.writeWord(PLACE.STAGE2, 0x8000_0000 | S2_RWX, 0);
     world.memory.writeWord(PLACE.STAGE2 + 8, 0, 0);
-    for (const [pa, words] of [...world.memory.words]) world.memory.words.set(0x8000_0000 + pa, words);
+    world.memory.mirror(0x8000_0000);
     expect(world.access(0x1234).pa).toBe(0x8050_1234);
     world.stream(2, { Config: 5, S2VMID: 7 });
     expect(world.access(0x1234, { streamId: 2 }).pa).toBe(0x50_1234);

@@ -25,7 +25,7 @@ function nested(eats: number): World {
   world.attach('NESTED', { EATS: eats });
   // Stage 2 maps the first GiB to the second one; the words of the world are seen at both.
   world.memory.writeWord(PLACE.STAGE2, 0x4000_0000 | S2_RWX, 0);
-  for (const [pa, words] of [...world.memory.words]) world.memory.words.set(0x4000_0000 + pa, words);
+  world.memory.mirror(0x4000_0000);
   return world;
 }
 

@@ -64,6 +64,12 @@ export class TestMemory implements DeviceMemory {
     this.words.set(pa, [low, high]);
   }
 
+  /** Makes everything seen a second time, this far above. */
+  mirror(distance: number): void {
+    const copies = [...this.words].map(([pa, word]) => [pa + distance, word] as const);
+    for (const [pa, word] of copies) this.words.set(pa, word);
+  }
+
   /** Writes the lanes of a structure. */
   put(pa: number, lanes: readonly number[]): void {
     for (let at = 0; at < lanes.length; at += 2)

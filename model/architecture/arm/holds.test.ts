@@ -27,6 +27,17 @@ describe('HoldTable', () => {
     expect([holds.raise(one, 4), holds.state(one)]).toEqual([true, 4]);
   });
 
+  it('leaves out what is doomed for a while, but not the starts of walks, whose cells count', () => {
+    const holds = new HoldTable(new Store(), 3);
+    const [early, late, start] = [holds.intern('early'), holds.intern('late'), holds.intern('start', true)];
+    holds.set(early, 2);
+    holds.set(late, 9);
+    holds.set(start, 2);
+    const states = (): number[] => [early, late, start].map((cell) => holds.state(cell));
+    expect(holds.without(5, states)).toEqual([0, 9, 2]);
+    expect(states()).toEqual([2, 9, 2]);
+  });
+
   it('dooms what is fresh, by the first command', () => {
     expect(table.doom(cell, 3)).toBe(true);
     expect(table.doom(cell, 4)).toBe(false);

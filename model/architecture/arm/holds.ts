@@ -9,6 +9,8 @@ import type { Store } from '../../../engine/store.ts';
  *   n + 2   it is held, but doomed by the command with sequence number n: it goes when that command has completed,
  *           unless a fresh read of memory brings it back before (then it is 1 again)
  *
+ * The start of walks is there as long as some context leads to it: its cell counts these, and no command dooms it.
+ *
  * So undo, and the fingerprint of a state, need nothing else. The identity of a thing is its content and the place that
  * it was read from, never when it was read.
  */
@@ -16,12 +18,15 @@ export class HoldTable {
   readonly #store: Store;
   readonly #base: number;
   readonly #capacity: number;
+  /** 1 for each cell that counts. */
+  readonly #counting: Uint8Array;
   #count = 0;
 
   /** @param capacity most things that can ever be interned in this world. */
   constructor(store: Store, capacity: number) {
     this.#store = store;
     this.#capacity = capacity;
+    this.#counting = new Uint8Array(capacity);
     this.#base = store.reserve(capacity, 'held by the SMMU');
   }
 
@@ -30,13 +35,15 @@ export class HoldTable {
    *
    * @param content all that tells it from other things, in words: which cell it gets depends on what came up before it,
    *   and is no part of a state's fingerprint.
+   * @param counting it is the start of walks.
    * @returns its cell.
    * @throws RangeError if the capacity is used up.
    */
-  intern(content: string): number {
+  intern(content: string, counting = false): number {
     if (this.#count === this.#capacity)
       throw new RangeError(`more than ${this.#capacity} entries: give the architecture model a larger capacity`);
     this.grown();
+    if (counting) this.#counting[this.#count] = 1;
     const cell = this.#base + this.#count++;
     this.#store.name(cell, content);
     return cell;
@@ -55,7 +62,8 @@ export class HoldTable {
   /** What `look`, which changes nothing, finds if all that is doomed by commands before `sequence` has gone. */
   without<Found>(sequence: number, look: () => Found): Found {
     const mark = this.#store.mark();
-    for (let cell = this.#base; cell < this.#base + this.#count; cell++) this.complete(cell, sequence);
+    for (let at = 0; at < this.#count; at++)
+      if (this.#counting[at] === 0) this.complete(this.#base + at, sequence);
     const found = look();
     this.#store.rollback(mark);
     return found;

@@ -229,7 +229,7 @@ export class WalkGraph {
     const start = descriptorPa === -1;
     const node: WalkNode = {
       key,
-      cell: this.#holds.intern(`walk ${key}`),
+      cell: this.#holds.intern(`walk ${key}`, start),
       start,
       lineage,
       tag,

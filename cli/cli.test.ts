@@ -20,12 +20,28 @@ beforeEach(() => {
 
 describe('fuzz', () => {
   test('of the correct implementation holds, and says what it did', async () => {
-    const { code, terminal } = await stalemate(`fuzz --runs 5000 --seed 1 --out ${out}`);
+    const { code, terminal } = await stalemate(`fuzz ledger --runs 5000 --seed 1 --out ${out}`);
     expect(code).toBe(exitCode.holds);
     expect(terminal.text).toMatch(/✓ ledger holds: 5,000 executions of \d+ programs .* seed 1/);
     expect(terminal.text).toMatch(/operations .*audit \d.*deposit \d.*transfer \d/s);
-    expect(terminal.text).toMatch(/not checked .*device models/);
     expect(readdirSync(out)).toEqual([]);
+  });
+
+  test('without a family runs every family of software, and our device, and says what it has not run', async () => {
+    const { code, terminal } = await stalemate(`fuzz --runs 20 --seed 1 --out ${out}`);
+    expect(code).toBe(exitCode.holds);
+    expect(terminal.text).toMatch(/✓ ledger holds: 20 executions/);
+    expect(terminal.text).toMatch(/✓ builtin: no deviation; 20 programs/);
+    expect(terminal.text).toMatch(/Not checked: QEMU's SMMUv3.*stalemate fuzz conformance --target qemu-smmuv3/);
+  });
+
+  test('with nothing but a hazard runs the family that it belongs to', async () => {
+    const { code, terminal } = await stalemate(`fuzz --hazard transfer-lock-order --runs 5000 --seed 1 --out ${out}`);
+    expect(code).toBe(exitCode.violation);
+    expect(terminal.text).toContain('ledger · hazard transfer-lock-order');
+    const unknown = await stalemate('fuzz --hazard no-such-mistake');
+    expect(unknown.code).toBe(exitCode.usage);
+    expect(unknown.stderr).toMatch(/no hazard "no-such-mistake".*transfer-lock-order/s);
   });
 
   test.each(ledger.hazards.map(({ id }) => id))(
@@ -114,10 +130,10 @@ describe('fuzz', () => {
 
   test('fails if a long run does not reach a witness, and only warns after a short one', async () => {
     const blind: Family = { ...ledger, witnesses: ['a full moon'] };
-    const short = await stalemate('fuzz --runs 500 --seed 1', [blind]);
+    const short = await stalemate('fuzz ledger --runs 500 --seed 1', [blind]);
     expect(short.code).toBe(exitCode.holds);
     expect(short.terminal.warnings.join('\n')).toMatch(/a full moon not reached; a run of 5 s or more would fail/);
-    const long = await stalemate('fuzz --seconds 5 --seed 1', [blind]);
+    const long = await stalemate('fuzz ledger --seconds 5 --seed 1', [blind]);
     expect(long.code).toBe(exitCode.harness);
     expect(long.terminal.text).toMatch(/✗ ledger held, but the run shows too little: a full moon never reached/);
   });

@@ -64,7 +64,7 @@ function childrenOf(pid: number): number[] {
 
 describe('Ctrl-C', () => {
   test('ends a fuzz run with its summary and code 130', async () => {
-    const run = start('fuzz --seconds 100 --seed 1');
+    const run = start('fuzz asid --seconds 100 --seed 1');
     await until(run, () => run.output().includes('correct implementation'));
     await new Promise((resolve) => void setTimeout(resolve, 500));
     run.child.kill('SIGINT');

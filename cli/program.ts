@@ -126,7 +126,7 @@ const addFuzz: Add = (program, context, done, families) => {
   }
   program
     .command('fuzz')
-    .description('run random programs under random schedules; without a family: the main job')
+    .description('run random programs under random schedules; without a family: all of them, and our own device')
     .argument('[family...]', [...families.map(({ name }) => name), 'conformance'].join(', '))
     .option('--target <name>', 'what to run on: architecture, builtin, qemu-smmuv3')
     .option(
@@ -135,7 +135,7 @@ const addFuzz: Add = (program, context, done, families) => {
     )
     .option('--hazard <id>', 'build a known mistake into the software')
     .option('--seed <number>', 'where randomness starts; default: from the clock', integer)
-    .option('--seconds <number>', 'how long, for each family (default: 20)', positive)
+    .option('--seconds <number>', 'how long, for each family (default: 20; without a family 10)', positive)
     .option('--runs <number>', 'how many executions, instead of seconds', integer)
     .addOption(strategyOption())
     .option('--out <folder>', 'where traces of failures go', foundFolder)

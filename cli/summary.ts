@@ -44,7 +44,7 @@ export function unreached(family: Family, summary: FuzzSummary): string[] {
 }
 
 /** What a run did, and as plainly what it did not look at. */
-export function summaryLines(family: Family, summary: FuzzSummary, skipped: readonly string[]): string[] {
+export function summaryLines(family: Family, summary: FuzzSummary): string[] {
   const { boundsHit } = summary;
   const missing = unreached(family, summary);
   const unused = Object.entries(summary.operations)
@@ -55,7 +55,6 @@ export function summaryLines(family: Family, summary: FuzzSummary, skipped: read
     boundsHit === 0 ? '' : `${plural(boundsHit, 'run')} cut off at the bound on steps`,
     missing.length === 0 ? '' : `witnesses never reached: ${missing.join(', ')}`,
     unused.length === 0 ? '' : `operations never run: ${unused.join(', ')}`,
-    ...skipped,
   ].filter((text) => text !== '');
   return [
     ...block('steps', stepsText(summary)),

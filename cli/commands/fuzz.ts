@@ -34,18 +34,47 @@ export interface FuzzCommand {
   readonly against?: string | undefined;
 }
 
+/** Seconds for each family in the main job. */
+const MAIN_JOB_SECONDS = 10;
+
 /** Random programs under random schedules. */
 export async function fuzzCommand(command: FuzzCommand, context: Context): Promise<ExitCode> {
-  const names = command.families.length > 0 ? command.families : [context.families[0]?.name ?? ''];
+  const main = isMainJob(command);
+  const names = main ? [...context.families.map(({ name }) => name), conformanceFamily] : namesOf(command, context);
   if (command.workers < 1) throw new UsageError('--workers must be 1 or more.');
-  if (command.checkpoint !== undefined && (names.length > 1 || names.includes(conformanceFamily)))
-    throw new UsageError('--checkpoint is for one family of software at a time.');
-  const jobs = names.map((name) => jobFor(name, command, context));
+  if (command.checkpoint !== undefined && (names.length !== 1 || names.includes(conformanceFamily)))
+    throw new UsageError('--checkpoint is for one family of software at a time: name it.');
+  const { seconds = command.runs === undefined ? MAIN_JOB_SECONDS : undefined } = command;
+  const each = main ? { ...command, seconds, target: 'builtin' } : command;
+  const jobs = names.map((name) =>
+    jobFor(name, main && name !== conformanceFamily ? { ...each, target: undefined } : each, context),
+  );
   return interruptible(context.terminal, async (interrupt) => {
     const codes: ExitCode[] = [];
     for (const job of jobs) if (!interrupt.requested()) codes.push(await job(interrupt));
+    if (main && !interrupt.requested()) context.terminal.print(notChecked());
     return worst(codes);
   });
+}
+
+/** Without a family, everything is run that this machine is sure to have: all software, and our own device. */
+function isMainJob({ families, hazard, target, against, checkpoint }: FuzzCommand): boolean {
+  return families.length === 0 && [hazard, target, against, checkpoint].every((option) => option === undefined);
+}
+
+/** The families meant: those named, or those that an option belongs to. */
+function namesOf({ families, hazard, target, against }: FuzzCommand, context: Context): readonly string[] {
+  if (families.length > 0) return families;
+  if (target !== undefined || against !== undefined) return [conformanceFamily];
+  const owners = context.families.filter(({ hazards }) => hazards.some(({ id }) => id === hazard));
+  const all = context.families.flatMap(({ hazards }) => hazards.map(({ id }) => id));
+  if (hazard !== undefined && owners.length === 0) throw unknown('hazard', hazard, all);
+  return owners.map(({ name }) => name);
+}
+
+function notChecked(): string {
+  const missing = findQemuArm() === undefined ? ', which is not installed here (stalemate doctor says how)' : '';
+  return `Not checked: QEMU's SMMUv3${missing}: stalemate fuzz ${conformanceFamily} --target qemu-smmuv3`;
 }
 
 /** Everything is checked before the first job runs. */
@@ -174,7 +203,7 @@ class FuzzJob {
       interrupted: `${this.#family.name} held until it was interrupted: ${did}`,
       holds: inks.good(`✓ ${this.#family.name} holds: ${did}`),
     }[verdict];
-    const details = verdict === 'violated' ? [] : summaryLines(this.#family, summary, this.#skipped());
+    const details = verdict === 'violated' ? [] : summaryLines(this.#family, summary);
     terminal.print([what, ...details].join('\n'));
     if (vacuous && !long)
       terminal.warn(
@@ -195,13 +224,6 @@ class FuzzJob {
       interrupted: exitCode.interrupted,
       holds: exitCode.holds,
     }[verdict];
-  }
-
-  #skipped(): string[] {
-    if (this.#command.families.length > 0) return [];
-    const how = `stalemate fuzz ${conformanceFamily} --target qemu-smmuv3`;
-    const missing = findQemuArm() === undefined ? ', which is not installed here (stalemate doctor says how)' : '';
-    return [`device models: QEMU's SMMUv3${missing} is checked by: ${how}`];
   }
 }
 

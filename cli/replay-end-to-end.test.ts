@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { findQemuArm } from '../impl/qemu/index.ts';
-import type { EndToEndObserved } from '../properties/asid/end-to-end.ts';
+import type { EndToEndObserved } from '../properties/end-to-end/index.ts';
 import { families } from '../properties/index.ts';
 import { endToEndReport } from '../traces/report/end-to-end.ts';
 import { exitCode, type ExitCode } from './exit.ts';

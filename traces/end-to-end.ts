@@ -1,14 +1,16 @@
-/** Replay of software traces on a live device. */
+/** Replay of software traces on a device. */
 import type { System } from '../engine/system.ts';
-import { replayOnQemu, type EndToEndResult } from '../properties/asid/end-to-end.ts';
+import {
+  endToEndFamilies,
+  replayOnTarget,
+  type EndToEndResult,
+  type EndToEndTarget,
+} from '../properties/end-to-end/index.ts';
 import { align, type Alignment } from './align.ts';
 import type { SoftwareTrace } from './format.ts';
 import { orTraceError } from './replay.ts';
 
-/** Devices on which software can be run end to end. */
-export const endToEndTargets: readonly string[] = ['qemu-smmuv3'];
-/** The family whose software knows how to drive them. */
-const endToEndFamily = 'asid';
+export { endToEndTargets, type EndToEndTarget } from '../properties/end-to-end/index.ts';
 
 /** What came of a replay on a device. */
 export interface EndToEndReplay {
@@ -18,19 +20,22 @@ export interface EndToEndReplay {
 }
 
 /**
- * Replays a failure of software on a live QEMU.
+ * Replays a failure of software on our own device or on a live QEMU.
  *
- * @throws TraceError if the trace's world cannot be built, QemuMissing and QemuGone as `replayOnQemu`.
+ * @throws TraceError if the trace's world cannot be built, QemuMissing and QemuGone as `replayOnTarget`.
  */
-export async function replayEndToEnd(trace: SoftwareTrace): Promise<EndToEndReplay> {
-  const { configuration, family, hazard, program } = trace;
-  if (family !== endToEndFamily) {
-    const reason = `is of the family ${family}; only software of the family ${endToEndFamily} runs on a device`;
+export async function replayEndToEnd(trace: SoftwareTrace, target: EndToEndTarget): Promise<EndToEndReplay> {
+  const { configuration, hazard, program } = trace;
+  const family = endToEndFamilies.find(({ family: { name } }) => name === trace.family);
+  if (family === undefined) {
+    const names = endToEndFamilies.map(({ family: { name } }) => name).join(' and ');
+    const reason = `is of the family ${trace.family}; only software of the families ${names} runs on a device`;
     return { result: { verdict: 'not-possible', reason }, alignment: undefined };
   }
   let alignment: Alignment | undefined;
   const schedule = (system: System): readonly number[] => (alignment = align(system, trace.schedule)).schedule;
-  const result = await replayOnQemu({ configuration, hazard, program, schedule }).catch((error: unknown) =>
+  const run = { configuration, hazard, program, schedule };
+  const result = await replayOnTarget(target, family, run).catch((error: unknown) =>
     orTraceError("the trace's program cannot be run", (): never => {
       throw error;
     }),

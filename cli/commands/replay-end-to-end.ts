@@ -1,20 +1,20 @@
 import { QemuGone, QemuMissing } from '../../impl/qemu/index.ts';
-import type { EndToEndObserved } from '../../properties/asid/end-to-end.ts';
+import type { EndToEndObserved } from '../../properties/end-to-end/index.ts';
 import { fingerprint } from '../../engine/failure.ts';
-import { replayEndToEnd } from '../../traces/end-to-end.ts';
+import { replayEndToEnd, type EndToEndTarget } from '../../traces/end-to-end.ts';
 import type { SoftwareTrace } from '../../traces/format.ts';
 import { deviceName, endToEndEffort, endToEndReport } from '../../traces/report/end-to-end.ts';
 import type { Context } from '../context.ts';
 import { exitCode, UsageError, type ExitCode } from '../exit.ts';
 
-/** Runs the program of a software trace on a live device: does what the architecture permits happen there? */
+/** Runs the program of a software trace on a device: does what the architecture permits happen there? */
 export async function replayOnDevice(
   trace: SoftwareTrace,
-  command: { readonly file: string; readonly target: string },
+  command: { readonly file: string; readonly target: EndToEndTarget },
   { terminal }: Context,
 ): Promise<ExitCode> {
   try {
-    const { result, alignment } = await replayEndToEnd(trace);
+    const { result, alignment } = await replayEndToEnd(trace, command.target);
     if (result.verdict === 'not-possible')
       throw new UsageError(`This trace cannot run on ${command.target}: it ${result.reason}.`);
     if (result.verdict !== 'holds') terminal.print(endToEndReport(result, terminal.colour));

@@ -1,5 +1,5 @@
 import type { Family } from '../../properties/family.ts';
-import { endToEndTargets } from '../../traces/end-to-end.ts';
+import { endToEndTargets, type EndToEndTarget } from '../../traces/end-to-end.ts';
 import type { SoftwareTrace } from '../../traces/format.ts';
 import { loadTrace } from '../../traces/load.ts';
 import { architectureTarget } from '../../traces/record.ts';
@@ -28,9 +28,7 @@ const statesMax = 5_000_000;
 export async function replayCommand(command: ReplayCommand, context: Context): Promise<ExitCode> {
   const trace = loadTrace(command.file);
   if (trace.kind === 'conformance') return replayDevice(trace, command, context);
-  const { target = architectureTarget } = command;
-  const targets = [architectureTarget, ...endToEndTargets];
-  if (!targets.includes(target)) throw unknown('target for software', target, targets);
+  const target = targetNamed(command.target ?? architectureTarget);
   const family = familyOf(trace, context.families);
   if (target !== architectureTarget && command.step)
     throw new UsageError(`--step walks through a trace on the ${architectureTarget}; leave out --target.`);
@@ -47,6 +45,13 @@ export async function replayCommand(command: ReplayCommand, context: Context): P
   terminal.print(text);
   terminal.event({ event: 'replayed', file: command.file, verdict: replayed.verdict, failure: replayed.failure, text });
   return code;
+}
+
+function targetNamed(name: string): EndToEndTarget | typeof architectureTarget {
+  const targets = [architectureTarget, ...endToEndTargets] as const;
+  const target = targets.find((candidate) => candidate === name);
+  if (target === undefined) throw unknown('target for software', name, targets);
+  return target;
 }
 
 /** The trace with the hazard that the command line asks for. */

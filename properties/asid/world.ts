@@ -18,7 +18,7 @@ import type { ContractEvent } from '../../model/contract/events.ts';
 import { observe, type ArchitectureOutcome, type Vocabulary } from '../../model/contract/observe.ts';
 import type { Configuration, Operation, Program, World } from '../family.ts';
 import { asidConfiguration, frameName, kernelConfig, type AsidConfiguration } from './configuration.ts';
-import type { HardwareTap } from './end-to-end/effects.ts';
+import type { EndToEndOptions, EndToEndWorld, Place } from '../end-to-end/family.ts';
 import { explain, structure, type FailureSources } from './explain.ts';
 import { LeakCheck } from './leaks.ts';
 import { lateStores } from './late-stores.ts';
@@ -37,20 +37,13 @@ const WORDS: Vocabulary = {
 const FEATURES: SmmuFeatures = { ...FULL_FEATURES, sidSize: 6, ssidSize: 2, bbml: 0 };
 const MEMORY_FRAMES = 32;
 
-/** What an end-to-end run needs otherwise than the software check. */
-export interface AsidWorldOptions {
-  /** What the SMMU offers; default: everything that the family needs. */
-  readonly features?: SmmuFeatures;
-  /** log2 of the number of context descriptors of a device, 0 for none but the first; default: that of the kernel. */
-  readonly substreamBits?: number;
-  /** Told of everything that the software does to its hardware, from the boot on. */
-  readonly tap?: HardwareTap;
-  /** Called for each promise that the architecture may break; default: it ends the run. */
-  readonly onViolation?: (violation: Failure) => void;
+/** What an SMMU must offer for the software of a configuration. */
+export function asidFeatures({ ril }: AsidConfiguration): SmmuFeatures {
+  return { ...FEATURES, ril };
 }
 
 /** Kernel software over the architecture, with the contract looking on: the software check of the `asid` family. */
-export class AsidWorld implements World {
+export class AsidWorld implements World, EndToEndWorld {
   readonly configuration: AsidConfiguration;
   readonly machine = new Machine();
   readonly kernel: Kernel;
@@ -65,12 +58,12 @@ export class AsidWorld implements World {
   #failureSources: FailureSources | undefined;
 
   /** @param parts replaced routines of the kernel: a hazard. */
-  constructor(configuration: Configuration, parts: Partial<KernelParts> = {}, options: AsidWorldOptions = {}) {
+  constructor(configuration: Configuration, parts: Partial<KernelParts> = {}, options: EndToEndOptions = {}) {
     this.configuration = asidConfiguration(configuration);
     this.#onViolation = options.onViolation;
-    const { substreamBits } = options;
-    const config = { ...kernelConfig(this.configuration), ...(substreamBits === undefined ? {} : { substreamBits }) };
-    const features = options.features ?? { ...FEATURES, ril: config.rangeInvalidation };
+    const features = options.features ?? asidFeatures(this.configuration);
+    const known = kernelConfig(this.configuration);
+    const config = { ...known, substreamBits: Math.min(known.substreamBits, features.ssidSize) };
     const { machine } = this;
     const { store } = machine;
     const { weak = 0 } = this.configuration;
@@ -151,6 +144,14 @@ export class AsidWorld implements World {
         ({ text, doomed }) => `${doomed ? 'held until SYNC' : 'held'}: ${this.#named(text).replace(/, walked.*/, '')}`,
       );
     return [...held, ...pending];
+  }
+
+  get places(): readonly Place[] {
+    return this.architecture.universe.slots.map(({ streamId, substream, va }, slot) => {
+      const name = this.kernel.masters.find((master) => master.streamId === streamId)?.name ?? '';
+      const device = substream < 0 ? name : `${name} mm${substream - 1}`;
+      return { slot, device, streamId, substream, iova: va, ats: false };
+    });
   }
 
   /** What the contract says if an access of a slot comes to `outcome` now; undefined: it is permitted. */

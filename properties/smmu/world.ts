@@ -12,9 +12,11 @@ import { PERMISSION, type Outcome } from '../../model/architecture/arm/outcomes/
 import { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import { Contract } from '../../model/contract/contract.ts';
 import { READ, WRITE, type ContractEvent } from '../../model/contract/events.ts';
-import { observe, type Vocabulary } from '../../model/contract/observe.ts';
+import { observe, type ArchitectureOutcome, type Vocabulary } from '../../model/contract/observe.ts';
 import { frameName } from '../asid/configuration.ts';
 import { explain, structure, type FailureSources } from '../asid/explain.ts';
+import type { HardwareTap } from '../end-to-end/effects.ts';
+import type { EndToEndOptions, EndToEndWorld, Place } from '../end-to-end/family.ts';
 import type { Configuration, Operation, Program, World } from '../family.ts';
 import {
   ADDRESSES,
@@ -38,8 +40,13 @@ const WORDS: Vocabulary = {
 const FEATURES: SmmuFeatures = { ...FULL_FEATURES, sidSize: 6, ssidSize: 0, bbml: 0 };
 const ASIDS = 16;
 
+/** What an SMMU must offer for the software of a configuration. */
+export function smmuFeatures({ ats, ril }: SmmuConfiguration): SmmuFeatures {
+  return { ...FEATURES, ats, ril };
+}
+
 /** A hypervisor's kernel and a guest over the architecture, with the contract looking on. */
-export class SmmuWorld implements World {
+export class SmmuWorld implements World, EndToEndWorld {
   readonly configuration: SmmuConfiguration;
   readonly machine = new Machine();
   readonly kernel: NestedKernel;
@@ -50,23 +57,28 @@ export class SmmuWorld implements World {
   readonly #witnesses: Witnesses;
   readonly #initial: number;
   readonly #leaks: LeakCheck;
+  readonly #tap: HardwareTap | undefined;
+  readonly #onViolation: ((violation: Failure) => void) | undefined;
   #failureSources: FailureSources | undefined;
 
   /** @param parts replaced routines of the kernel: a hazard. */
-  constructor(configuration: Configuration, parts: Partial<NestedParts> = {}) {
+  constructor(configuration: Configuration, parts: Partial<NestedParts> = {}, options: EndToEndOptions = {}) {
     this.configuration = smmuConfiguration(configuration);
+    this.#tap = options.tap;
+    this.#onViolation = options.onViolation;
     const config = kernelConfig(this.configuration);
     const nesting = nestingConfig(this.configuration);
-    const { ats, ril } = this.configuration;
+    const { ats } = this.configuration;
     const { machine } = this;
     const { store } = machine;
     const memory = new PhysicalMemory(store, [config.memory, nesting.guestMemory]);
     const slots = config.streams.flatMap((streamId) =>
       ADDRESSES.map((va) => ({ streamId, substream: -1, va, ...(ats ? { ats } : {}) })),
     );
-    const features = { ...FEATURES, ats, ril };
+    const features = options.features ?? smmuFeatures(this.configuration);
     this.architecture = new SmmuV3(store, memory, features, { slots }, { entries: 1 << 13, commands: 128 });
     memory.onWrite((pa) => this.architecture.memoryWritten(pa));
+    options.tap?.watch(memory);
     const { guestSpaces, firstGuestSpace, parentPlace } = nesting;
     const guests = Array.from({ length: guestSpaces }, (_, index) => firstGuestSpace + index);
     this.contract = new Contract({
@@ -86,7 +98,13 @@ export class SmmuWorld implements World {
     this.#witnesses = new Witnesses(machine, this.architecture);
     const sink = { emit: (event: ContractEvent) => this.#emit(event) };
     const pciAts = (streamId: number, enabled: boolean): void => this.#pciAts(streamId, enabled);
-    const base = { machine, memory, port: this.#witnesses.port(), sink, pciAts };
+    const base = {
+      machine,
+      memory,
+      port: options.tap?.port(this.#witnesses.port()) ?? this.#witnesses.port(),
+      sink,
+      pciAts,
+    };
     this.kernel = new NestedKernel(base, config, nesting, parts);
     for (const streamId of config.streams) this.architecture.ats?.setEnabled(streamId, false);
     this.#host = new HostOperations(this.kernel);
@@ -136,6 +154,20 @@ export class SmmuWorld implements World {
       );
   }
 
+  get places(): readonly Place[] {
+    return this.architecture.universe.slots.flatMap(({ streamId, substream, va, ats }, slot) => {
+      const device = this.kernel.masters.find((master) => master.streamId === streamId)?.name ?? '';
+      const place = { slot, device, streamId, substream, iova: va, ats: false };
+      return ats === true ? [place, { ...place, device: `${device} ATC`, ats }] : [place];
+    });
+  }
+
+  judge(slot: number, outcome: ArchitectureOutcome): Failure | undefined {
+    const page = slot % ADDRESSES.length;
+    const violation = this.contract.translation.allows((slot - page) / ADDRESSES.length, page, observe(outcome, WORDS));
+    return violation === undefined ? undefined : { ...violation, message: this.#named(violation.message) };
+  }
+
   through(failure: Failure): string | undefined {
     return structure(failure, this.#failureSources);
   }
@@ -168,6 +200,7 @@ export class SmmuWorld implements World {
 
   #pciAts(streamId: number, enabled: boolean): void {
     this.#witnesses.ats(enabled);
+    this.#tap?.ats(streamId, enabled);
     this.architecture.ats?.setEnabled(streamId, enabled);
   }
 
@@ -199,6 +232,8 @@ export class SmmuWorld implements World {
   }
 
   #report(violation: Failure): void {
+    if (this.#onViolation !== undefined)
+      return this.#onViolation({ ...violation, message: this.#named(violation.message) });
     if (this.machine.failure !== undefined) return;
     const { data = {} } = violation;
     const words = typeof data['use'] === 'string' ? { ...data, use: this.#named(data['use']) } : data;

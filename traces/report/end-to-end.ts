@@ -3,7 +3,7 @@ import {
   type DmaObservation,
   type EndToEndObserved,
   type EndToEndStep,
-} from '../../properties/asid/end-to-end.ts';
+} from '../../properties/end-to-end/index.ts';
 import { paint } from './paint.ts';
 import { section } from './software.ts';
 import { grouped, pad, plural, reportWidth, widthOf, wrap } from './text.ts';

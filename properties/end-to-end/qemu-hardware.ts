@@ -1,27 +1,19 @@
-/** QEMU's SMMUv3 and two of its PCI devices as the hardware under the kernel of this family. */
-import { QemuMachine, rockerControl, rockerFill } from '../../../impl/qemu/index.ts';
-import type { MemoryRegion } from '../../../impl/platform/index.ts';
-import { featuresFromRegisters, type SmmuFeatures } from '../../../model/architecture/arm/features.ts';
-import {
-  CMDQ_CONS,
-  EVENT_RECORD,
-  extract,
-  QUEUE_BASE,
-  REGISTER,
-} from '../../../model/architecture/arm/layout/index.ts';
-import { blockFramePa, framePa, FRAMES, PAGES } from '../configuration.ts';
+/** QEMU's SMMUv3 and two of its PCI devices as the hardware under a kernel. */
+import { QemuMachine, rockerControl, rockerFill } from '../../impl/qemu/index.ts';
+import { featuresFromRegisters, type SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import { CMDQ_CONS, EVENT_RECORD, extract, QUEUE_BASE, REGISTER } from '../../model/architecture/arm/layout/index.ts';
 import type { Effect } from './effects.ts';
-import type { CommandTrouble, Hardware } from './hardware.ts';
+import type { HardwareLayout, Place } from './family.ts';
+import { pageBytes, type CommandTrouble, type Hardware } from './hardware.ts';
 import type { Reached } from './outcome.ts';
 
-const ramBytes = 2 ** 29;
-const pageBytes = 4096;
+const ramBytes = 2 ** 30;
 const recordBytes = 32;
 /** Byte of a page that DMA writes to. */
 const accessOffset = 0x40;
 /** What a DMA of four bytes leaves there. */
 const written = Math.imul(rockerFill, 0x0101_0101);
-/** An address in memory that no page table of this family covers (their input addresses end at 32 MiB). */
+/** An address in memory that no page table of these families maps. */
 const beyond = 0x5800_0000;
 /** Queues for `QemuMachine`, which has some of its own; the kernel sets up others. */
 const unused = {
@@ -33,10 +25,11 @@ const unused = {
 export class QemuHardware implements Hardware {
   readonly version: string;
   readonly features: SmmuFeatures;
+  readonly privileged = true;
   readonly #machine: QemuMachine;
   /** Physical pages where DMA may land: data, and the kernel's own. */
   readonly #pages: readonly number[];
-  readonly #kernel: MemoryRegion;
+  readonly #layout: HardwareLayout;
   /** What the word of each of these pages that DMA writes to holds otherwise. */
   #before: readonly number[] = [];
   /** CMDQ_PROD as last written. */
@@ -46,10 +39,9 @@ export class QemuHardware implements Hardware {
   /**
    * Starts a process.
    *
-   * @param kernel the memory of the kernel's structures.
    * @throws QemuMissing if there is no QEMU.
    */
-  static async start(kernel: MemoryRegion): Promise<QemuHardware> {
+  static async start(layout: HardwareLayout): Promise<QemuHardware> {
     const machine = await QemuMachine.start({ ramBytes, ...unused });
     const { IDR0, IDR1, IDR3, IDR5 } = REGISTER;
     const [idr0, idr1, idr3, idr5] = await Promise.all([
@@ -58,23 +50,23 @@ export class QemuHardware implements Hardware {
       machine.smmu.readRegister(IDR3),
       machine.smmu.readRegister(IDR5),
     ]);
-    return new QemuHardware(machine, kernel, featuresFromRegisters(idr0, idr1, idr3, idr5));
+    return new QemuHardware(machine, layout, featuresFromRegisters(idr0, idr1, idr3, idr5));
   }
 
-  private constructor(machine: QemuMachine, kernel: MemoryRegion, features: SmmuFeatures) {
+  private constructor(machine: QemuMachine, layout: HardwareLayout, features: SmmuFeatures) {
     this.#machine = machine;
-    this.#kernel = kernel;
+    this.#layout = layout;
     this.features = features;
     this.version = machine.version.text;
-    const frames = Array.from({ length: FRAMES }, (_, index) => index);
-    const own = Array.from({ length: kernel.frames }, (_, index) => kernel.base + index * pageBytes);
-    const blocks = frames.flatMap((index) => PAGES.map((page) => blockFramePa(index) + page));
-    this.#pages = [...frames.map(framePa), ...blocks, ...own];
+    const own = layout.memory.flatMap(({ base, frames }) =>
+      Array.from({ length: frames }, (_, index) => base + index * pageBytes),
+    );
+    this.#pages = [...layout.pages, ...own];
   }
 
   async boot(effects: readonly Effect[]): Promise<CommandTrouble | undefined> {
     await this.#machine.reset();
-    this.#machine.ram.clear(this.#kernel.base, this.#kernel.frames * pageBytes);
+    for (const { base, frames } of this.#layout.memory) this.#machine.ram.clear(base, frames * pageBytes);
     return this.apply(effects);
   }
 
@@ -92,7 +84,7 @@ export class QemuHardware implements Hardware {
         if (queued) await this.#machine.settle();
         queued = false;
         ram.writeWord(effect.pa, effect.low, effect.high);
-      } else {
+      } else if (effect.kind === 'complete') {
         queued = false;
         trouble ??= await this.#commandTrouble();
       }
@@ -102,7 +94,9 @@ export class QemuHardware implements Hardware {
     return trouble;
   }
 
-  async dma(streamId: number, iova: number): Promise<Reached> {
+  async dma({ streamId, substream, iova, ats }: Place): Promise<Reached | undefined> {
+    // Nothing here asks for translations; what needs that, or PASIDs, is refused before it runs.
+    if (ats || substream >= 0) return undefined;
     await this.#write(streamId, iova + accessOffset);
     const event = this.#takeEvent();
     const landed =
@@ -110,7 +104,8 @@ export class QemuHardware implements Hardware {
     const page = this.#pages[landed];
     if (page !== undefined) {
       this.#machine.ram.write32(page + accessOffset, this.#before[landed] as number);
-      return { kind: 'page', pa: page };
+      // No mapping of these families leads an address to itself.
+      return page === iova ? { kind: 'bypass' } : { kind: 'page', pa: page };
     }
     if (event !== undefined) return { kind: 'fault', event };
     return { kind: (await this.#bypasses(streamId)) ? 'bypass' : 'abort' };

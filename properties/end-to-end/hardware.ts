@@ -1,5 +1,6 @@
-import type { SmmuFeatures } from '../../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
 import type { Effect } from './effects.ts';
+import type { Place } from './family.ts';
 import type { Reached } from './outcome.ts';
 
 /** How a command queue stopped: CMDQ_CONS.ERR, and where it stands when it should have reached CMDQ_PROD. */
@@ -9,15 +10,26 @@ export interface CommandTrouble {
   readonly prod: number;
 }
 
-/** A real SMMU with devices behind it, under the kernel of this family. */
+/** A real SMMU with devices behind it, under the kernel of a family. */
 export interface Hardware {
   /** What it says of itself, in a line. */
   readonly version: string;
   readonly features: SmmuFeatures;
+  /** Whether its devices' accesses are privileged ones. */
+  readonly privileged: boolean;
   /** Back to the state of power-on, and then what the kernel did to its hardware from the boot on; see `apply`. */
   boot(effects: readonly Effect[]): Promise<CommandTrouble | undefined>;
   /** Does what software did, in its order. Returns how the command queue stopped, if it did. */
   apply(effects: readonly Effect[]): Promise<CommandTrouble | undefined>;
-  /** Lets a device write to a page, and says where that went. Memory is afterwards as it was before. */
-  dma(streamId: number, iova: number): Promise<Reached>;
+  /**
+   * Lets a device write to a page, and says where that went. Memory is afterwards as it was before.
+   *
+   * @returns undefined if the device does not make such an access now: its ATS is off, or it was granted nothing.
+   */
+  dma(place: Place): Promise<Reached | undefined>;
+  /** Ends it. */
+  stop(): Promise<void>;
 }
+
+/** The bytes of a page of every family here. */
+export const pageBytes = 4096;

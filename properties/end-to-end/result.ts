@@ -1,9 +1,9 @@
-import type { Failure } from '../../../engine/failure.ts';
+import type { Failure } from '../../engine/failure.ts';
 import type { Reached } from './outcome.ts';
 
 /** Where a device's access to a page went after a step. */
 export interface DmaObservation {
-  /** "dev0". */
+  /** "dev0"; see `Place`. */
   readonly device: string;
   readonly iova: number;
   readonly reached: Reached;

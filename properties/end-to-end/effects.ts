@@ -1,11 +1,13 @@
-import type { PhysicalMemory, SmmuPort } from '../../../impl/platform/index.ts';
+import type { PhysicalMemory, SmmuPort } from '../../impl/platform/index.ts';
 
 /** One thing that software did to its hardware. Words are two 32-bit lanes. */
 export type Effect =
   | { readonly kind: 'memory'; readonly pa: number; readonly low: number; readonly high: number }
   | { readonly kind: 'register'; readonly offset: number; readonly low: number; readonly high: number | undefined }
   /** Software has waited until the SMMU had consumed the commands before this CMDQ_PROD index. */
-  | { readonly kind: 'complete'; readonly prod: number };
+  | { readonly kind: 'complete'; readonly prod: number }
+  /** ATS was switched in the PCI configuration space of a device. */
+  | { readonly kind: 'ats'; readonly streamId: number; readonly enabled: boolean };
 
 /** Stands between software and its hardware. */
 export interface HardwareTap {
@@ -13,6 +15,8 @@ export interface HardwareTap {
   watch(memory: PhysicalMemory): void;
   /** The port that software is to use, given the real one. */
   port(port: SmmuPort): SmmuPort;
+  /** ATS is switched at a device. */
+  ats(streamId: number, enabled: boolean): void;
 }
 
 /** Writes down what software does to its hardware, in order. */
@@ -35,6 +39,10 @@ export class EffectRecorder implements HardwareTap {
         port.completeCommands(prod);
       },
     };
+  }
+
+  ats(streamId: number, enabled: boolean): void {
+    this.#effects.push({ kind: 'ats', streamId, enabled });
   }
 
   /** The effects since the last call. */

@@ -9,13 +9,14 @@ import { FULL_FEATURES } from '../../model/architecture/arm/features.ts';
 import { fuzz, type Found } from '../campaign.ts';
 import type { Configuration, Litmus, Program } from '../family.ts';
 import { minimise } from '../minimise/minimise.ts';
-import { PLAIN } from './configuration.ts';
-import { replayOn, replayOnQemu, type EndToEndObserved, type EndToEndRun } from './end-to-end.ts';
-import { asidWithoutSubstreams } from './end-to-end/family.ts';
-import { whyNot } from './end-to-end/feasibility.ts';
-import type { Hardware } from './end-to-end/hardware.ts';
-import { agrees, type Reached } from './end-to-end/outcome.ts';
-import { asid } from './index.ts';
+import { PLAIN } from '../asid/configuration.ts';
+import { asidEndToEnd, asidWithoutSubstreams, whyNot } from '../asid/end-to-end.ts';
+import { asid } from '../asid/index.ts';
+import type { Hardware } from './hardware.ts';
+import { replayOnTarget } from './index.ts';
+import { agrees, type Reached } from './outcome.ts';
+import type { EndToEndObserved } from './result.ts';
+import { replayOn, type EndToEndRun } from './run.ts';
 
 /** Live tests are skipped where there is no QEMU, except in CI, where that is a failure. */
 const live = describe.skipIf(findQemuArm() === undefined && process.env['CI'] === undefined);
@@ -27,7 +28,7 @@ function programOf(...operations: Program['agents'][number]['operations'][number
 }
 
 async function observed(run: EndToEndRun): Promise<EndToEndObserved> {
-  const result = await replayOnQemu(run);
+  const result = await replayOnTarget('qemu-smmuv3', asidEndToEnd, run);
   if (result.verdict === 'not-possible') throw new Error(`not possible: it ${result.reason}`);
   return result;
 }
@@ -109,12 +110,14 @@ describe('on hardware that is wrong', () => {
     features,
     boot: () => Promise.resolve(undefined),
     apply: () => Promise.resolve(consumed === 2 ? undefined : { error: 1, consumed, prod: 2 }),
-    dma: () => Promise.resolve(reached),
+    privileged: true,
+    dma: ({ substream }) => Promise.resolve(substream < 0 ? reached : undefined),
+    stop: () => Promise.resolve(),
   });
   const run = { configuration: PLAIN, program: programOf(unmap), schedule: [] };
 
   test('what the architecture does not permit is held against the device, not the software', async () => {
-    const result = await replayOn(run, hardware({ kind: 'page', pa: 0x5000_3000 }, 2));
+    const result = await replayOn(asidEndToEnd, run, hardware({ kind: 'page', pa: 0x5000_3000 }, 2));
     expect(result).toMatchObject({ verdict: 'deviation', version: 'made of wood', violation: undefined });
     if (result.verdict === 'not-possible') return;
     expect(result.deviations[0]).toEqual({
@@ -127,7 +130,7 @@ describe('on hardware that is wrong', () => {
   });
 
   test('so is a command queue that stops', async () => {
-    const result = await replayOn(run, hardware({ kind: 'bypass' }, 1));
+    const result = await replayOn(asidEndToEnd, run, hardware({ kind: 'bypass' }, 1));
     if (result.verdict === 'not-possible') throw new Error(result.reason);
     expect(result.deviations.map(({ message }) => message)).toContain(
       'The command queue stopped at index 1 of 2 (CMDQ_CONS.ERR 1).',
@@ -221,7 +224,11 @@ live('on a live QEMU', () => {
       for (const pid of qemuChildren()) process.kill(pid, 'SIGKILL');
       return [];
     };
-    const ended = replayOnQemu({ configuration: PLAIN, program: programOf(unmap), schedule });
+    const ended = replayOnTarget('qemu-smmuv3', asidEndToEnd, {
+      configuration: PLAIN,
+      program: programOf(unmap),
+      schedule,
+    });
     await expect(ended).rejects.toMatchObject({ name: 'QemuGone', ending: { kind: 'crash', signal: 'SIGKILL' } });
   });
 
@@ -233,15 +240,15 @@ live('on a live QEMU', () => {
 
   test('SVA is refused with the reason', async () => {
     const program = programOf({ op: 'bind', process: 0, device: 0 });
-    const result = await replayOnQemu({ configuration: PLAIN, program, schedule: [] });
+    const result = await replayOnTarget('qemu-smmuv3', asidEndToEnd, { configuration: PLAIN, program, schedule: [] });
     expect(result).toMatchObject({ verdict: 'not-possible', reason: expect.stringMatching(/IDR1.SSIDSIZE is 0/) });
   });
 });
 
 test('no QEMU: says so', async () => {
   vi.stubEnv('QEMU_ARM', '/nonexistent/qemu');
-  await expect(replayOnQemu({ configuration: PLAIN, program: programOf(unmap), schedule: [] })).rejects.toThrow(
-    QemuMissing,
-  );
+  await expect(
+    replayOnTarget('qemu-smmuv3', asidEndToEnd, { configuration: PLAIN, program: programOf(unmap), schedule: [] }),
+  ).rejects.toThrow(QemuMissing);
   vi.unstubAllEnvs();
 });

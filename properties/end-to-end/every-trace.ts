@@ -1,10 +1,8 @@
-import { exploreTraces } from '../../../engine/dpor/explore.ts';
-import { asidConfiguration } from '../configuration.ts';
-import { replayOn, type EndToEndObserved, type EndToEndRun } from '../end-to-end.ts';
-import { hazardNamed } from '../index.ts';
-import { AsidWorld } from '../world.ts';
-import { whyNot } from './feasibility.ts';
+import { exploreTraces } from '../../engine/dpor/explore.ts';
+import type { EndToEndFamily } from './family.ts';
 import type { Hardware } from './hardware.ts';
+import type { EndToEndObserved } from './result.ts';
+import { EndToEnd, type EndToEndRun } from './run.ts';
 
 /** What running a program once for each of its traces on a device has shown. */
 export interface EveryTrace {
@@ -30,19 +28,20 @@ export interface EveryTrace {
  * @param tracesMax most traces to run; with more, the verdict is `bound` unless one of the first shows something.
  */
 export async function everyTraceOn(
+  family: EndToEndFamily,
   run: Omit<EndToEndRun, 'schedule'>,
   hardware: Hardware,
   tracesMax: number,
 ): Promise<EveryTrace> {
+  const { configuration, hazard, program, idle } = run;
   const { features } = hardware;
-  const reason = whyNot(asidConfiguration(run.configuration), run.program, features);
+  const reason = family.whyNot(configuration, program, features);
   if (reason !== undefined) return { verdict: 'not-possible', run: 0, traces: 0, reason };
-  const parts = run.hazard === undefined ? {} : hazardNamed(run.hazard).parts;
   // As in a replay: what the architecture merely may break does not end a run.
   const onViolation = (): void => undefined;
-  const world = new AsidWorld(run.configuration, parts, { features, substreamBits: features.ssidSize, onViolation });
+  const world = family.world(configuration, hazard, { features, onViolation });
   const schedules: (readonly number[])[] = [];
-  const explored = exploreTraces(world.load(run.program), {
+  const explored = exploreTraces(world.load(program), {
     executionsMax: tracesMax,
     wanted: () => false,
     onTrace: (schedule) => schedules.push(schedule),
@@ -50,9 +49,9 @@ export async function everyTraceOn(
     onRestart: () => schedules.splice(0),
   });
   const traces = schedules.length;
+  const endToEnd = new EndToEnd(family, { configuration, hazard }, hardware);
   for (const [at, schedule] of schedules.entries()) {
-    const shown = await replayOn({ ...run, schedule }, hardware);
-    if (shown.verdict === 'not-possible') return { verdict: shown.verdict, run: at, traces, reason: shown.reason };
+    const shown = await endToEnd.run(program, schedule, idle);
     if (shown.verdict !== 'holds') return { verdict: shown.verdict, run: at + 1, traces, shown, schedule };
   }
   return { verdict: explored.verdict === 'bound' ? 'bound' : 'holds', run: traces, traces };

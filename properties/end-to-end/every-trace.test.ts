@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { findQemuArm } from '../../../impl/qemu/index.ts';
-import { asidConfiguration, kernelConfig } from '../configuration.ts';
-import { asid } from '../index.ts';
+import { findQemuArm } from '../../impl/qemu/index.ts';
+import { asidEndToEnd } from '../asid/end-to-end.ts';
+import { asid } from '../asid/index.ts';
 import { everyTraceOn, type EveryTrace } from './every-trace.ts';
-import { QemuHardware } from './qemu-hardware.ts';
+import { startHardware } from './index.ts';
 
 /** Live tests are skipped where there is no QEMU, except in CI, where that is a failure. */
 const live = describe.skipIf(findQemuArm() === undefined && process.env['CI'] === undefined);
@@ -12,9 +12,9 @@ async function everyTrace(id: string, hazard: string | undefined, tracesMax: num
   const litmus = asid.litmus.find((candidate) => candidate.id === id);
   if (litmus === undefined) throw new Error(`no litmus ${id}`);
   const { configuration, program } = litmus;
-  const hardware = await QemuHardware.start(kernelConfig(asidConfiguration(configuration)).memory);
+  const hardware = await startHardware('qemu-smmuv3', asidEndToEnd, configuration);
   try {
-    return await everyTraceOn({ configuration, program, hazard }, hardware, tracesMax);
+    return await everyTraceOn(asidEndToEnd, { configuration, program, hazard }, hardware, tracesMax);
   } finally {
     await hardware.stop();
   }

@@ -148,6 +148,27 @@ describe('an endpoint', () => {
     expect(endpoint.access(access)).toMatchObject({ kind: 'completion' });
   });
 
+  it('without a PASID CMD_ATC_INV means every PASID; with Global, those only', () => {
+    const world = stageOne();
+    world.attach('STAGE1', { EATS: FULL, S1CDMax: 1, S1DSS: 2 });
+    const endpoint = new Endpoint(world.device, 1);
+    const fill = (): void => {
+      for (const substream of [-1, 1]) expect(endpoint.access({ ...access, substream }).kind).toBe('memory');
+    };
+    world.memory.put(PLACE.CDS + 64, cd({ ASID: 2 }));
+    for (const [values, left] of [
+      [{ Address: 0x1000 }, 0],
+      [{ Size: 52 }, 0],
+      [{ Address: 0x1000, SSV: 1, SubstreamID: 1 }, 1],
+      [{ Address: 0x1000, SSV: 1, SubstreamID: 5, Global: 1 }, 1],
+      [{ Address: 0x2000 }, 2],
+    ] as const) {
+      fill();
+      atcInv(world, values);
+      expect(endpoint.held(), JSON.stringify(values)).toBe(left);
+    }
+  });
+
   it('asks again for what it was not granted', () => {
     const world = stageOne();
     const endpoint = new Endpoint(world.device, 1);

@@ -68,13 +68,9 @@ export class Endpoint implements AtsEndpoint {
     return this.#translated(access, address + (((high >>> 0) * 2 ** 32 + (low >>> 0)) % size));
   }
 
-  /**
-   * CMD_ATC_INV reaches the endpoint. A request without PASID means the range whatever the PASID: there is none that
-   * means only what was asked for without one.
-   */
+  /** CMD_ATC_INV reaches the endpoint. */
   invalidate(substream: number, global: boolean, firstPage: number, pages: number): void {
     this.#atc.invalidate(substream, global, firstPage, pages);
-    if (substream < 0) this.#atc.invalidate(0, true, firstPage, pages);
   }
 
   /** ATS is switched off in the endpoint, or it is reset. */

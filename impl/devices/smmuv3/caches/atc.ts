@@ -65,21 +65,26 @@ export class Atc extends TaggedCache {
   /**
    * Drops what a span covers: CMD_ATC_INV (§4.5.1).
    *
-   * @param substream -1 for a command without: then only what was asked for without one is meant.
-   * @param global means every substream.
+   * @param substream -1 for a command without: then the span is meant whatever the substream, since no command would mean
+   *   only what was asked for without one.
+   * @param global means every substream, but not what was asked for without one.
    * @param firstPage first page of 4 KiB, a multiple of `pages`; 2^52 pages are everything.
    */
   invalidate(substream: number, global: boolean, firstPage: number, pages: number): void {
     const { tags } = this;
-    if (substream >= 0 && global) {
+    const everything = pages >= EVERYTHING_PAGES;
+    if (substream < 0) {
+      if (everything) return tags.dropSpace(0);
+      this.scopeSpace(0);
+    } else if (global) {
       for (let context = tags.first(0); context >= 0; context = tags.after(context)) {
         const code = tags.codeAt(context);
         if (code >= 0) this.scopeContext(0, code);
       }
-    } else if (pages >= EVERYTHING_PAGES) {
-      tags.dropContext(0, substream);
-      return;
-    } else this.scopeContext(0, substream);
+    } else {
+      if (everything) return tags.dropContext(0, substream);
+      this.scopeContext(0, substream);
+    }
     this.#span.firstPage = firstPage;
     this.#span.pages = pages;
     this.dropRange(this.#span);

@@ -273,6 +273,11 @@ const ATC_MISTAKES: Readonly<Record<string, typeof Atc>> = {
       super.invalidate(substream, false, firstPage, pages);
     }
   },
+  'without a substream only what has none goes': class extends Atc {
+    protected override scopeSpace(space: number): void {
+      this.scopeContext(space, -1);
+    }
+  },
   'larger entries stay': class extends Atc {
     protected override overlaps(range: AddressRange, page: number, pages: number): boolean {
       return pages <= range.pages && super.overlaps(range, page, pages);

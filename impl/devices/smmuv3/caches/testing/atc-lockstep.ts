@@ -97,7 +97,7 @@ export class AtcLockstep {
     const firstPage = page - (page % pages);
     this.atc.invalidate(substream, global, firstPage, pages);
     for (const [key, held] of this.#held) {
-      const meant = global && substream >= 0 ? held.substream >= 0 : held.substream === substream;
+      const meant = substream < 0 || (global ? held.substream >= 0 : held.substream === substream);
       if (meant && held.page < firstPage + pages && firstPage < held.page + held.pages) this.#held.delete(key);
     }
     return `ATC_INV ${substream} ${global} ${firstPage} + ${pages}`;

@@ -37,6 +37,7 @@ export type MakeDevice = (memory: DeviceMemory, options: DeviceOptions) => SmmuV
 /** Our device. It answers with addresses, so that nothing need be written to see where an access went. */
 export class BuiltinHardware implements Hardware {
   readonly version = 'built-in SMMUv3';
+  readonly concatenatedTables = true;
   readonly privileged = false;
   readonly features: SmmuFeatures;
   readonly #make: MakeDevice;

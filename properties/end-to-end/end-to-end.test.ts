@@ -110,6 +110,7 @@ describe('on hardware that is wrong', () => {
     features,
     boot: () => Promise.resolve(undefined),
     apply: () => Promise.resolve(consumed === 2 ? undefined : { error: 1, consumed, prod: 2 }),
+    concatenatedTables: true,
     privileged: true,
     dma: ({ substream }) => Promise.resolve(substream < 0 ? reached : undefined),
     stop: () => Promise.resolve(),

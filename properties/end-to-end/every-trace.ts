@@ -34,12 +34,12 @@ export async function everyTraceOn(
   tracesMax: number,
 ): Promise<EveryTrace> {
   const { configuration, hazard, program, idle } = run;
-  const { features } = hardware;
+  const { features, concatenatedTables } = hardware;
   const reason = family.whyNot(configuration, program, features);
   if (reason !== undefined) return { verdict: 'not-possible', run: 0, traces: 0, reason };
   // As in a replay: what the architecture merely may break does not end a run.
   const onViolation = (): void => undefined;
-  const world = family.world(configuration, hazard, { features, onViolation });
+  const world = family.world(configuration, hazard, { features, concatenatedTables, onViolation });
   const schedules: (readonly number[])[] = [];
   const explored = exploreTraces(world.load(program), {
     executionsMax: tracesMax,

@@ -12,6 +12,11 @@ import type { HardwareTap } from './effects.ts';
 export interface EndToEndOptions {
   /** What the SMMU offers; default: everything that the family needs. */
   readonly features?: SmmuFeatures;
+  /**
+   * Default: true. False: the SMMU reads only the first of the concatenated tables at the start of stage 2 (Arm ARM
+   * D8.2.2) as it must, so a family that uses others has to keep to that one. Programs have the same steps either way.
+   */
+  readonly concatenatedTables?: boolean;
   /** Told of everything that the software does to its hardware, from the boot on. */
   readonly tap?: HardwareTap;
   /** Called for each promise that the architecture may break; default: it ends the run. */

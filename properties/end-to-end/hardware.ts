@@ -15,6 +15,8 @@ export interface Hardware {
   /** What it says of itself, in a line. */
   readonly version: string;
   readonly features: SmmuFeatures;
+  /** Whether it reads all of several concatenated tables; see `EndToEndOptions`. */
+  readonly concatenatedTables: boolean;
   /** Whether its devices' accesses are privileged ones. */
   readonly privileged: boolean;
   /** Back to the state of power-on, and then what the kernel did to its hardware from the boot on; see `apply`. */

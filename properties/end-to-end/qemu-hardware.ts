@@ -25,6 +25,8 @@ const unused = {
 export class QemuHardware implements Hardware {
   readonly version: string;
   readonly features: SmmuFeatures;
+  /** It looks for the second one in the wrong place (`s2-concatenated-tables` in docs/qemu-deviations.md). */
+  readonly concatenatedTables = false;
   readonly privileged = true;
   readonly #machine: QemuMachine;
   /** Physical pages where DMA may land: data, and the kernel's own. */

@@ -28,7 +28,7 @@ import type {
   EndToEndStep,
 } from './result.ts';
 
-/** The agent index of each step, or what gives it for the system that runs on the device. */
+/** The agent index of each step, or what gives it for the system (which is not the one that is then run). */
 export type EndToEndSchedule = readonly number[] | ((system: System) => readonly number[]);
 
 /** What to run. */
@@ -82,6 +82,7 @@ interface Loaded {
 export class EndToEnd {
   readonly #hardware: Hardware;
   readonly #world: EndToEndWorld;
+  readonly #inWords: () => EndToEndWorld;
   readonly #recorder = new EffectRecorder();
   readonly #boot: readonly Effect[];
   readonly #enabled = new Int32Array(AGENTS_MAX);
@@ -100,8 +101,18 @@ export class EndToEnd {
       const attempt = this.#current;
       if (attempt !== undefined) attempt.permitted ??= { step: attempt.steps.length, failure };
     };
-    const options = { features: hardware.features, tap: this.#recorder, onViolation };
-    this.#world = family.world(configuration, hazard, options);
+    const { features, concatenatedTables } = hardware;
+    this.#world = family.world(configuration, hazard, {
+      features,
+      concatenatedTables,
+      tap: this.#recorder,
+      onViolation,
+    });
+    // The words of a schedule are those of the software where its addresses are the usual ones.
+    this.#inWords = () =>
+      concatenatedTables
+        ? this.#world
+        : family.world(configuration, hazard, { features, onViolation: () => undefined });
     this.#boot = this.#recorder.take();
   }
 
@@ -109,8 +120,8 @@ export class EndToEnd {
   async run(program: Program, schedule: EndToEndSchedule, idle = allOf): Promise<EndToEndObserved> {
     this.#current = undefined;
     this.#accesses = 0;
-    const system = this.#world.load(program);
-    const loaded = { system, schedule: typeof schedule === 'function' ? schedule(system) : schedule };
+    const agents = typeof schedule === 'function' ? schedule(this.#inWords().load(program)) : schedule;
+    const loaded = { system: this.#world.load(program), schedule: agents };
     const first = await this.#attempt(loaded, 0);
     const { deviations } = first;
     let shown = first;

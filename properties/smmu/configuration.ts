@@ -63,10 +63,21 @@ export const PAGE_BYTES = 0x1000;
 export const BLOCK_BYTES = 0x20_0000;
 /** Every address that a device may access. */
 export const ADDRESSES: readonly number[] = [...PAGES, ...IPAS];
+/**
+ * Where `BLOCKS.ipa` and what lies in it is for hardware that can only read the first of several concatenated tables: above
+ * the block that the guest has its own memory in.
+ */
+export const FIRST_TABLE_IPA_BLOCK = 0x40_0000;
 
-/** The kernel's configuration of a world. */
-export function kernelConfig({ ril }: SmmuConfiguration): KernelConfig {
-  return { ...SMALL_NESTED_KERNEL, pages: ADDRESSES, rangeInvalidation: ril };
+/** The kernel's configuration of a world in which the block of intermediate addresses is at `ipaBlock`. */
+export function kernelConfig({ ril }: SmmuConfiguration, ipaBlock: number = BLOCKS.ipa): KernelConfig {
+  const pages = ADDRESSES.map((address) => movedTo(ipaBlock, address));
+  return { ...SMALL_NESTED_KERNEL, pages, rangeInvalidation: ril };
+}
+
+/** An address of this world where the block of intermediate addresses is at `ipaBlock`. */
+export function movedTo(ipaBlock: number, address: number): number {
+  return address < BLOCKS.ipa ? address : address - BLOCKS.ipa + ipaBlock;
 }
 
 /** What nesting adds to it. */

@@ -3,7 +3,7 @@ import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
 import { blockFramePa, framePa, FRAMES } from '../asid/configuration.ts';
 import type { EndToEndFamily, HardwareLayout } from '../end-to-end/family.ts';
 import type { Configuration, Family, Program } from '../family.ts';
-import { IPAS, kernelConfig, nestingConfig, PAGES, smmuConfiguration } from './configuration.ts';
+import { kernelConfig, nestingConfig, PAGES, smmuConfiguration } from './configuration.ts';
 import { hazardNamed, smmu } from './index.ts';
 import { smmuOperation } from './operations.ts';
 import { smmuFeatures, SmmuWorld } from './world.ts';
@@ -36,8 +36,7 @@ function layout(configuration: Configuration): HardwareLayout {
   const blocks = frames.flatMap((index) => PAGES.map((page) => blockFramePa(index) + page));
   return {
     memory: [kernelConfig(known).memory, nestingConfig(known).guestMemory],
-    // An IPA that is taken for a physical address is in memory too.
-    pages: [...frames.map(framePa), ...blocks, ...IPAS],
+    pages: [...frames.map(framePa), ...blocks],
   };
 }
 

@@ -3,7 +3,7 @@ import type { Task } from '../../engine/step.ts';
 import type { GuestOperations, HostOperations } from '../../impl/kernel/nested/index.ts';
 import { blockFramePa, framePa } from '../asid/configuration.ts';
 import type { Operation } from '../family.ts';
-import { ADDRESSES, BLOCK_BYTES, BLOCKS, IPAS, PAGE_BYTES, PAGES } from './configuration.ts';
+import { ADDRESSES, BLOCK_BYTES, BLOCKS, IPAS, movedTo, PAGE_BYTES, PAGES } from './configuration.ts';
 
 /** What programs of the family do. Places, devices and spaces are what a world has of each; the rest are indices. */
 export type SmmuOperation =
@@ -72,29 +72,35 @@ export interface Actors {
   readonly host: HostOperations;
   readonly guest: GuestOperations;
   readonly dma: (device: number, address: number) => Task<boolean>;
+  /** Where the block of intermediate addresses is; see `movedTo`. */
+  readonly ipaBlock: number;
 }
 
 /** The task of an operation. */
-export function taskOf({ host, guest, dma }: Actors, operation: SmmuOperation): Task<boolean> {
+export function taskOf({ host, guest, dma, ipaBlock }: Actors, operation: SmmuOperation): Task<boolean> {
+  const page = (place: number, index: number): number => movedTo(ipaBlock, addressOf(place, index));
+  const block = (place: number): number => movedTo(ipaBlock, blockOf(place));
   return match(operation)
     .with({ op: 'attach' }, ({ place, device }) => host.attach(place, device))
     .with({ op: 'detach' }, ({ device }) => host.attachStatic('blocked', device))
     .with({ op: 'bypass' }, ({ device }) => host.attachStatic('bypass', device))
-    .with({ op: 'map' }, ({ place, page, frame }) =>
-      host.map(place, addressOf(place, page), PAGE_BYTES, framePa(frame)),
+    .with({ op: 'map' }, ({ place, page: index, frame }) =>
+      host.map(place, page(place, index), PAGE_BYTES, framePa(frame)),
     )
-    .with({ op: 'unmap' }, ({ place, page }) => host.unmap(place, addressOf(place, page), PAGE_BYTES))
-    .with({ op: 'unmapPages' }, ({ place }) => host.unmap(place, addressOf(place, 0), 2 * PAGE_BYTES))
-    .with({ op: 'unmapTable' }, ({ place }) => host.unmap(place, blockOf(place), BLOCK_BYTES))
-    .with({ op: 'mapBlock' }, ({ place, frame }) => host.map(place, blockOf(place), BLOCK_BYTES, blockFramePa(frame)))
-    .with({ op: 'split' }, ({ place }) => host.split(place, blockOf(place)))
+    .with({ op: 'unmap' }, ({ place, page: index }) => host.unmap(place, page(place, index), PAGE_BYTES))
+    .with({ op: 'unmapPages' }, ({ place }) => host.unmap(place, page(place, 0), 2 * PAGE_BYTES))
+    .with({ op: 'unmapTable' }, ({ place }) => host.unmap(place, block(place), BLOCK_BYTES))
+    .with({ op: 'mapBlock' }, ({ place, frame }) => host.map(place, block(place), BLOCK_BYTES, blockFramePa(frame)))
+    .with({ op: 'split' }, ({ place }) => host.split(place, block(place)))
     .with({ op: 'domainAlloc' }, () => host.domainAlloc(OTHER_PLACE))
     .with({ op: 'domainFree' }, () => host.domainFree(OTHER_PLACE))
     .with({ op: 'vmidPressure' }, () => host.vmidPressure())
     .with({ op: 'vdeviceAlloc' }, ({ device }) => host.vdeviceAlloc(device))
     .with({ op: 'vdeviceDestroy' }, ({ device }) => host.vdeviceDestroy(device))
-    .with({ op: 'guestMap' }, ({ space, page, ipa }) => guest.map(space, PAGES[page] as number, IPAS[ipa] as number))
-    .with({ op: 'guestUnmap' }, ({ space, page }) => guest.unmap(space, PAGES[page] as number, PAGE_BYTES))
+    .with({ op: 'guestMap' }, ({ space, page: index, ipa }) =>
+      guest.map(space, PAGES[index] as number, movedTo(ipaBlock, IPAS[ipa] as number)),
+    )
+    .with({ op: 'guestUnmap' }, ({ space, page: index }) => guest.unmap(space, PAGES[index] as number, PAGE_BYTES))
     .with({ op: 'guestUnmapTable' }, ({ space }) => guest.unmap(space, BLOCKS.virtual, BLOCK_BYTES))
     .with({ op: 'guestStream' }, ({ device, config }) => guest.stream(device, GUEST_CONFIGS[config] ?? 'abort'))
     .with({ op: 'guestContext' }, ({ device, space }) => guest.context(device, space))

@@ -21,6 +21,8 @@ import type { Configuration, Operation, Program, World } from '../family.ts';
 import {
   ADDRESSES,
   BLOCK_BYTES,
+  BLOCKS,
+  FIRST_TABLE_IPA_BLOCK,
   kernelConfig,
   nestingConfig,
   smmuConfiguration,
@@ -57,6 +59,7 @@ export class SmmuWorld implements World, EndToEndWorld {
   readonly #witnesses: Witnesses;
   readonly #initial: number;
   readonly #leaks: LeakCheck;
+  readonly #ipaBlock: number;
   readonly #tap: HardwareTap | undefined;
   readonly #onViolation: ((violation: Failure) => void) | undefined;
   #failureSources: FailureSources | undefined;
@@ -66,14 +69,16 @@ export class SmmuWorld implements World, EndToEndWorld {
     this.configuration = smmuConfiguration(configuration);
     this.#tap = options.tap;
     this.#onViolation = options.onViolation;
-    const config = kernelConfig(this.configuration);
+    const { concatenatedTables = true } = options;
+    this.#ipaBlock = concatenatedTables ? BLOCKS.ipa : FIRST_TABLE_IPA_BLOCK;
+    const config = kernelConfig(this.configuration, this.#ipaBlock);
     const nesting = nestingConfig(this.configuration);
     const { ats } = this.configuration;
     const { machine } = this;
     const { store } = machine;
     const memory = new PhysicalMemory(store, [config.memory, nesting.guestMemory]);
     const slots = config.streams.flatMap((streamId) =>
-      ADDRESSES.map((va) => ({ streamId, substream: -1, va, ...(ats ? { ats } : {}) })),
+      config.pages.map((va) => ({ streamId, substream: -1, va, ...(ats ? { ats } : {}) })),
     );
     const features = options.features ?? smmuFeatures(this.configuration);
     this.architecture = new SmmuV3(store, memory, features, { slots }, { entries: 1 << 13, commands: 128 });
@@ -86,7 +91,7 @@ export class SmmuWorld implements World, EndToEndWorld {
       world: {
         streams: config.streams.map((stream) => ({ stream, substream: 0 })),
         spaces: firstGuestSpace + guestSpaces,
-        pages: ADDRESSES,
+        pages: config.pages,
         tags: ASIDS,
         vmids: nesting.vmidMax + 1,
         nested: guests.map((space) => ({ space, parent: parentPlace })),
@@ -206,7 +211,7 @@ export class SmmuWorld implements World, EndToEndWorld {
 
   #task(operation: SmmuOperation): Task<boolean> {
     const dma = (device: number, address: number): Task<boolean> => this.#dma(device, address);
-    return taskOf({ host: this.#host, guest: this.#guest, dma }, operation);
+    return taskOf({ host: this.#host, guest: this.#guest, dma, ipaBlock: this.#ipaBlock }, operation);
   }
 
   /** A device's access: everything that it may come to, as the result of one step. */

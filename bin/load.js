@@ -17,6 +17,8 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
 const sourceFolders = ['engine', 'model', 'impl', 'properties', 'traces', 'cli', 'bench'];
 const bundlesKept = 8;
+/** A run may last for days, and its threads load the bundle again as they start: younger ones are left alone. */
+const bundleDaysMin = 7;
 
 /** What every bundle of the project is made with; `packages: 'external'` leaves dependencies to Node. */
 export const bundleOptions = {
@@ -120,9 +122,10 @@ function isWritable(folder) {
 function forgetOldBundles(folder) {
   const bundles = readdirSync(folder)
     .filter((name) => name.endsWith('.mjs'))
-    .map((name) => ({ path: join(folder, name), age: statSync(join(folder, name)).mtimeMs }))
-    .toSorted((a, b) => b.age - a.age);
-  for (const { path } of bundles.slice(bundlesKept)) {
+    .map((name) => ({ path: join(folder, name), written: statSync(join(folder, name)).mtimeMs }))
+    .toSorted((a, b) => b.written - a.written);
+  for (const { path, written } of bundles.slice(bundlesKept)) {
+    if (Date.now() - written < bundleDaysMin * 86_400_000) continue;
     rmSync(path, { force: true });
     rmSync(`${path}.map`, { force: true });
   }

@@ -14,6 +14,7 @@ import { Invalidations, type AtsEndpoint } from './commands/invalidations.ts';
 import { DecodedConfigs } from './configuration/decoded-configs.ts';
 import { EventQueue } from './event-queue.ts';
 import type { DeviceFeatures } from './features.ts';
+import { HitPath } from './hit-path.ts';
 import type { DeviceParts } from './parts.ts';
 import { Registers } from './registers.ts';
 import type { DeviceAnswer, DeviceMemory, DeviceRequest } from './request.ts';
@@ -73,6 +74,7 @@ export class SmmuV3Device implements TransactionHost {
   readonly #stalled: StalledTransactions;
   readonly #endpoints = new Map<number, AtsEndpoint>();
   readonly #translation: Translation;
+  readonly #hits: HitPath;
   /** Counts writes of registers that translations depend on, and invalidations of ATCs. */
   #registerEpoch = 0;
   #atcEpoch = 0;
@@ -98,6 +100,7 @@ export class SmmuV3Device implements TransactionHost {
     const invalidations = this.createInvalidations(this.parts, this.#endpoints);
     this.#commands = new CommandQueue(this.parts, this.createProcessor(this.parts, invalidations, this.#stalled));
     this.#translation = this.createTranslation();
+    this.#hits = new HitPath(this, this.#translation.answer);
   }
 
   /** Writes a register: 64 bits if `high` is given (§6.2). */
@@ -149,6 +152,7 @@ export class SmmuV3Device implements TransactionHost {
 
   /** Translates a request. The answer is written again by the next call. */
   translate(request: DeviceRequest): DeviceAnswer {
+    if (this.#hits.translate(request)) return this.#translation.answer;
     this.#translation.begin(request);
     return this.#translation.run();
   }

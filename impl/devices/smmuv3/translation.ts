@@ -1,7 +1,8 @@
 import { EVENT, EVENT_CLASS } from '../../../model/architecture/arm/layout/event.ts';
 import { iotlbFill, STAGES, type IotlbFill } from './caches/index.ts';
 import { ConfigWalk, STE_ONLY } from './configuration/config-walk.ts';
-import { refusal, ROUTE, type StreamConfig } from './configuration/stream-config.ts';
+import { accessIndex } from './configuration/needed-permits.ts';
+import { canonicalHigh, refusal, ROUTE } from './configuration/stream-config.ts';
 import { emptyFault, type Fault } from './fault.ts';
 import type { DeviceAnswer, DeviceRequest } from './request.ts';
 import { EATS, Transaction, type TransactionHost } from './transaction.ts';
@@ -50,9 +51,6 @@ export class Translation extends Transaction {
 
   /** Makes all steps that are left. */
   run(): DeviceAnswer {
-    // Most requests hit both caches: these two steps are called without a look at the state.
-    if (this.#state === STATE.START) this.#start();
-    if (this.#state === STATE.LOOKUP) this.#lookup();
     while (!this.done) this.#advance();
     return this.answer;
   }
@@ -167,17 +165,10 @@ export class Translation extends Transaction {
 
   /** Applies STE.PRIVCFG and INSTCFG, and finds which permissions the access needs (§5.2, §13.1.2). */
   #override(): void {
-    const { privcfg, instcfg, stage1, stageTwo } = this.config;
+    const { privcfg, instcfg, needed } = this.config;
+    this.#needed = needed[accessIndex(this.write, this.privileged, this.instruction)] as number;
     if (privcfg >= 2) this.privileged = privcfg === 3;
     if (instcfg >= 2) this.instruction = instcfg === 3 && !this.write;
-    const { privileged, instruction, write } = this;
-    let needed = 0;
-    if (stage1)
-      if (privileged) needed = write ? PERMIT.PW : instruction ? PERMIT.PX : PERMIT.PR;
-      else needed = write ? PERMIT.UW : instruction ? PERMIT.UX : PERMIT.UR;
-    if (stageTwo !== undefined)
-      needed |= write ? PERMIT.S2W : instruction ? (privileged ? PERMIT.S2PX : PERMIT.S2UX) : PERMIT.S2R;
-    this.#needed = needed;
   }
 
   /** Stages are bypassed: the address must be one that can be put out (§3.4). */
@@ -341,10 +332,4 @@ export class Translation extends Transaction {
     this.unsupported(true);
     return true;
   }
-}
-
-/** The high lane of an address with an ignored top byte replaced by the sign, bit 55 (§3.4.1). */
-function canonicalHigh(high: number, { tbiLow, tbiHigh }: StreamConfig): number {
-  if ((high & (1 << 23)) === 0) return tbiLow ? high & 0x00ff_ffff : high;
-  return tbiHigh ? high | 0xff00_0000 : high;
 }

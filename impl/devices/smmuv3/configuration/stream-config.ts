@@ -1,4 +1,5 @@
 import type { GranuleBits } from '../../../../model/architecture/arm/layout/descriptor.ts';
+import { neededPermits, NONE_NEEDED } from './needed-permits.ts';
 
 /** What the configuration of a stream (and of a substream of it) does with a transaction. */
 export const ROUTE = { REFUSE: 0, ABORT: 1, BYPASS: 2, TRANSLATE: 3 } as const;
@@ -77,6 +78,8 @@ export interface StreamConfig {
   readonly eats: number;
   /** STE.Config, to tell what an ATS request gets where nothing translates. */
   readonly steConfig: number;
+  /** With `TRANSLATE`: bits of `PERMIT` that each kind of access needs, by `accessIndex`. */
+  readonly needed: readonly number[];
 }
 
 /** Faults of a stage that does not translate: always aborted and recorded. */
@@ -100,16 +103,24 @@ const NOTHING: StreamConfig = {
   instcfg: 0,
   eats: 0,
   steConfig: 0,
+  needed: NONE_NEEDED,
 };
 
 /** A configuration: all fields in one order, so that the engine sees one shape. */
 export function streamConfig(fields: Partial<StreamConfig>): StreamConfig {
-  return { ...NOTHING, ...fields };
+  const config = { ...NOTHING, ...fields };
+  return config.route === ROUTE.TRANSLATE ? { ...config, needed: neededPermits(config) } : config;
 }
 
 /** A configuration that refuses every transaction for the reason of an event. */
 export function refusal(event: number, fields: Partial<StreamConfig> = {}): StreamConfig {
   return streamConfig({ ...fields, route: ROUTE.REFUSE, event });
+}
+
+/** The high lane of an address with an ignored top byte replaced by the sign, bit 55 (§3.4.1). */
+export function canonicalHigh(high: number, { tbiLow, tbiHigh }: StreamConfig): number {
+  if ((high & (1 << 23)) === 0) return tbiLow ? high & 0x00ff_ffff : high;
+  return tbiHigh ? high | 0xff00_0000 : high;
 }
 
 /** The key of a table: see `TableConfig.key`. */

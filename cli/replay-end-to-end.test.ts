@@ -117,6 +117,7 @@ test('a report tells what changed, each device that has one result on one line, 
     version: 'QEMU emulator version 10.0.2',
     violation: { ...first, step: 2, failure },
     idleUntil: 0,
+    commandsWait: false,
     steps: [
       { agent: '', operation: '', label: 'initial state', dma: [first, ...others] },
       { agent: 'CPU0', operation: 'unmap', label: 'PTE(0x1000) := 0', dma: [first, ...others] },

@@ -39,6 +39,7 @@ export class BuiltinHardware implements Hardware {
   readonly version = 'built-in SMMUv3';
   readonly concatenatedTables = true;
   readonly privileged = false;
+  readonly commandsCanWait = true;
   readonly features: SmmuFeatures;
   readonly #make: MakeDevice;
   readonly #memory = new BuiltinMemory(ramBase, ramBytes);
@@ -52,11 +53,11 @@ export class BuiltinHardware implements Hardware {
     this.#device = make(this.#memory, { features, caches });
   }
 
-  boot(effects: readonly Effect[]): Promise<CommandTrouble | undefined> {
+  boot(effects: readonly Effect[], commandsWait: boolean): Promise<CommandTrouble | undefined> {
     this.#memory.clear();
     this.#endpoints.clear();
     this.#ats.clear();
-    this.#device = this.#make(this.#memory, { features: this.features, caches });
+    this.#device = this.#make(this.#memory, { features: this.features, caches, stepped: commandsWait });
     return this.apply(effects);
   }
 
@@ -71,7 +72,7 @@ export class BuiltinHardware implements Hardware {
           this.#device.writeRegister(effect.offset, effect.low, effect.high);
           break;
         case 'complete':
-          trouble ??= this.#commandTrouble();
+          trouble ??= this.#complete(effect.prod);
           break;
         case 'ats':
           this.#switchAts(effect.streamId, effect.enabled);
@@ -142,12 +143,17 @@ export class BuiltinHardware implements Hardware {
       device.writeRegister(REGISTER.EVENTQ_CONS, prod);
   }
 
-  /** Commands are carried out within the write of CMDQ_PROD. */
-  #commandTrouble(): CommandTrouble | undefined {
-    const register = this.#device.readRegister(REGISTER.CMDQ_CONS);
-    const prod = extract(CMDQ_CONS.fields.RD, this.#device.readRegister(REGISTER.CMDQ_PROD), 0);
-    const consumed = extract(CMDQ_CONS.fields.RD, register, 0);
-    if (consumed === prod) return undefined;
-    return { error: extract(CMDQ_CONS.fields.ERR, register, 0), consumed, prod };
+  /** Software waits for the commands before index `prod`: what is not carried out yet is now. */
+  #complete(prod: number): CommandTrouble | undefined {
+    const end = extract(CMDQ_CONS.fields.RD, prod, 0);
+    while (this.#consumed() !== end && this.#device.processCommand());
+    const consumed = this.#consumed();
+    const { ERR } = CMDQ_CONS.fields;
+    const error = extract(ERR, this.#device.readRegister(REGISTER.CMDQ_CONS), 0);
+    return error === 0 ? undefined : { error, consumed, prod: end };
+  }
+
+  #consumed(): number {
+    return extract(CMDQ_CONS.fields.RD, this.#device.readRegister(REGISTER.CMDQ_CONS), 0);
   }
 }

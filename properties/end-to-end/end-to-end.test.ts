@@ -111,6 +111,7 @@ describe('on hardware that is wrong', () => {
     boot: () => Promise.resolve(undefined),
     apply: () => Promise.resolve(consumed === 2 ? undefined : { error: 1, consumed, prod: 2 }),
     concatenatedTables: true,
+    commandsCanWait: false,
     privileged: true,
     dma: ({ substream }) => Promise.resolve(substream < 0 ? reached : undefined),
     stop: () => Promise.resolve(),

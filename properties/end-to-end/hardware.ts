@@ -19,8 +19,14 @@ export interface Hardware {
   readonly concatenatedTables: boolean;
   /** Whether its devices' accesses are privileged ones. */
   readonly privileged: boolean;
-  /** Back to the state of power-on, and then what the kernel did to its hardware from the boot on; see `apply`. */
-  boot(effects: readonly Effect[]): Promise<CommandTrouble | undefined>;
+  /** Whether commands can be left in the queue until software waits for them. */
+  readonly commandsCanWait: boolean;
+  /**
+   * Back to the state of power-on, and then what the kernel did to its hardware from the boot on; see `apply`.
+   *
+   * @param commandsWait commands are left in the queue until software waits for them; else they are carried out at once.
+   */
+  boot(effects: readonly Effect[], commandsWait: boolean): Promise<CommandTrouble | undefined>;
   /** Does what software did, in its order. Returns how the command queue stopped, if it did. */
   apply(effects: readonly Effect[]): Promise<CommandTrouble | undefined>;
   /**

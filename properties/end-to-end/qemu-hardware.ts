@@ -28,6 +28,7 @@ export class QemuHardware implements Hardware {
   /** It looks for the second one in the wrong place (`s2-concatenated-tables` in docs/qemu-deviations.md). */
   readonly concatenatedTables = false;
   readonly privileged = true;
+  readonly commandsCanWait = false;
   readonly #machine: QemuMachine;
   /** Physical pages where DMA may land: data, and the kernel's own. */
   readonly #pages: readonly number[];

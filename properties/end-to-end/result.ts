@@ -51,6 +51,8 @@ export interface EndToEndObserved {
   readonly violation: EndToEndFinding | undefined;
   /** Steps after which the devices began to make accesses; 0: from the initial state on. */
   readonly idleUntil: number;
+  /** Whether the device left commands in the queue until software waited for them; else it carried them out at once. */
+  readonly commandsWait: boolean;
   readonly steps: readonly EndToEndStep[];
   readonly deviations: readonly DeviceDeviation[];
   /**

@@ -8,7 +8,8 @@
  * not, it is the device that is wrong.
  *
  * A device that is always busy caches a lot, but one that was idle fetches what is in memory at an unlucky moment. So if
- * the busy one shows nothing, the schedule is repeated with devices that stay idle up to each step in turn.
+ * the busy one shows nothing, the schedule is repeated with devices that stay idle up to each step in turn. Likewise a
+ * device that carries out commands at once, and one that leaves them until software waits for them, where it can.
  */
 import type { Failure } from '../../engine/failure.ts';
 import { AGENTS_MAX } from '../../engine/machine.ts';
@@ -64,6 +65,7 @@ interface Attempt {
   /** Steps that did something to the hardware. */
   readonly changes: number[];
   readonly idleUntil: number;
+  readonly commandsWait: boolean;
   /** Where the last access of each place went; undefined where there was none. */
   last: readonly (Reached | undefined)[];
   violation: EndToEndFinding | undefined;
@@ -122,35 +124,45 @@ export class EndToEnd {
     this.#accesses = 0;
     const agents = typeof schedule === 'function' ? schedule(this.#inWords().load(program)) : schedule;
     const loaded = { system: this.#world.load(program), schedule: agents };
-    const first = await this.#attempt(loaded, 0);
+    const first = await this.#attempt(loaded, 0, false);
     const { deviations } = first;
     let shown = first;
     let repetitions = 1;
-    for (const idleUntil of idle(first.changes)) {
+    for (const { idleUntil, commandsWait } of this.#repetitions(idle(first.changes))) {
       if (shown.violation !== undefined) break;
-      const attempt = await this.#attempt(loaded, idleUntil);
+      const attempt = await this.#attempt(loaded, idleUntil, commandsWait);
       repetitions++;
       if (attempt.violation !== undefined) shown = attempt;
       for (const deviation of attempt.deviations)
         if (deviations.every(({ message }) => message !== deviation.message)) deviations.push(deviation);
     }
-    const { violation, idleUntil, steps, permitted, failure, misfit } = shown;
+    const { violation, idleUntil, commandsWait, steps, permitted, failure, misfit } = shown;
     const verdict = violation !== undefined ? 'violation' : deviations.length > 0 ? 'deviation' : 'holds';
     const { version } = this.#hardware;
     const counts = { accesses: this.#accesses, repetitions };
-    return { verdict, version, violation, idleUntil, steps, deviations, permitted, failure, misfit, ...counts };
+    const how = { idleUntil, commandsWait };
+    return { verdict, version, violation, ...how, steps, deviations, permitted, failure, misfit, ...counts };
+  }
+
+  /** In which other ways the hardware may behave, the likelier to show something first. */
+  #repetitions(idle: readonly number[]): Pick<Attempt, 'idleUntil' | 'commandsWait'>[] {
+    const { commandsCanWait } = this.#hardware;
+    return [0, ...idle].flatMap((idleUntil) => [
+      ...(idleUntil === 0 ? [] : [{ idleUntil, commandsWait: false }]),
+      ...(commandsCanWait ? [{ idleUntil, commandsWait: true }] : []),
+    ]);
   }
 
   /** One run of the schedule with devices that are idle for the first `idleUntil` steps. */
-  async #attempt({ system, schedule }: Loaded, idleUntil: number): Promise<Attempt> {
+  async #attempt({ system, schedule }: Loaded, idleUntil: number, commandsWait: boolean): Promise<Attempt> {
     const none = { violation: undefined, permitted: undefined, failure: undefined, misfit: undefined };
-    const attempt: Attempt = { steps: [], deviations: [], changes: [], idleUntil, last: [], ...none };
+    const attempt: Attempt = { steps: [], deviations: [], changes: [], idleUntil, commandsWait, last: [], ...none };
     const { machine } = system;
     const runner = new Runner(system, stepsMax);
     runner.reset();
     this.#current = attempt;
     this.#recorder.take();
-    this.#noteTrouble(system, await this.#hardware.boot(this.#boot), attempt);
+    this.#noteTrouble(system, await this.#hardware.boot(this.#boot, commandsWait), attempt);
     await this.#observe({ agent: '', operation: '', label: 'initial state' }, idleUntil === 0, attempt);
     let previous = -1;
     while (attempt.violation === undefined && machine.failure === undefined && runner.steps < stepsMax) {

@@ -13,7 +13,7 @@ const labelWidthMax = 58;
 /** What devices reached, step by step. Accesses that came to the same as before are left out. */
 export function endToEndReport(result: EndToEndObserved, colour: boolean): string {
   const inks = paint(colour);
-  const { steps, violation, idleUntil } = result;
+  const { steps, violation, idleUntil, commandsWait } = result;
   const news = new News();
   const agentWidth = Math.max(...steps.map(({ agent }) => widthOf(agent)));
   const labelWidth = Math.min(labelWidthMax, Math.max(...steps.map(({ label }) => widthOf(label))));
@@ -31,13 +31,14 @@ export function endToEndReport(result: EndToEndObserved, colour: boolean): strin
     });
   });
   const when = 'after each step that touches the hardware';
+  const late = 'The SMMU leaves commands in their queue until software waits for them.';
   const how =
     idleUntil === 0
       ? `Devices write to every page by DMA, ${when}.`
       : `Devices are idle until step ${idleUntil} is done; from then on they write to every page by DMA, ${when}.`;
   return [
     ...section('End to end', result.version, inks),
-    ...wrap(how, reportWidth - 2, '').map((line) => `  ${inks.dim(line)}`),
+    ...wrap(commandsWait ? `${how} ${late}` : how, reportWidth - 2, '').map((line) => `  ${inks.dim(line)}`),
     inks.bold(`${' '.repeat(headWidth)}${pad('software', labelWidth)}  DMA reaches`),
     ...lines,
     '',

@@ -1,4 +1,6 @@
 import type { Family } from '../properties/family.ts';
+import { deviceHazards, type DeviceHazard } from '../properties/conformance/hazards/index.ts';
+import { conformanceFamily } from '../traces/conformance.ts';
 import type { Minimise } from './background.ts';
 import type { RunCampaigns } from './campaigns.ts';
 import { UsageError } from './exit.ts';
@@ -32,6 +34,17 @@ export function checkHazard(family: Family, hazard: string | undefined): void {
     `hazard of ${family.name}`,
     hazard,
     family.hazards.map(({ id }) => id),
+  );
+}
+
+/** A mistake of our device by name. @throws UsageError naming those that there are. */
+export function deviceHazard(name: string): DeviceHazard {
+  const hazard = deviceHazards.find((candidate) => candidate.name === name);
+  if (hazard !== undefined) return hazard;
+  throw unknown(
+    `hazard of ${conformanceFamily}`,
+    name,
+    deviceHazards.map((candidate) => candidate.name),
   );
 }
 

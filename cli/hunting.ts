@@ -1,19 +1,17 @@
 /** Hunting a hazard in a process of its own, with the same command: so that hunts do not share processor time. */
 import { spawn } from 'node:child_process';
-import type { Hazard } from '../properties/family.ts';
 import type { HazardsCommand } from './commands/hazards.ts';
 import type { Interrupt } from './interrupt.ts';
 import type { HazardResult } from './kill-matrix.ts';
 
 /** What the process says of the hazard; after an interruption what it has by then. */
 export async function huntElsewhere(
-  family: string,
-  hazard: Hazard,
+  { family, hazard, expected }: Pick<HazardResult, 'family' | 'hazard' | 'expected'>,
   command: HazardsCommand,
   interrupt: Interrupt,
 ): Promise<HazardResult> {
   const { seeds, seconds, strategies, minimiseSeconds, operations } = command;
-  const line = ['hazards', '--json', '--family', family, '--hazard', hazard.id, '--seeds', seeds, '--seconds', seconds];
+  const line = ['hazards', '--json', '--family', family, '--hazard', hazard, '--seeds', seeds, '--seconds', seconds];
   const more = ['--minimise', minimiseSeconds, '--ops', operations, '--strategy', ...strategies];
   const program = process.argv[1] ?? '';
   const child = spawn(process.execPath, [...process.execArgv, program, ...[...line, ...more].map(String)], {
@@ -32,6 +30,6 @@ export async function huntElsewhere(
     .map((text) => JSON.parse(text) as { event: string } & HazardResult)
     .find((one) => one.event === 'hazard');
   if (event !== undefined) return event;
-  const nothing = { family, hazard: hazard.id, expected: hazard.expected.map(({ rule }) => rule), strategies: [] };
+  const nothing = { family, hazard, expected, strategies: [] };
   return interrupt.requested() ? { ...nothing, interrupted: true } : { ...nothing, broken: errors.trim() };
 }

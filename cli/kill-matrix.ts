@@ -15,8 +15,9 @@ export interface HazardResult {
   /** The smallest failure that one of the hunts came to. */
   readonly minimal?: {
     readonly operations: number;
-    readonly switches: number;
-    readonly steps: number;
+    /** Of the schedule; programs on a device have none. */
+    readonly switches?: number;
+    readonly steps?: number;
     readonly proved: boolean;
   };
   /** Fewest operations of a program that shows it, by exhausting all programs; 0: none up to the bound. */
@@ -111,7 +112,7 @@ function familyTable(results: readonly HazardResult[]): string[] {
 }
 
 /** A table of Markdown, its columns aligned; the first row is the head. */
-function table(rows: readonly (readonly string[])[]): string[] {
+export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(3, ...rows.map((row) => widthOf(row[column] ?? ''))));
   const lines = rows.map((row) => `| ${row.map((cell, column) => pad(cell, widths[column] ?? 0)).join(' | ')} |`);
   return lines.toSpliced(1, 0, `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`);
@@ -146,7 +147,8 @@ function markdownCell(hunts: readonly Hunt[]): string {
 function minimalText({ minimal }: HazardResult): string {
   if (minimal === undefined) return '';
   const { operations, switches, steps, proved } = minimal;
-  return `${operations} ops ${switches} sw ${steps} st${proved ? ' ✓' : ''}`;
+  const schedule = switches === undefined ? '' : ` ${switches} sw ${steps} st`;
+  return `${operations} ops${schedule}${proved ? ' ✓' : ''}`;
 }
 
 function verifiedText({ verified }: HazardResult): string {

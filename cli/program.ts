@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { STRATEGY_NAMES, type StrategyName } from '../properties/campaign.ts';
 import type { Family } from '../properties/family.ts';
+import { conformanceFamily } from '../traces/conformance.ts';
 import { version } from '../traces/version.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { exploreCommand } from './commands/explore.ts';
@@ -299,7 +300,7 @@ const addHazards: Add = (program, context, done) => {
   program
     .command('hazards')
     .description('look for each known mistake, and show how fast it is found')
-    .option('--family <name>', 'only this family')
+    .option('--family <name>', 'only this family; conformance: mistakes of devices')
     .option('--hazard <id>', 'only this mistake')
     .option('--seeds <number>', 'seeds 1 to this', integer, 10)
     .option('--seconds <number>', 'processor time for each seed', positive, 10)
@@ -318,12 +319,17 @@ const addHazards: Add = (program, context, done) => {
         hazard: options.hazard,
         seeds,
         seconds,
-        strategies: matrix === true ? STRATEGY_NAMES : options.strategy,
+        strategies:
+          options.family === conformanceFamily
+            ? (['random'] as const)
+            : matrix === true
+              ? STRATEGY_NAMES
+              : options.strategy,
         minimiseSeconds: options.minimise ?? (matrix === true ? 20 : 0),
         operations: options.ops ?? (matrix === true ? 2 : 0),
         workers,
         markdown: options.markdown,
-        how: `stalemate hazards${matrix === true ? ' --matrix' : ''} --seeds ${seeds} --seconds ${seconds}`,
+        how: `stalemate hazards${options.family === conformanceFamily ? ` --family ${conformanceFamily}` : ''}${matrix === true ? ' --matrix' : ''} --seeds ${seeds} --seconds ${seconds}`,
       };
       done(await hazardsCommand(command, context()));
     });

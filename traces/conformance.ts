@@ -8,6 +8,7 @@ import {
   type ConformanceTarget,
   type Rule,
 } from '../properties/conformance/index.ts';
+import { sourceOf, type DeviceHazard } from '../properties/conformance/hazards/index.ts';
 import { TraceError } from './error.ts';
 import { traceFormat, traceVersion, type ConformanceTrace } from './format.ts';
 import { version } from './version.ts';
@@ -21,8 +22,8 @@ const unclassified = 'unclassified';
 
 type Plain = ConformanceTrace['program'];
 
-/** Makes a trace of a finding. */
-export function findingToTrace(finding: ConformanceFinding): ConformanceTrace {
+/** Makes a trace of a finding. @param hazard the mistake that was built into the device. */
+export function findingToTrace(finding: ConformanceFinding, hazard?: string): ConformanceTrace {
   const { fingerprint, target, rule, program, deviation, operationsFrom, minimal, seed, programSeed } = finding;
   // Operations are plain data by their own definition; the round trip drops what JSON cannot hold, which is nothing.
   const plain = JSON.parse(JSON.stringify({ program, deviation })) as {
@@ -35,6 +36,7 @@ export function findingToTrace(finding: ConformanceFinding): ConformanceTrace {
     kind: 'conformance',
     family: conformanceFamily,
     target,
+    ...(hazard === undefined ? {} : { hazard }),
     targetVersion: finding.version,
     program: { configuration: plain.program.configuration, operations: plain.program.operations },
     deviation: plain.deviation,
@@ -76,11 +78,16 @@ export function targetOf(name: string): ConformanceTarget {
 /**
  * Runs the program of a trace again.
  *
+ * @param hazard a mistake to be built into the target, which is then our device.
  * @throws TraceError if the program cannot be run at all, as after an edit by hand.
  */
-export async function replayDeviation(trace: ConformanceTrace, target: ConformanceTarget): Promise<ConformanceReplay> {
+export async function replayDeviation(
+  trace: ConformanceTrace,
+  target: ConformanceTarget,
+  hazard?: DeviceHazard,
+): Promise<ConformanceReplay> {
   try {
-    return await replayConformance(findingParts(trace), target);
+    return await replayConformance(findingParts(trace), target, hazard && sourceOf(hazard));
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
     throw new TraceError('wrong-world', `the trace's program cannot be run (${error.message}): was it edited?`);

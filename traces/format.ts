@@ -134,6 +134,7 @@ const conformance = z
     kind: z.literal('conformance'),
     family: z.string().min(1),
     target: z.string().min(1).describe('the device that deviates'),
+    hazard: z.string().exactOptional().describe('the mistake that was built into the device'),
     targetVersion: z.string().describe('what the device says it is'),
     program: z
       .strictObject({ configuration: plain, operations: z.array(plain).min(1) })

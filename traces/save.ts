@@ -38,7 +38,7 @@ export function saveTrace(trace: Trace, folder: string, name: string = traceName
 
 /** A name that says what the trace shows, and is the same for the same finding: "asid-share-asid-unmap-window-3f9c2e.json". */
 export function traceName(trace: Trace): string {
-  const what = trace.kind === 'software' ? (trace.hazard ?? trace.expected.rule) : trace.expected.rule;
+  const what = trace.hazard ?? trace.expected.rule;
   const { family, expected, provenance, program } = trace;
   // The program is part of it: one seed can find several failures with one fingerprint.
   const identity = JSON.stringify([family, expected.fingerprint, { ...provenance, tool: '' }, program]);

@@ -1,17 +1,19 @@
 import { findOnPath, QemuMissing } from '../../impl/qemu/index.ts';
 import {
   fuzzConformance,
+  fuzzDevice as searchDevice,
   guestWitnessNames,
   type Against,
   type ConformanceFinding,
   type ConformanceSummary,
   type ConformanceTarget,
 } from '../../properties/conformance/index.ts';
+import { sourceOf, type DeviceHazard } from '../../properties/conformance/hazards/index.ts';
 import { conformanceFamily, conformanceTargets, findingToTrace } from '../../traces/conformance.ts';
 import { conformanceNotice } from '../../traces/report/conformance.ts';
 import { paint } from '../../traces/report/paint.ts';
 import { grouped, plural } from '../../traces/report/text.ts';
-import { unknown, type Context } from '../context.ts';
+import { deviceHazard, unknown, type Context } from '../context.ts';
 import { exitCode, UsageError, type ExitCode } from '../exit.ts';
 import { keepTrace } from '../findings.ts';
 import type { Interrupt } from '../interrupt.ts';
@@ -28,10 +30,15 @@ export function fuzzDevice(command: FuzzCommand, { terminal }: Context): (interr
   const name = command.target ?? 'qemu-smmuv3';
   const target = conformanceTargets.find((candidate) => candidate === name);
   if (target === undefined) throw unknown('target', name, conformanceTargets);
-  if (command.hazard !== undefined)
-    throw new UsageError('A device is checked as it is: --hazard belongs to families of software.');
+  if (command.hazard !== undefined && target !== 'builtin')
+    throw new UsageError(`A mistake can be built into the target builtin, not into ${target}.`);
+  const hazard = command.hazard === undefined ? undefined : deviceHazard(command.hazard);
+  if (hazard !== undefined && hazard.check !== 'programs')
+    throw new UsageError(
+      `Programs alone do not show ${hazard.name}: stalemate hazards --family ${conformanceFamily} --hazard ${hazard.name}`,
+    );
   const against = command.against === undefined ? undefined : againstOf(command.against);
-  return (interrupt) => new DeviceJob(command, target, against, terminal).run(interrupt);
+  return (interrupt) => new DeviceJob(command, target, against, hazard, terminal).run(interrupt);
 }
 
 /** The other device: a target, or a QEMU binary. */
@@ -48,13 +55,21 @@ class DeviceJob {
   readonly #command: FuzzCommand;
   readonly #target: ConformanceTarget;
   readonly #against: Against | undefined;
+  readonly #hazard: DeviceHazard | undefined;
   readonly #terminal: Terminal;
   readonly #reported: { readonly finding: ConformanceFinding; readonly file: string | undefined }[] = [];
 
-  constructor(command: FuzzCommand, target: ConformanceTarget, against: Against | undefined, terminal: Terminal) {
+  constructor(
+    command: FuzzCommand,
+    target: ConformanceTarget,
+    against: Against | undefined,
+    hazard: DeviceHazard | undefined,
+    terminal: Terminal,
+  ) {
     this.#command = command;
     this.#target = target;
     this.#against = against;
+    this.#hazard = hazard;
     this.#terminal = terminal;
   }
 
@@ -71,7 +86,9 @@ class DeviceJob {
         onFinding: (finding: ConformanceFinding) => this.#report(finding),
         onProgress: (progress: ConformanceSummary) => this.#terminal.progress(this.#progressText(progress)),
       };
-      const summary = await fuzzConformance(options, this.#against);
+      const summary = await (this.#hazard === undefined
+        ? fuzzConformance(options, this.#against)
+        : searchDevice(sourceOf(this.#hazard), options));
       return this.#conclude(summary, interrupt.requested());
     } catch (error) {
       if (!(error instanceof QemuMissing)) throw error;
@@ -86,6 +103,7 @@ class DeviceJob {
   /** The target, and what it is held against. */
   #name(): string {
     const against = this.#against;
+    if (this.#hazard !== undefined) return `${this.#target}, hazard ${this.#hazard.name}`;
     return against === undefined
       ? this.#target
       : `${this.#target} against ${typeof against === 'string' ? against : against.binary}`;
@@ -98,7 +116,7 @@ class DeviceJob {
   }
 
   #report(finding: ConformanceFinding): void {
-    const trace = findingToTrace(finding);
+    const trace = findingToTrace(finding, this.#hazard?.name);
     const file = keepTrace(trace, this.#command.out, this.#terminal);
     this.#reported.push({ finding, file });
     this.#terminal.event({

@@ -1,11 +1,14 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { hunt, type Hunt } from '../../properties/hunt/hunt.ts';
 import { verify } from '../../properties/verify/verify.ts';
 import type { Found, StrategyName } from '../../properties/campaign.ts';
 import type { Family, Hazard } from '../../properties/family.ts';
 import { reason } from '../../traces/load.ts';
 import { plural } from '../../traces/report/text.ts';
-import { checkHazard, findFamily, type Context } from '../context.ts';
+import { deviceHazards } from '../../properties/conformance/hazards/index.ts';
+import { conformanceFamily } from '../../traces/conformance.ts';
+import { checkHazard, deviceHazard, findFamily, type Context } from '../context.ts';
+import { deviceSection, sectionOf, withDeviceSection } from '../device-matrix.ts';
 import { exitCode, UsageError, type ExitCode } from '../exit.ts';
 import { huntElsewhere } from '../hunting.ts';
 import { interruptible, type Interrupt } from '../interrupt.ts';
@@ -18,6 +21,7 @@ import {
   unexpectedRules,
   type HazardResult,
 } from '../kill-matrix.ts';
+import { huntDeviceHazard } from './hazards-device.ts';
 import { progressText } from '../summary.ts';
 
 /** Options of `stalemate hazards`. */
@@ -44,16 +48,10 @@ export interface HazardsCommand {
 /** Which known mistakes are found, in how many seeds, and how fast: what the harness is worth. */
 export async function hazardsCommand(command: HazardsCommand, context: Context): Promise<ExitCode> {
   const { terminal } = context;
-  const families = command.family === undefined ? context.families : [findFamily(context.families, command.family)];
-  for (const family of families) checkHazard(family, command.hazard);
   if (command.strategies.length === 0 || command.workers < 1) throw new UsageError('--workers must be 1 or more.');
+  const jobs = command.family === conformanceFamily ? deviceJobs(command, context) : softwareJobs(command, context);
   if (command.markdown !== undefined) writeMatrix(command.markdown);
-  const jobs = families.flatMap((family) =>
-    family.hazards
-      .filter(({ id }) => command.hazard === undefined || id === command.hazard)
-      .map((hazard) => ({ family, hazard })),
-  );
-  const width = hazardWidth(jobs.map(({ hazard }) => hazard.id));
+  const width = hazardWidth(jobs.map(({ hazard }) => hazard));
   terminal.print(
     `Random programs, ${plural(command.seeds, 'seed')}, at most ${command.seconds} s of processor time each: ${command.strategies.join(', ')}`,
   );
@@ -75,19 +73,43 @@ export async function hazardsCommand(command: HazardsCommand, context: Context):
     const work = async (): Promise<void> => {
       while (taken < jobs.length && !interrupt.requested()) {
         const index = taken++;
-        const { family, hazard } = jobs[index] as (typeof jobs)[number];
-        const elsewhere = command.workers > 1;
-        show(
-          index,
-          await (elsewhere
-            ? huntElsewhere(family.name, hazard, command, interrupt)
-            : new HazardJob(family, hazard, command, context, interrupt).run()),
-        );
+        const job = jobs[index] as Job;
+        show(index, await (command.workers > 1 ? huntElsewhere(job, command, interrupt) : job.hunt(interrupt)));
       }
     };
     await Promise.all(Array.from({ length: Math.min(command.workers, jobs.length) }, work));
     return conclude(results, jobs.length, command, context, interrupt);
   });
+}
+
+/** One hazard to be hunted, in this process or in one of its own. */
+interface Job extends Pick<HazardResult, 'family' | 'hazard' | 'expected'> {
+  readonly hunt: (interrupt: Interrupt) => Promise<HazardResult>;
+}
+
+function softwareJobs(command: HazardsCommand, context: Context): Job[] {
+  const { families } = context;
+  const asked = command.family === undefined ? families : [findFamily(families, command.family, [conformanceFamily])];
+  for (const family of asked) checkHazard(family, command.hazard);
+  return asked.flatMap((family) =>
+    family.hazards
+      .filter(({ id }) => command.hazard === undefined || id === command.hazard)
+      .map((hazard) => ({
+        family: family.name,
+        hazard: hazard.id,
+        expected: hazard.expected.map(({ rule }) => rule),
+        hunt: (interrupt) => new HazardJob(family, hazard, command, context, interrupt).run(),
+      })),
+  );
+}
+
+function deviceJobs(command: HazardsCommand, { terminal }: Context): Job[] {
+  return (command.hazard === undefined ? deviceHazards : [deviceHazard(command.hazard)]).map((device) => ({
+    family: conformanceFamily,
+    hazard: device.name,
+    expected: [device.check],
+    hunt: (interrupt) => huntDeviceHazard(device, command, terminal, interrupt),
+  }));
 }
 
 /** All hunts for one hazard, in this process. */
@@ -203,9 +225,18 @@ function conclude(
       `${plural(survivors.length, 'hazard')} not found from every seed by ${judges.join(' and ')}: ${survivors.map(({ hazard }) => hazard).join(', ')}.`,
     );
   if (command.markdown !== undefined && whole && broken.length === 0)
-    writeMatrix(command.markdown, markdown(results, command.how));
+    writeMatrix(command.markdown, documentOf(results, command));
   if (!whole) return exitCode.interrupted;
   return survivors.length === 0 ? exitCode.holds : exitCode.harness;
+}
+
+/** The matrix. What software and devices each make leaves the section of the other as it is. */
+function documentOf(results: readonly HazardResult[], { family, markdown: file = '', how }: HazardsCommand): string {
+  const known = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  if (family === conformanceFamily) return withDeviceSection(known, deviceSection(results, how));
+  const devices = sectionOf(known);
+  const made = markdown(results, how);
+  return devices === '' ? made : withDeviceSection(made, devices);
 }
 
 /** Writes, or with no text checks before the long work that it can be written. */

@@ -2,7 +2,8 @@ import { QemuMissing } from '../../impl/qemu/index.ts';
 import { replayDeviation, targetOf } from '../../traces/conformance.ts';
 import type { ConformanceTrace } from '../../traces/format.ts';
 import { conformanceReport } from '../../traces/report/conformance.ts';
-import type { Context } from '../context.ts';
+import type { DeviceHazard } from '../../properties/conformance/hazards/index.ts';
+import { deviceHazard, type Context } from '../context.ts';
 import { exitCode, UsageError, type ExitCode } from '../exit.ts';
 import type { ReplayCommand } from './replay.ts';
 
@@ -12,12 +13,11 @@ export async function replayDevice(
   command: ReplayCommand,
   { terminal }: Context,
 ): Promise<ExitCode> {
-  if (command.hazard !== undefined)
-    throw new UsageError('A trace of a device has no hazard; --hazard belongs to traces of software.');
   const target = targetOf(command.target ?? trace.target);
+  const hazard = hazardOf(trace, command, target);
   const { expected } = trace;
   try {
-    const { deviation, reproduced, version } = await replayDeviation(trace, target);
+    const { deviation, reproduced, version } = await replayDeviation(trace, target, hazard);
     if (deviation !== undefined)
       terminal.print(conformanceReport({ trace, deviation, file: command.file, colour: terminal.colour }));
     const newer = version === trace.targetVersion ? '' : ` (found on ${trace.targetVersion})`;
@@ -35,4 +35,12 @@ export async function replayDevice(
     terminal.warn(`stalemate: ${error.message}. "stalemate doctor" says what is missing and how to install it.`);
     return exitCode.harness;
   }
+}
+
+/** The mistake to build in: the one of the command line, or of the trace. It is one of our device: another one is as it is. */
+function hazardOf(trace: ConformanceTrace, command: ReplayCommand, target: string): DeviceHazard | undefined {
+  const name = command.hazard ?? (command.target === undefined ? trace.hazard : undefined);
+  if (name === undefined || name === 'none') return undefined;
+  if (target !== 'builtin') throw new UsageError(`A mistake can be built into the target builtin, not into ${target}.`);
+  return deviceHazard(name);
 }

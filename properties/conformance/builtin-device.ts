@@ -21,6 +21,7 @@ import {
   OPCODE,
   REGISTER,
 } from '../../model/architecture/arm/layout/index.ts';
+import { cachesOf } from './caches.ts';
 import { syncCommand } from './commands.ts';
 import { conformanceFeatures } from './conformance-features.ts';
 import type { AccessAnswer, CommandAnswer, ConformanceDevice, OverflowAnswer, Part } from './device.ts';
@@ -37,23 +38,9 @@ export type MakeDevice = (memory: DeviceMemory, options: DeviceOptions) => SmmuV
 export interface BuiltinOptions {
   readonly features?: SmmuFeatures;
   readonly make?: MakeDevice;
+  /** Default: what each program chooses. */
   readonly caches?: DeviceOptions['caches'];
 }
-
-/** Caches that are small enough to run over within a program. */
-export const smallCaches: NonNullable<DeviceOptions['caches']> = {
-  iotlb: { sets: 8, ways: 2 },
-  walk: { sets: 8, ways: 2 },
-  config: {
-    ste: { sets: 2, ways: 2 },
-    cd: { sets: 2, ways: 2 },
-    l1std: { sets: 1, ways: 2 },
-    l1cd: { sets: 1, ways: 2 },
-    tags: { contexts: 4 },
-  },
-  tags: { contexts: 8 },
-  decoded: 4,
-};
 
 /** Memory that our device can write to. */
 export class BuiltinMemory extends SparseMemory implements DeviceMemory {
@@ -68,23 +55,25 @@ export class BuiltinDevice implements ConformanceDevice {
   readonly version = 'built-in SMMUv3';
   readonly features: SmmuFeatures;
   readonly #make: MakeDevice;
-  readonly #caches: NonNullable<DeviceOptions['caches']>;
+  readonly #caches: DeviceOptions['caches'];
+  /** A device for each choice of caches, made when it is first needed. */
+  readonly #devices = new Map<number, SmmuV3Device>();
   #memory = new BuiltinMemory(ramBase, ramBytes);
   #device: SmmuV3Device;
   /** Index of the next command to be put in, with wrap bit, and of the next event to be read. */
   #prod = 0;
   #cons = 0;
 
-  constructor({ features = conformanceFeatures, make, caches = smallCaches }: BuiltinOptions = {}) {
+  constructor({ features = conformanceFeatures, make, caches }: BuiltinOptions = {}) {
     this.features = features;
     this.#make = make ?? ((memory, options) => new SmmuV3Device(memory, options));
     this.#caches = caches;
-    this.#device = this.#create();
+    this.#device = this.#choose(0, true);
   }
 
   begin({ configuration }: ConformanceProgram, thorough: boolean): Promise<void> {
     this.#memory.clear();
-    if (thorough) this.#device = this.#create();
+    this.#device = this.#choose(configuration.caches ?? 0, thorough);
     const device = this.#device;
     device.writeRegister(REGISTER.CR0, 0);
     this.#prod = 0;
@@ -149,8 +138,13 @@ export class BuiltinDevice implements ConformanceDevice {
     return Promise.resolve();
   }
 
-  #create(): SmmuV3Device {
-    return this.#make(this.#memory, { features: this.features, caches: this.#caches });
+  #choose(choice: number, anew: boolean): SmmuV3Device {
+    const known = anew ? undefined : this.#devices.get(choice);
+    if (known !== undefined) return known;
+    const caches = this.#caches ?? cachesOf(choice);
+    const device = this.#make(this.#memory, { features: this.features, caches });
+    this.#devices.set(choice, device);
+    return device;
   }
 
   #access(device: number, write: boolean, { low, high }: { low: number; high: number }): Part {

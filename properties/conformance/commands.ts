@@ -20,20 +20,20 @@ import { streamIdOf } from './world.ts';
 /** Address argument of an invalidation by address: the page's input address without tag, its low bits cleared. */
 export const invalidationAddress = (
   configuration: ConformanceConfiguration,
-  command: { page: number; half: 0 | 1; alignBits: number },
+  command: { page: number; half: 0 | 1; alignBits: number; range?: RangeHint },
 ): number => {
   const unit = 2 ** command.alignBits;
   const offset = configuration.pages[command.page] as number;
   // A multiple of 4 KiB is exact as a number over all 64 bits.
   const address = command.half === 0 ? offset : 2 ** 64 - 2 ** configuration.vaBits + offset;
-  return Math.floor(address / unit) * unit;
+  return (Math.floor(address / unit) - (command.range?.before ?? 0)) * unit;
 };
 
 /** IPA argument of an invalidation by IPA, its low bits cleared. */
 export const invalidationIpa = (
   configuration: ConformanceConfiguration,
-  { ipa, alignBits }: { ipa: number; alignBits: number },
-): number => Math.floor(guestPageIpa(configuration, ipa) / 2 ** alignBits) * 2 ** alignBits;
+  { ipa, alignBits, range }: { ipa: number; alignBits: number; range?: RangeHint },
+): number => (Math.floor(guestPageIpa(configuration, ipa) / 2 ** alignBits) - (range?.before ?? 0)) * 2 ** alignBits;
 
 const rangeFields = (range: RangeHint | undefined): FieldValues<typeof COMMAND_TLBI> =>
   range === undefined ? {} : { TG: range.granule, Num: range.num, Scale: range.scale, TTL: range.level };

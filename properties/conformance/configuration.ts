@@ -104,4 +104,6 @@ export interface ConformanceConfiguration {
   readonly guestPages?: readonly GuestPage[];
   /** DMA devices in use, as indices into the machine's six (0, 1: rocker; 2, 3: edu; 4, 5: one of each behind a bridge). */
   readonly devices: readonly number[];
+  /** Sizes of the caches of a device that leaves them open, as an index into `cacheSwarm`; undefined: the first. */
+  readonly caches?: number;
 }

@@ -4,7 +4,7 @@ import { match } from 'ts-pattern';
 import { percent, pick, weighted } from './choices.ts';
 import type { ConformanceConfiguration, Context, Guest, Tree } from './configuration.ts';
 import type { Generation } from './generate-changes.ts';
-import { guestPagesOf, guestsOf } from './guest.ts';
+import { guestPageIpa, guestPagesOf, guestsOf } from './guest.ts';
 import { illegalOpcodes } from './operation.ts';
 import type { CommandOperation, GuestPlace, Operation, RangeHint } from './operation.ts';
 import { rootLevel, treeOffset } from './world.ts';
@@ -18,12 +18,16 @@ const usersOf = ({ configuration }: Generation, tree: number): number[] =>
 /**
  * Range and level fields for an invalidation of a page whose leaf is at `level`, and the alignment they need: an address
  * that is not aligned to the level given by TTL makes the range UNPREDICTABLE (IHI 0070 §4.4.1.1), as does one that
- * is not aligned to a granule.
+ * is not aligned to a granule. A range often ends with the page, or has it in its midst: what is rounded or counted
+ * wrongly shows at the ends of ranges.
+ *
+ * @param offset how far the address can be moved down, bytes.
  */
 const chooseRange = (
   { choices, features }: Generation,
   tree: Pick<Tree, 'granule'>,
   level: number,
+  offset: number,
   stage: 1 | 2 = 1,
 ): { range: RangeHint; alignBits: number } | undefined => {
   const ranges = features.has(stage === 1 ? 'ranges' : 's2-ranges') && percent(choices, 60);
@@ -35,7 +39,16 @@ const chooseRange = (
   const scale = ranges ? pick(choices, [0, 0, 1, 3, 9, 20, 31]) : 0;
   if (num === 0 && scale === 0 && ttl === 0) return undefined;
   const alignBits = ttl === 0 ? tree.granule : levelShift(tree.granule, ttl);
-  return { range: { granule: ((tree.granule - 10) / 2) as 1 | 2 | 3, num, scale, level: ttl }, alignBits };
+  // Units before the one of the page with which the range still reaches into it.
+  const units = Math.ceil(((num + 1) * 2 ** scale * 2 ** tree.granule) / 2 ** alignBits);
+  const most = Math.min(units - 1, Math.floor(offset / 2 ** alignBits));
+  const before = weighted<() => number>(choices, [
+    [3, () => 0],
+    [4, () => most],
+    [2, () => Math.floor((most * choices.below(16)) / 16)],
+  ])();
+  const granule = ((tree.granule - 10) / 2) as 1 | 2 | 3;
+  return { range: { granule, num, scale, level: ttl, ...(before === 0 ? {} : { before }) }, alignBits };
 };
 
 /** Pages below the same entry of a level: an invalidation of a block may name any address in it. */
@@ -50,12 +63,13 @@ const byAddress = (generation: Generation, tree: number, page: number, level: nu
   const users = usersOf(generation, tree);
   const context = users.length === 0 ? 0 : pick(choices, users);
   const shape = configuration.trees[tree] as Tree;
-  const ranged = chooseRange(generation, shape, level);
+  const named = level < 3 ? pick(choices, sharing(configuration, shape, page, level)) : page;
+  const ranged = chooseRange(generation, shape, level, configuration.pages[named] as number);
   return {
     opcode: percent(choices, 65) ? 'TLBI_NH_VA' : 'TLBI_NH_VAA',
     vmidOf: context,
     asidOf: context,
-    page: level < 3 ? pick(choices, sharing(configuration, shape, page, level)) : page,
+    page: named,
     half: shape.half,
     alignBits: ranged?.alignBits ?? 12,
     leaf: features.has('leaf-hint') && percent(choices, 50),
@@ -65,7 +79,8 @@ const byAddress = (generation: Generation, tree: number, page: number, level: nu
 
 const byIpa = (generation: Generation, guest: number, ipa: number, level: number): CommandOperation => {
   const { choices, features, configuration } = generation;
-  const ranged = chooseRange(generation, guestsOf(configuration)[guest] as Guest, level, 2);
+  const offset = guestPageIpa(configuration, ipa);
+  const ranged = chooseRange(generation, guestsOf(configuration)[guest] as Guest, level, offset, 2);
   return {
     opcode: 'TLBI_S2_IPA',
     guest,
@@ -136,7 +151,9 @@ export const coverChange = (generation: Generation, operation: Operation): Comma
     .with({ kind: 'table' }, { kind: 'leaf' }, { kind: 'clear' }, ({ place }) => {
       const users = usersOf(generation, place.tree);
       if (users.length === 0) return [];
-      if (percent(choices, 70)) return [byAddress(generation, place.tree, place.page, place.level)];
+      // What leads to pages is often invalidated by them.
+      const level = percent(choices, 30) ? 3 : place.level;
+      if (percent(choices, 70)) return [byAddress(generation, place.tree, place.page, level)];
       return [wide(generation, pick(choices, users))];
     })
     .with(

@@ -1,6 +1,7 @@
 /** Chooses the configuration of a conformance program from its features. */
 import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
 import type { GranuleBits } from '../../model/architecture/arm/layout/index.ts';
+import { cacheSwarm } from './caches.ts';
 import type { ConformanceConfiguration, Context, Guest, Tree } from './configuration.ts';
 import { chooseGuests, guestPagesFor } from './generate-guest.ts';
 import type { Features } from './features.ts';
@@ -150,6 +151,7 @@ export const chooseConfiguration = (
     trees,
     contexts,
     devices: chooseDevices(choices, features, contexts),
+    caches: choices.below(cacheSwarm.length),
   };
   if (guests.length === 0) return configuration;
   return { ...configuration, guests, guestPages: guestPagesFor(features, { ...configuration, guests }) };

@@ -64,13 +64,15 @@ export interface ConformanceReplay {
 /**
  * Runs the program of a finding once more, from a reset of the whole device.
  *
+ * @param source another device than the target is.
  * @throws QemuMissing as `fuzzConformance` does.
  */
 export const replayConformance = async (
   finding: Pick<ConformanceFinding, 'program' | 'deviation'>,
   target: ConformanceTarget,
+  source: DeviceSource = sources[target],
 ): Promise<ConformanceReplay> => {
-  const device = await sources[target].start();
+  const device = await source.start();
   try {
     const { deviations } = await runProgram(finding.program, device, { thorough: true });
     const same = deviations.find((deviation) => sameDifference(deviation, finding.deviation));

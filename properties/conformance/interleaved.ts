@@ -21,7 +21,8 @@ import {
 import { decodeCommand } from '../../model/architecture/arm/commands/invalidation.ts';
 import { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import type { Slot } from '../../model/architecture/arm/universe.ts';
-import { BuiltinMemory, smallCaches, type MakeDevice } from './builtin-device.ts';
+import { BuiltinMemory, type MakeDevice } from './builtin-device.ts';
+import { cachesOf } from './caches.ts';
 import { percent } from './choices.ts';
 import { buildCommand, syncCommand } from './commands.ts';
 import { conformanceFeatures } from './conformance-features.ts';
@@ -109,7 +110,7 @@ class Interleaving {
     this.#features = features;
     this.#random = random;
     this.#twoLevel = program.configuration.twoLevelStreams;
-    this.#device = make(this.#memory, { features, caches: smallCaches, stepped: true });
+    this.#device = make(this.#memory, { features, caches: cachesOf(program.configuration.caches), stepped: true });
     this.#model = new SmmuV3(new Store(), this.#memory, features, { slots: this.#nameSlots() });
     for (const write of setUpRegisters(program.configuration)) this.#register(...write);
   }

@@ -85,6 +85,8 @@ export interface RangeHint {
   readonly num: number;
   readonly scale: number;
   readonly level: number;
+  /** The address lies so many units of its alignment before the page or the IPA that the command names. */
+  readonly before?: number;
 }
 
 /** A command; contexts and streams stand for their VMID, ASID and StreamID. */

@@ -3,19 +3,31 @@ import { renumber, unchanged } from './compact.ts';
 import type { Guest, GuestPage } from './configuration.ts';
 import { levelShift } from '../../model/architecture/arm/layout/index.ts';
 import { guestEntryAddress, guestPagesOf, guestsOf, startLevels } from './guest.ts';
-import type { CommandOperation, Operation } from './operation.ts';
+import type { CommandOperation, Operation, RangeHint } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
 
 type ByIpa = Extract<CommandOperation, { opcode: 'TLBI_S2_IPA' }>;
 type GuestOperation = Extract<Operation, { kind: 's2-leaf' | 's2-table' | 's2-clear' }>;
+
+/** Simpler fields of an invalidation by address: without the level or the range, from the page on, fewer pages. */
+export const simplerRanges = (range: RangeHint): RangeHint[] => {
+  const { before = 0, ...plain } = range;
+  const { level, num, scale } = range;
+  const both = level !== 0 && num + scale > 0;
+  return [
+    ...(both && before === 0 ? [{ ...plain, level: 0 }] : []),
+    ...(both ? [{ ...plain, num: 0, scale: 0 }] : []),
+    ...(before > 0 ? [plain] : []),
+    ...(before > 1 ? [{ ...range, num: 1, scale: 0, before: 1 }] : []),
+  ];
+};
 
 /** Simpler invalidations than one by IPA: wider ones first. */
 export const simplerByIpa = (by: ByIpa): CommandOperation[] => {
   const { range, ...plain } = by;
   const simpler: CommandOperation[] = [{ opcode: 'TLBI_NSNH_ALL' }];
   if (range !== undefined) simpler.push({ ...plain, alignBits: 12 });
-  if (range !== undefined && range.level !== 0 && range.num + range.scale > 0)
-    simpler.push({ ...by, range: { ...range, level: 0 } }, { ...by, range: { ...range, num: 0, scale: 0 } });
+  if (range !== undefined) simpler.push(...simplerRanges(range).map((simple) => ({ ...by, range: simple })));
   if (by.leaf) simpler.push({ ...by, leaf: false });
   if (by.guest > 0) simpler.push({ ...by, guest: 0 });
   return simpler;

@@ -7,7 +7,7 @@ import type { ConformanceConfiguration, Tree } from './configuration.ts';
 import { illegalOpcodes } from './operation.ts';
 import type { CommandOperation, Operation } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
-import { simplerByIpa, simplerGuestOperations, simplerGuests } from './simplify-guest.ts';
+import { simplerByIpa, simplerGuestOperations, simplerGuests, simplerRanges } from './simplify-guest.ts';
 import { rootLevel } from './world.ts';
 
 type ByAddress = Extract<CommandOperation, { opcode: 'TLBI_NH_VA' | 'TLBI_NH_VAA' }>;
@@ -26,8 +26,7 @@ const simplerCommands = (command: CommandOperation): CommandOperation[] => {
       { opcode: 'TLBI_NH_ASID', vmidOf: by.vmidOf, asidOf: by.asidOf },
     ];
     if (by.range !== undefined) simpler.push({ ...without(by, 'range'), alignBits: 12 });
-    if (by.range !== undefined && by.range.level !== 0 && by.range.num + by.range.scale > 0)
-      simpler.push({ ...by, range: { ...by.range, level: 0 } }, { ...by, range: { ...by.range, num: 0, scale: 0 } });
+    if (by.range !== undefined) simpler.push(...simplerRanges(by.range).map((range) => ({ ...by, range })));
     if (by.leaf) simpler.push({ ...by, leaf: false });
     if (by.opcode === 'TLBI_NH_VAA') simpler.push({ ...by, opcode: 'TLBI_NH_VA' });
     if (by.asidOf !== by.vmidOf) simpler.push({ ...by, asidOf: by.vmidOf });
@@ -179,6 +178,8 @@ export const simplerConfigurations = ({ configuration, operations }: Conformance
   const push = (change: Partial<ConformanceConfiguration>, kept: readonly Operation[] = operations): void => {
     candidates.push({ configuration: { ...configuration, ...change }, operations: kept });
   };
+  if (configuration.caches !== undefined)
+    candidates.push({ configuration: without(configuration, 'caches'), operations });
   if (configuration.shortStreamTable) push({ shortStreamTable: false });
   if (!configuration.recordBadStreamId) push({ recordBadStreamId: true });
   if (configuration.twoLevelStreams)

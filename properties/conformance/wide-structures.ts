@@ -125,7 +125,9 @@ export const linkOf = (random: Random, table: number, index: number): Structure 
 /** A page descriptor, mostly valid. */
 export const pageOf = (random: Random, table: number, va: number): Structure => {
   const base = place.tables + 0x1_0000 * table + 0x1000 * (2 + (va >>> 21));
-  const low = percent(random, 90) ? leaf(random, 0x50_0000 + 0x1000 * random.below(4)) | 3 : 0;
+  const low = percent(random, 90)
+    ? leaf(random, 0x50_0000 + 0x1000 * random.below(4) + random.below(2) * 2 ** 30) | 3
+    : 0;
   return [base + 8 * ((va >>> 12) % 512), [low, executeNever(random)]];
 };
 
@@ -134,12 +136,16 @@ const leaf = (random: Random, pa: number): number =>
 
 const executeNever = (random: Random): number => (percent(random, 70) ? 0 : random.below(4) << 21);
 
-/** The table of a virtual machine: one block of 1 GiB, to itself. */
-export const stageTwoOf = (random: Random, vm: number): Structure => {
+/**
+ * The table of a virtual machine: blocks of 1 GiB, the first one (where all structures are) to itself, the second one to the
+ * third, so that it is seen whether stage 2 was used.
+ */
+export const stageTwoOf = (random: Random, vm: number, index: number): Structure => {
   const s2ap = percent(random, 75) ? 3 : random.below(4);
   const attributes = percent(random, 80) ? 15 : random.below(16);
-  const low = 1 | (s2ap << 6) | (attributes << 2) | (flag(random, 93) << 10);
-  return [place.stage2 + 0x1_0000 * vm, [low, executeNever(random)]];
+  const output = index === 0 ? 0 : 2 << 30;
+  const low = output | 1 | (s2ap << 6) | (attributes << 2) | (flag(random, 93) << 10);
+  return [place.stage2 + 0x1_0000 * vm + 8 * index, [low, executeNever(random)]];
 };
 
 /** A command that invalidates something. */

@@ -24,7 +24,8 @@ import {
 import type { Access } from '../../model/architecture/arm/outcomes/event-record.ts';
 import { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import type { Slot } from '../../model/architecture/arm/universe.ts';
-import { BuiltinMemory, smallCaches, type MakeDevice } from './builtin-device.ts';
+import { BuiltinMemory, type MakeDevice } from './builtin-device.ts';
+import { cacheSwarm } from './caches.ts';
 import { percent, pick, weighted } from './choices.ts';
 import { syncCommand } from './commands.ts';
 import { matchesAnswer, resultsOf } from './moments.ts';
@@ -86,7 +87,7 @@ class Wide {
       substreams.flatMap((substream) => pages.map((va) => ({ streamId, substream, va }))),
     );
     this.#slots = [...plain, ...plain.map((slot) => ({ ...slot, ats: true as const }))];
-    this.#device = make(this.#memory, { features, caches: smallCaches });
+    this.#device = make(this.#memory, { features, caches: pick(random, cacheSwarm) });
     this.#endpoints = new Map(streams.map((streamId) => [streamId, new Endpoint(this.#device, streamId)]));
     this.#model = new SmmuV3(new Store(), this.#memory, features, { slots: this.#slots });
     this.#setUp();
@@ -130,7 +131,7 @@ class Wide {
       this.#write('table', [root, [(root + 0x1000) | 3, 0]]);
       for (const index of [0, 1]) this.#write('table', linkOf(random, table, index));
       for (const va of pages) this.#write('page', pageOf(random, table, va));
-      this.#write('stage 2', stageTwoOf(random, table));
+      for (const index of [0, 1]) this.#write('stage 2', stageTwoOf(random, table, index));
     }
     this.#command(encode(COMMAND_TLBI, { Opcode: OPCODE.TLBI_NSNH_ALL }), true);
   }
@@ -140,12 +141,12 @@ class Wide {
     const stream = pick(random, streams);
     const table = random.below(2);
     weighted<() => void>(random, [
-      [3, () => this.#write('STE', steOf(random, stream))],
+      [5, () => this.#changeStream(stream)],
       [3, () => this.#write('CD', cdOf(random, stream, pick(random, cdIndices)))],
       [1, () => this.#write('L1CD', l1CdOf(random, stream, random.below(2)))],
       [5, () => this.#write('page', pageOf(random, table, pick(random, pages)))],
       [2, () => this.#write('table', linkOf(random, table, random.below(2)))],
-      [2, () => this.#write('stage 2', stageTwoOf(random, table))],
+      [2, () => this.#write('stage 2', stageTwoOf(random, table, random.below(2)))],
       [1, () => this.#register(REGISTER.CR0, percent(random, 80) ? 0b1_1101 : 0b0_1101)],
       [12, () => this.#command(invalidationOf(random, stream), percent(random, 80))],
       [14, () => this.#access()],
@@ -154,8 +155,18 @@ class Wide {
     ])();
   }
 
-  #access(): void {
-    const { index, slot, access } = this.#choose(false);
+  /** Between two accesses to one place, often: what TLBs hold of the old stages must not serve the new ones. */
+  #changeStream(StreamID: number): void {
+    const random = this.#random;
+    const near = percent(random, 60) ? this.#choose(false, StreamID) : undefined;
+    if (near !== undefined) this.#access(near);
+    this.#write('STE', steOf(random, StreamID));
+    if (near === undefined) return;
+    this.#command(encode(COMMAND_CFGI, { Opcode: OPCODE.CFGI_STE, StreamID, Leaf: random.below(2) }), true);
+    this.#access(near);
+  }
+
+  #access({ index, slot, access } = this.#choose(false)): void {
     const { streamId, substream, va } = slot;
     const request = { streamId, substream, low: va + accessOffset, high: 0 };
     const answer = this.#device.translate({ ...request, ...access, kind: 'untranslated' });
@@ -184,10 +195,12 @@ class Wide {
       this.#differ(`${answer.kind} ${JSON.stringify(answer.completion)} ${records} records`, permitted);
   }
 
-  #choose(ats: boolean): { index: number; slot: Slot; access: Access } {
+  #choose(ats: boolean, stream?: number): { index: number; slot: Slot; access: Access } {
     const random = this.#random;
     const half = this.#slots.length / 2;
-    const index = random.below(half) + (ats ? half : 0);
+    const each = half / streams.length;
+    const first = stream === undefined ? 0 : each * streams.findIndex((one) => one === stream);
+    const index = first + random.below(stream === undefined ? half : each) + (ats ? half : 0);
     const slot = this.#slots[index] as Slot;
     const write = percent(random, 40);
     const instruction = !write && slot.substream >= 0 && percent(random, 40);

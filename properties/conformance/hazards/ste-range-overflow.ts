@@ -17,7 +17,7 @@ class MistakenDevice extends SmmuV3Device {
 
 /** CMD_CFGI_ALL, a range of 2^32, covers nothing. */
 export const steRangeOverflow: DeviceHazard = {
-  name: 'device-ste-range-overflow',
+  name: 'qemu-ste-range-overflow',
   mistake: 'CMD_CFGI_ALL is a range of 2^32 StreamIDs, which is 0 in 32 bits',
   source: 'IHI 0070 §4.3.2; QEMU hw/arm/smmuv3.c',
   check: 'programs',

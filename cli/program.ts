@@ -260,7 +260,10 @@ const addReplay: Add = (program, context, done) => {
     .description('run a trace again, and explain it')
     .argument('<trace>', 'a trace file')
     .option('--step', 'walk through it step by step')
-    .option('--target <name>', 'another target than the trace names')
+    .option(
+      '--target <name>',
+      'what to run it on: architecture, builtin (our device) or qemu-smmuv3; default: what the trace names',
+    )
     .option('--hazard <id>', 'another mistake than the trace names; none: every schedule on the correct software')
     .action(async (file: string, options: { step?: boolean; target?: string; hazard?: string }) =>
       done(

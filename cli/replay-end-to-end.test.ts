@@ -1,4 +1,4 @@
-/** Replay of software traces on a live device. */
+/** Replay of software traces on our device and on a live one. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { run } from './run.ts';
 const live = describe.skipIf(findQemuArm() === undefined && process.env['CI'] === undefined);
 afterEach(() => vi.unstubAllEnvs());
 
-const corpus = (hazard: string): string => join('traces', 'corpus', `asid-${hazard}.json`);
+const corpus = (hazard: string, family = 'asid'): string => join('traces', 'corpus', `${family}-${hazard}.json`);
 
 interface Ran {
   readonly code: ExitCode;
@@ -41,7 +41,8 @@ async function replay(file: string, ...options: string[]): Promise<Ran> {
     return true;
   });
   try {
-    const line = ['replay', file, '--target', 'qemu-smmuv3', ...options];
+    const target = options.includes('--target') ? [] : ['--target', 'qemu-smmuv3'];
+    const line = ['replay', file, ...target, ...options];
     const code = await run(line, families, { makeTerminal: () => terminal });
     return { code, text: printed.join('\n'), warnings: warnings.join('\n'), events };
   } finally {
@@ -71,6 +72,60 @@ live('replay --target qemu-smmuv3 of a software trace', () => {
     const { code, warnings } = await replay(corpus('share-asid-cd-first'));
     expect(code).toBe(exitCode.usage);
     expect(warnings).toMatch(/cannot run on qemu-smmuv3: it needs SubstreamIDs for bind/);
+  });
+});
+
+live('replay --target qemu-smmuv3 of a trace with two stages', () => {
+  test('reproduces a mistake of a hypervisor, and holds without it', async () => {
+    const bad = await replay(corpus('nested-detach-keeps-nh', 'smmu'));
+    expect(bad.code).toBe(exitCode.violation);
+    expect(bad.text).toMatch(/✗ Reproduced: translation\/stale-translation, by a DMA after step \d+ on QEMU/);
+    const good = await replay(corpus('nested-detach-keeps-nh', 'smmu'), '--hazard', 'none');
+    expect(good.code).toBe(exitCode.holds);
+  });
+
+  test('refuses ATS, with the reason', async () => {
+    const { code, warnings } = await replay(corpus('smmu-atc-span', 'smmu'));
+    expect(code).toBe(exitCode.usage);
+    expect(warnings).toMatch(/cannot run on qemu-smmuv3: it needs ATS, and no device of QEMU/);
+  });
+});
+
+describe('replay --target builtin of a software trace', () => {
+  const builtin = ['--target', 'builtin'];
+
+  test.each([
+    ['asid', 'fq-iova-reuse', /✗ dev0 0x400000 → G\d/],
+    ['asid', 'share-asid-cd-first', /dev0 mm0 → C_BAD_CD/],
+    ['smmu', 'nested-detach-keeps-nh', /✗ dev0 0x\w+ → G\d/],
+    ['smmu', 'smmu-atc-span', /✗ dev0 ATC 0x2000 → G1/],
+    ['smmu', 'viommu-inv-no-sync', /leaves commands in their queue until software waits/],
+  ])('%s: %s is reproduced, and does not come back without it', async (family, hazard, marked) => {
+    const bad = await replay(corpus(hazard, family), ...builtin);
+    expect(bad.code).toBe(exitCode.violation);
+    expect(bad.text.replaceAll(/\s+/g, ' ')).toMatch(marked);
+    expect(bad.text).toMatch(/✗ Reproduced.* by a DMA after step \d+ on built-in SMMUv3/);
+    expect(bad.events).toMatchObject([{ event: 'replayed', target: 'builtin', verdict: 'violation', deviations: [] }]);
+    const good = await replay(corpus(hazard, family), '--hazard', 'none', ...builtin);
+    expect(good.code).toBe(exitCode.holds);
+    expect(good.text).toMatch(/✓ Holds on built-in SMMUv3/);
+  });
+
+  test('says that another SMMU may show what this one does not', async () => {
+    const { code, text } = await replay(corpus('pgtable-free-before-flush'), ...builtin);
+    expect(code).toBe(exitCode.holds);
+    expect(text).toMatch(
+      /✓ Holds on built-in .*\n {2}Another SMMU .* may show tables\/table-free-in-use after step \d+/,
+    );
+  });
+
+  test('refuses a family without devices, and a device that there is not', async () => {
+    const entries = await replay(corpus('entry-no-break', 'entries'), ...builtin);
+    expect(entries.code).toBe(exitCode.usage);
+    expect(entries.warnings).toMatch(/cannot run on builtin: it is of the family entries; only .* asid and smmu/);
+    const unknown = await replay(corpus('fq-iova-reuse'), '--target', 'quemu');
+    expect(unknown.code).toBe(exitCode.usage);
+    expect(unknown.warnings).toMatch(/no target for software "quemu".*Possible: architecture, builtin, qemu-smmuv3/);
   });
 });
 

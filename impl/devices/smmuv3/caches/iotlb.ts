@@ -3,7 +3,7 @@ import { TaggedCache } from './tagged-cache.ts';
 import { SELECTED, type TranslationTags } from './translation-tags.ts';
 
 /** Number of hints, a power of two. */
-const HINTS = 1024;
+const HINTS = 4096;
 
 /** Which stages an entry has information of. */
 export const STAGES = { STAGE1: 0, STAGE2: 1, COMBINED: 2 } as const;
@@ -78,7 +78,7 @@ export class Iotlb extends TaggedCache<TranslationTags> {
     const local = tags.selected[row + SELECTED.LOCAL_ID] as number;
     const global = tags.selected[row + SELECTED.GLOBAL_ID] as number;
     const hinted = (low & -4096) ^ local;
-    const hint = ((low >>> 12) ^ (local << 4)) & (HINTS - 1);
+    const hint = ((low >>> 12) ^ (local << 6)) & (HINTS - 1);
     if (hints[2 * hint] === hinted) {
       const entry = hints[2 * hint + 1] as number;
       const at = entry * ENTRY_WORDS;

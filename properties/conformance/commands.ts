@@ -26,14 +26,17 @@ export const invalidationAddress = (
   const offset = configuration.pages[command.page] as number;
   // A multiple of 4 KiB is exact as a number over all 64 bits.
   const address = command.half === 0 ? offset : 2 ** 64 - 2 ** configuration.vaBits + offset;
-  return (Math.floor(address / unit) - (command.range?.before ?? 0)) * unit;
+  // Minimising may have moved the page down.
+  const before = Math.min(command.range?.before ?? 0, Math.floor(offset / unit));
+  return (Math.floor(address / unit) - before) * unit;
 };
 
 /** IPA argument of an invalidation by IPA, its low bits cleared. */
 export const invalidationIpa = (
   configuration: ConformanceConfiguration,
   { ipa, alignBits, range }: { ipa: number; alignBits: number; range?: RangeHint },
-): number => (Math.floor(guestPageIpa(configuration, ipa) / 2 ** alignBits) - (range?.before ?? 0)) * 2 ** alignBits;
+): number =>
+  Math.max(0, Math.floor(guestPageIpa(configuration, ipa) / 2 ** alignBits) - (range?.before ?? 0)) * 2 ** alignBits;
 
 const rangeFields = (range: RangeHint | undefined): FieldValues<typeof COMMAND_TLBI> =>
   range === undefined ? {} : { TG: range.granule, Num: range.num, Scale: range.scale, TTL: range.level };

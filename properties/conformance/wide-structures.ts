@@ -44,7 +44,7 @@ export const steOf = (random: Random, streamId: number): Structure => {
   ] as const);
   const twoLevel = percent(random, 40);
   // STEs with one VMID must agree about stage 2 (IHI 0070 §5.2.1).
-  const vm = random.below(2);
+  const vm = percent(random, 75) ? streamId % 2 : random.below(2);
   const lanes = encode(STE, {
     V: flag(random, 95),
     Config,

@@ -67,6 +67,13 @@ export const runWide = (seed: number, make: MakeDevice, steps = 120, features = 
   return run.result();
 };
 
+/** A place and what is done to it. */
+interface Chosen {
+  readonly index: number;
+  readonly slot: Slot;
+  readonly access: Access;
+}
+
 class Wide {
   readonly #random: Random;
   readonly #memory = new BuiltinMemory(0, 2 ** 33);
@@ -79,6 +86,7 @@ class Wide {
   readonly #answers = new Map<string, number>();
   #prod = 0;
   #events = 0;
+  #near: Chosen | undefined;
   #difference: WideResult['difference'];
 
   constructor(random: Random, make: MakeDevice, features: SmmuFeatures) {
@@ -144,7 +152,7 @@ class Wide {
       [5, () => this.#changeStream(stream)],
       [3, () => this.#write('CD', cdOf(random, stream, pick(random, cdIndices)))],
       [1, () => this.#write('L1CD', l1CdOf(random, stream, random.below(2)))],
-      [5, () => this.#write('page', pageOf(random, table, pick(random, pages)))],
+      [6, () => this.#changePage(table)],
       [2, () => this.#write('table', linkOf(random, table, random.below(2)))],
       [2, () => this.#write('stage 2', stageTwoOf(random, table, random.below(2)))],
       [1, () => this.#register(REGISTER.CR0, percent(random, 80) ? 0b1_1101 : 0b0_1101)],
@@ -158,12 +166,33 @@ class Wide {
   /** Between two accesses to one place, often: what TLBs hold of the old stages must not serve the new ones. */
   #changeStream(StreamID: number): void {
     const random = this.#random;
-    const near = percent(random, 60) ? this.#choose(false, StreamID) : undefined;
+    const near = percent(random, 60) ? this.#nearby(StreamID) : undefined;
     if (near !== undefined) this.#access(near);
     this.#write('STE', steOf(random, StreamID));
     if (near === undefined) return;
     this.#command(encode(COMMAND_CFGI, { Opcode: OPCODE.CFGI_STE, StreamID, Leaf: random.below(2) }), true);
     this.#access(near);
+  }
+
+  /** Between two accesses to one place, often, and with what invalidates it. */
+  #changePage(table: number): void {
+    const random = this.#random;
+    const near = percent(random, 60) ? this.#nearby(pick(random, streams)) : undefined;
+    const va = near?.slot.va ?? pick(random, pages);
+    if (near !== undefined) this.#access(near);
+    this.#write('page', pageOf(random, table, va));
+    if (near === undefined) return;
+    this.#write('page', pageOf(random, 1 - table, va));
+    for (const VMID of [1, 2])
+      this.#command(encode(COMMAND_TLBI, { Opcode: OPCODE.TLBI_NH_VAA, VMID, Address: va, Leaf: 1 }), VMID === 2);
+    this.#access(near);
+  }
+
+  /** An access of a stream, often the last one that something was done about. */
+  #nearby(stream: number): Chosen {
+    const known = this.#near?.slot.streamId === stream && percent(this.#random, 70) ? this.#near : undefined;
+    this.#near = known ?? this.#choose(false, stream);
+    return this.#near;
   }
 
   #access({ index, slot, access } = this.#choose(false)): void {
@@ -195,7 +224,7 @@ class Wide {
       this.#differ(`${answer.kind} ${JSON.stringify(answer.completion)} ${records} records`, permitted);
   }
 
-  #choose(ats: boolean, stream?: number): { index: number; slot: Slot; access: Access } {
+  #choose(ats: boolean, stream?: number): Chosen {
     const random = this.#random;
     const half = this.#slots.length / 2;
     const each = half / streams.length;

@@ -96,7 +96,7 @@ export class CommandQueue {
     beforeMmioWrite(this.#machine);
     let prod = this.#prod.value;
     for (const { lanes } of list) {
-      if (this.#distance(this.#cons.value, prod) === size) throw new HarnessError('the command queue is full');
+      if (this.#distance(this.#cons.value, prod) === size) this.#makeRoom(prod);
       this.#memory.writeWords(this.#base + (prod & (size - 1)) * COMMAND_BYTES, lanes);
       prod = (prod + 1) & (2 * size - 1);
     }
@@ -104,6 +104,19 @@ export class CommandQueue {
     this.#port.writeRegister(REGISTER.CMDQ_PROD, prod);
     this.#reclaim();
     return prod;
+  }
+
+  /**
+   * `arm_smmu_cmdq_poll_until_not_full()`: the queue is full up to `prod`. The SMMU consumes what is in it, which completes
+   * nothing that no CMD_SYNC stands behind. (That other CPUs may run meanwhile is not modelled: it takes a list as long as the queue.)
+   */
+  #makeRoom(prod: number): void {
+    this.#prod.value = prod;
+    this.#port.writeRegister(REGISTER.CMDQ_PROD, prod);
+    this.#port.completeCommands(prod);
+    this.#reclaim();
+    if (this.#distance(this.#cons.value, prod) === 1 << this.#log2Entries)
+      throw new HarnessError('the command queue stays full');
   }
 
   /**

@@ -137,6 +137,17 @@ describe('the command queue', () => {
     expect(world.see()).toEqual(['f10']);
   });
 
+  it('begins nothing again when CR0 is written and it stays enabled', () => {
+    const { world, bottom } = attached();
+    world.issue(tlbi('TLBI_NH_ALL'), SYNC);
+    world.map(bottom, X, 0x40_1000);
+    world.map(bottom, X);
+    world.enable();
+    expect(world.smmu.coveredByLastCommands).toBe(0);
+    world.complete();
+    expect(world.see()).toContain('→401000');
+  });
+
   it('begins, when it is enabled, where CMDQ_CONS stands', () => {
     const { world } = attached();
     world.issue(BAD);

@@ -164,6 +164,14 @@ describe('explain', () => {
     expect(faults.map(({ readFrom }) => readFrom.at(-1))).toEqual([world.entry(other, X)]);
   });
 
+  it('names the first descriptor of a walk', () => {
+    const { world, top } = attached();
+    world.link(top, X, 1);
+    world.sync(tlbi('TLBI_NH_ALL'));
+    const way = world.smmu.explain(0, outcome(world, 'f10')).map(({ readFrom }) => readFrom);
+    expect(way).toEqual([[world.entry(top, X, 1)]]);
+  });
+
   it('names the way to the descriptor that faults', () => {
     const { world, top, middle, bottom } = attached();
     world.map(bottom, X);

@@ -45,7 +45,7 @@ export const cacheSwarm: readonly DeviceCaches[] = [
     decoded: 2,
   },
   {
-    iotlb: { sets: 4, ways: 2 },
+    iotlb: { sets: 16, ways: 2 },
     walk: { sets: 2, ways: 2 },
     config: config(4, 1, 2),
     tags: { contexts: 16, generationBits: 1 },

@@ -172,17 +172,23 @@ class Wide {
     if (near === undefined) return;
     this.#command(encode(COMMAND_CFGI, { Opcode: OPCODE.CFGI_STE, StreamID, Leaf: random.below(2) }), true);
     this.#access(near);
+    if (percent(random, 50)) this.#changePageOf(near, random.below(2));
   }
 
   /** Between two accesses to one place, often, and with what invalidates it. */
   #changePage(table: number): void {
     const random = this.#random;
-    const near = percent(random, 60) ? this.#nearby(pick(random, streams)) : undefined;
-    const va = near?.slot.va ?? pick(random, pages);
-    if (near !== undefined) this.#access(near);
-    this.#write('page', pageOf(random, table, va));
-    if (near === undefined) return;
-    this.#write('page', pageOf(random, 1 - table, va));
+    if (percent(random, 40)) return this.#write('page', pageOf(random, table, pick(random, pages)));
+    const near = this.#nearby(pick(random, streams));
+    this.#access(near);
+    this.#changePageOf(near, table);
+  }
+
+  /** In both tables, for the one that is used is not known here. */
+  #changePageOf(near: Chosen, table: number): void {
+    const random = this.#random;
+    const { va } = near.slot;
+    for (const each of [table, 1 - table]) this.#write('page', pageOf(random, each, va));
     for (const VMID of [1, 2])
       this.#command(encode(COMMAND_TLBI, { Opcode: OPCODE.TLBI_NH_VAA, VMID, Address: va, Leaf: 1 }), VMID === 2);
     this.#access(near);

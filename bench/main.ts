@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { serveSearch } from '../engine/search/parallel/serve.ts';
 import { asidWorlds } from './sections/asid-worlds.ts';
 import { deviceCaches, RESIDENT } from './sections/device-caches.ts';
+import { deviceInvalidations, deviceTranslations } from './sections/device.ts';
 import { exhaustive } from './sections/exhaustive.ts';
 import { firstBug } from './sections/first-bug.ts';
 import { memory } from './sections/memory.ts';
@@ -40,8 +41,12 @@ const SECTIONS: Readonly<Record<string, (rounds: number, seconds: number) => Asy
   async *asid(rounds, seconds) {
     yield await asidWorlds(rounds, seconds);
   },
-  async *device(rounds, seconds) {
+  async *tlb(rounds, seconds) {
     for (const resident of RESIDENT) yield await deviceCaches(resident, rounds, seconds);
+  },
+  async *device(rounds, seconds) {
+    yield await deviceTranslations(rounds, seconds);
+    for (const resident of RESIDENT) yield await deviceInvalidations(resident, rounds, seconds);
   },
 };
 

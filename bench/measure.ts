@@ -60,7 +60,7 @@ export async function alternate(
 
 /** The amount that takes about `seconds`; finding it warms the contender up. */
 async function amountFor({ run }: Measured, seconds: number): Promise<number> {
-  for (let amount = 16; ; amount *= 2) {
+  for (let amount = 1; ; amount *= 2) {
     const from = processorTime();
     await run(amount);
     const took = (processorTime() - from) / 1000;

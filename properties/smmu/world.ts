@@ -81,7 +81,7 @@ export class SmmuWorld implements World, EndToEndWorld {
       config.pages.map((va) => ({ streamId, substream: -1, va, ...(ats ? { ats } : {}) })),
     );
     const features = options.features ?? smmuFeatures(this.configuration);
-    this.architecture = new SmmuV3(store, memory, features, { slots }, { entries: 1 << 13, commands: 128 });
+    this.architecture = new SmmuV3(store, memory, features, { slots }, { entries: 1 << 13, commands: 1 << 10 });
     memory.onWrite((pa) => this.architecture.memoryWritten(pa));
     options.tap?.watch(memory);
     const { guestSpaces, firstGuestSpace, parentPlace } = nesting;

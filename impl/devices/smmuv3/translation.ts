@@ -283,7 +283,7 @@ export class Translation extends Transaction {
     fill.addressHigh = this.#canonicalHigh;
     fill.shift = shift;
     fill.sourceShift = first.shift;
-    fill.outputLow = (pa % 2 ** 32) | 0;
+    fill.outputLow = pa | 0;
     fill.outputHigh = Math.floor(pa / 2 ** 32);
     fill.permissions = permissions;
     fill.attributes = attributes;

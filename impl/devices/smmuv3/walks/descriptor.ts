@@ -6,6 +6,7 @@ import {
 } from '../../../../model/architecture/arm/layout/descriptor.ts';
 import { EVENT } from '../../../../model/architecture/arm/layout/event.ts';
 import type { StageTwoConfig, TableConfig } from '../configuration/stream-config.ts';
+import { alignedTo, offsetWithin, POWER } from './powers.ts';
 
 /** Kinds of a decoded descriptor. */
 export const DESCRIPTOR = { FAULT: 0, TABLE: 1, LEAF: 2 } as const;
@@ -95,7 +96,7 @@ function decodeCommon(into: Descriptor, by: TableConfig, level: number, low: num
   if (!table && ((level === 3) !== bit1 || !leafAllowed(by.granule, level))) return false;
   into.address = outputAddress(by, table ? by.granule : levelShift(by.granule, level), low, high);
   into.event = EVENT.F_ADDR_SIZE;
-  if (into.address >= 2 ** by.outputBits) return false;
+  if (into.address >= (POWER[by.outputBits] as number)) return false;
   if (table) {
     into.kind = DESCRIPTOR.TABLE;
     return false;
@@ -109,8 +110,7 @@ function decodeCommon(into: Descriptor, by: TableConfig, level: number, low: num
 
 /** Address bits [47:shift], and [51:48] from [15:12] with 64 KiB granules and 52-bit outputs. */
 function outputAddress(by: TableConfig, shift: number, low: number, high: number): number {
-  const unit = 2 ** shift;
-  const address = Math.floor(((high & 0xffff) * 2 ** 32 + (low >>> 0)) / unit) * unit;
+  const address = alignedTo((high & 0xffff) * 2 ** 32 + (low >>> 0), shift);
   return by.granule === 16 && by.outputBits === 52 ? address + ((low >>> 12) & 15) * 2 ** 48 : address;
 }
 
@@ -175,7 +175,6 @@ export function decodeStageTwo(
 
 /** Address of the descriptor that a walk reads in a table of a level, for an offset into the input range. */
 export function descriptorAddress(by: TableConfig, level: number, table: number, offset: number): number {
-  const index = Math.floor(offset / 2 ** levelShift(by.granule, level));
-  const entries = 2 ** (level === by.level ? by.indexBits : by.granule - 3);
-  return table + 8 * (index % entries);
+  const index = Math.floor(offset / (POWER[levelShift(by.granule, level)] as number));
+  return table + 8 * offsetWithin(index, level === by.level ? by.indexBits : by.granule - 3);
 }

@@ -5,6 +5,7 @@ import type { StreamConfig, TableConfig } from '../configuration/stream-config.t
 import { emptyFault, stageOneFault, type Fault } from '../fault.ts';
 import type { DeviceParts, StepNote } from '../parts.ts';
 import { decodeStageOne, DESCRIPTOR, descriptorAddress, emptyDescriptor, PERMIT } from './descriptor.ts';
+import { offsetWithin } from './powers.ts';
 import { runShift, type StageTwoWalk } from './stage-two-walk.ts';
 
 const STATE = { RESUME: 0, PLACE: 1, STAGE2: 2, FETCH: 3, KEEP_TABLE: 4, DONE: 5 } as const;
@@ -139,7 +140,7 @@ export class StageOneWalk {
       return;
     }
     const leaf = levelShift(by.granule, this.level);
-    const within = this.#offset % 2 ** leaf;
+    const within = offsetWithin(this.#offset, leaf);
     this.output = found.address + within;
     this.permissions = found.permissions;
     this.attributes = found.attributes;
@@ -160,7 +161,7 @@ export class StageOneWalk {
     fill.addressLow = this.#low;
     fill.addressHigh = this.#high;
     fill.shift = levelShift(by.granule, this.level);
-    fill.tableLow = (address % 2 ** 32) | 0;
+    fill.tableLow = address | 0;
     fill.tableHigh = Math.floor(address / 2 ** 32);
     fill.table = this.#tableKind();
     fill.permissions = hierarchy;

@@ -5,6 +5,7 @@ import type { StageTwoConfig, TableConfig } from '../configuration/stream-config
 import { emptyFault, stageTwoFault } from '../fault.ts';
 import type { DeviceParts, StepNote } from '../parts.ts';
 import { decodeStageTwo, DESCRIPTOR, descriptorAddress, emptyDescriptor, PERMIT, runLog2 } from './descriptor.ts';
+import { offsetWithin, POWER } from './powers.ts';
 
 const STATE = { LOOKUP: 0, RESUME: 1, FETCH: 2, KEEP_TABLE: 3, KEEP_LEAF: 4, DONE: 5 } as const;
 
@@ -54,7 +55,7 @@ export class StageTwoWalk {
     this.#config = config;
     this.#vmid = vmid;
     this.#ipa = ipa;
-    this.#low = (ipa % 2 ** 32) | 0;
+    this.#low = ipa | 0;
     this.#high = Math.floor(ipa / 2 ** 32);
     this.#purpose = purpose;
     this.#needed = needed;
@@ -93,7 +94,7 @@ export class StageTwoWalk {
 
   /** Finds where the walk starts: behind a cached table descriptor, or at the first table. */
   #resume(by: TableConfig): void {
-    if (this.#ipa >= 2 ** by.inputBits) return this.#fail(EVENT.F_TRANSLATION);
+    if (this.#ipa >= (POWER[by.inputBits] as number)) return this.#fail(EVENT.F_TRANSLATION);
     const { walkCache } = this.#parts;
     const entry = walkCache.lookupStage2(this.#vmid, this.#low, this.#high);
     const known = entry >= 0 && walkCache.extra(entry) === by.key;
@@ -122,7 +123,7 @@ export class StageTwoWalk {
     fill.addressLow = this.#low;
     fill.addressHigh = this.#high;
     fill.shift = levelShift(by.granule, this.#level);
-    fill.tableLow = (address % 2 ** 32) | 0;
+    fill.tableLow = address | 0;
     fill.tableHigh = Math.floor(address / 2 ** 32);
     fill.level = this.#level;
     fill.granule = by.granule;
@@ -137,7 +138,7 @@ export class StageTwoWalk {
   #keepLeaf(by: TableConfig): void {
     const { address, permissions, attributes, contiguous } = this.#descriptor;
     const leaf = levelShift(by.granule, this.#level);
-    const offset = this.#ipa % 2 ** leaf;
+    const offset = offsetWithin(this.#ipa, leaf);
     this.pa = address + offset;
     this.permissions = permissions;
     this.attributes = attributes;
@@ -148,7 +149,7 @@ export class StageTwoWalk {
     fill.addressHigh = this.#high;
     fill.shift = this.shift;
     fill.sourceShift = this.shift;
-    fill.outputLow = (this.pa % 2 ** 32) | 0;
+    fill.outputLow = this.pa | 0;
     fill.outputHigh = Math.floor(this.pa / 2 ** 32);
     fill.permissions = permissions;
     fill.attributes = attributes;
@@ -189,6 +190,5 @@ export class StageTwoWalk {
  */
 export function runShift(by: TableConfig, level: number, leaf: number, input: number, output: number): number {
   const shift = leaf + runLog2(by.granule, level);
-  const run = 2 ** shift;
-  return shift <= by.inputBits && input % run === output % run ? shift : leaf;
+  return shift <= by.inputBits && offsetWithin(input, shift) === offsetWithin(output, shift) ? shift : leaf;
 }

@@ -11,6 +11,7 @@ import {
 import { SYNC, tlbi, type TestWorld } from './testing/world.ts';
 
 const RUNS = { numRuns: 20 };
+const MEMORY_BYTES = 0x20_0000;
 const CFGI_ALL = encode(COMMAND_CFGI_STE_RANGE, { Opcode: OPCODE.CFGI_STE_RANGE, Range: 31 });
 
 function everything({ smmu }: TestWorld): object[][] {
@@ -34,7 +35,7 @@ function flush(world: TestWorld): void {
 function fresh({ world }: NestedProgramWorld): object[][] {
   const other = nestedProgramWorld().world;
   other.enable(false);
-  for (let pa = 0; pa < 0x20_0000; pa += 8) {
+  for (let pa = 0; pa < MEMORY_BYTES; pa += 8) {
     const low = world.memory.low(pa);
     const high = world.memory.high(pa);
     if (low !== other.memory.low(pa) || high !== other.memory.high(pa)) other.word(pa, low, high);
@@ -42,6 +43,12 @@ function fresh({ world }: NestedProgramWorld): object[][] {
   other.enable();
   flush(other);
   return everything(other);
+}
+
+function hasContiguous({ world: { memory } }: NestedProgramWorld): boolean {
+  for (let pa = 0; pa < MEMORY_BYTES; pa += 8)
+    if ((memory.low(pa) & 1) !== 0 && (memory.high(pa) & (1 << 20)) !== 0) return true;
+  return false;
 }
 
 describe('the saturated model with two stages', () => {
@@ -52,7 +59,11 @@ describe('the saturated model with two stages', () => {
     for (const [slot, seen] of everything(made.world).entries())
       expect(seen).toEqual(expect.arrayContaining(now[slot] ?? []));
     flush(made.world);
-    expect(everything(made.world)).toEqual(now);
+    // Stage 2 goes on to be walked for an address that something led to once, which is permitted of any address, and a
+    // descriptor with the Contiguous bit there speaks for its whole run: a fresh model may have made fewer such walks.
+    const runs = hasContiguous(made);
+    for (const [slot, seen] of everything(made.world).entries())
+      expect(seen).toEqual(runs ? expect.arrayContaining(now[slot] ?? []) : now[slot]);
   });
 
   test.prop([nestedOperations, nestedOperations], RUNS)('steps back exactly', (first, second) => {

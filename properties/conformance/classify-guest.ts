@@ -6,7 +6,7 @@ import type { Facts } from './facts.ts';
 import { guestPageIpa, guestPagesOf, guestsOf } from './guest.ts';
 import type { GuestPlace } from './operation.ts';
 import type { RuleId } from './rules.ts';
-import { absentAddress, entryAddress, rootLevel, tableAddress } from './world.ts';
+import { absentAddress, entryAddress, rootLevel, tableAddress, tableBytes } from './world.ts';
 
 const broken = (rule: RuleId, ...aspects: string[]): Classification => ({ rule, aspects });
 
@@ -88,6 +88,16 @@ const byRootTable = (facts: Facts): Classification | undefined => {
   return stale ? broken('nested-root-table', 'kept') : undefined;
 };
 
+/** The fault that is asked for is one of stage 2 on a root table, and nothing else is permitted. */
+const refusesRoot = ({ configuration, deviation }: Facts): boolean => {
+  const roots = rootsOf(configuration).map((root) => Math.floor(root / tableBytes));
+  const isRoot = (permitted: string): boolean => {
+    const ipa = /for a stage 1 descriptor at IPA (0x[0-9a-f]+)$/.exec(permitted)?.[1];
+    return ipa !== undefined && roots.includes(Math.floor(Number(ipa) / tableBytes));
+  };
+  return deviation.permitted.length > 0 && deviation.permitted.every(isRoot);
+};
+
 /** A piece of a stage 1 block, cached with a smaller page of stage 2, that outlived an invalidation of the block. */
 const bySplinters = ({ invalidation, leaves, stes }: Facts): Classification | undefined => {
   if (invalidation?.opcode !== 'TLBI_NH_VA' && invalidation?.opcode !== 'TLBI_NH_VAA') return undefined;
@@ -153,11 +163,16 @@ export const byGuest = (facts: Facts): Classification | undefined => {
   if (invalidation === undefined && beyondTablePage(facts)) return broken('nested-descriptor-address');
   // Minimising has tried the widest invalidation: a narrower one that is left is what the device gets wrong.
   const narrow = invalidation !== undefined && invalidation.opcode !== 'TLBI_NSNH_ALL';
-  if (narrow) return bySplinters(facts);
+  if (narrow) return (refusesRoot(facts) ? byRootTable(facts) : undefined) ?? bySplinters(facts);
   if (protectedWalk(facts)) return broken('protected-walk');
   const { observed } = deviation;
   const unseen = observed?.part.kind === 'refused' || observed?.part.kind === 'unobserved';
-  const silent = unseen && observed.events.length === 0 && !expected.includes('access');
+  const nothing = unseen && observed.events.length === 0;
+  const halves = configuration.contexts.some(({ guest, high }) => guest !== undefined && high !== undefined);
+  // The root table of the other half has no translation, and its fault is not to be recorded.
+  if (nothing && form === 's2-no-record' && halves && invalidation === undefined && expected.includes('access'))
+    return broken('nested-root-table', 'translated early');
+  const silent = nothing && !expected.includes('access');
   if (silent && stes.at(-1)?.stage1Off === true) return broken('stage2-only-recorded', ...expected);
   const ofStage2 = deviation.permitted.some((one) => one.includes('at stage 2'));
   if (silent && ofStage2 && facts.cds.at(-1)?.form === 'no-record')

@@ -60,7 +60,7 @@ export const cdAddress = ({ contexts }: ConformanceConfiguration, context: numbe
   contexts[context]?.guest === undefined ? contextDescriptors + context * 64 : guestDescriptors + context * tableBytes;
 
 /** Distance of the tables from each other: the size of the largest granule. */
-const tableBytes = 0x1_0000;
+export const tableBytes = 0x1_0000;
 const pagesMax = 8;
 
 /** The position within a tree's input range at which a page is translated. */

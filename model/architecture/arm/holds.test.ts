@@ -6,17 +6,17 @@ import type { Command } from './commands/invalidation.ts';
 
 describe('HoldTable', () => {
   const table = new HoldTable(new Store(), 4);
-  const cell = table.intern('thing');
+  const shared = table.intern('thing');
 
-  it('keeps the copy that lives longest', () => {
-    expect(table.raise(cell, 5)).toBe(true);
-    expect(table.raise(cell, 4)).toBe(false);
-    expect(table.raise(cell, 5)).toBe(false);
-    expect(table.raise(cell, 7)).toBe(true);
-    expect(table.state(cell)).toBe(7);
-    expect(table.raise(cell, 1)).toBe(true);
-    expect(table.raise(cell, 9)).toBe(false);
-    expect(table.state(cell)).toBe(1);
+  it('keeps the copy that lives shared', () => {
+    expect(table.raise(shared, 5)).toBe(true);
+    expect(table.raise(shared, 4)).toBe(false);
+    expect(table.raise(shared, 5)).toBe(false);
+    expect(table.raise(shared, 7)).toBe(true);
+    expect(table.state(shared)).toBe(7);
+    expect(table.raise(shared, 1)).toBe(true);
+    expect(table.raise(shared, 9)).toBe(false);
+    expect(table.state(shared)).toBe(1);
   });
 
   it('holds again what had gone, even if it is doomed already', () => {
@@ -39,13 +39,13 @@ describe('HoldTable', () => {
   });
 
   it('dooms what is fresh, by the first command', () => {
-    expect(table.doom(cell, 3)).toBe(true);
-    expect(table.doom(cell, 4)).toBe(false);
-    expect(table.complete(cell, 3)).toBe(false);
-    expect(table.complete(cell, 4)).toBe(true);
-    expect(table.state(cell)).toBe(0);
-    expect(table.doom(cell, 5)).toBe(false);
-    expect(table.complete(cell, 9)).toBe(false);
+    expect(table.doom(shared, 3)).toBe(true);
+    expect(table.doom(shared, 4)).toBe(false);
+    expect(table.complete(shared, 3)).toBe(false);
+    expect(table.complete(shared, 4)).toBe(true);
+    expect(table.state(shared)).toBe(0);
+    expect(table.doom(shared, 5)).toBe(false);
+    expect(table.complete(shared, 9)).toBe(false);
   });
 
   it('makes what needs two things go with the first of them', () => {

@@ -190,7 +190,6 @@ export class WalkGraph {
         permissions: step.permissions,
         attributes: step.attributes,
         nT: step.nT,
-        fromRun: sourcePage !== page,
         tbi: interpretation.tbi,
         descriptorPa,
         table: node,

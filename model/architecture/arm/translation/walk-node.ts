@@ -109,8 +109,6 @@ export interface Leaf extends TlbTarget {
   readonly attributes: number;
   /** Never in conflict with entries of another size: a block with nT set (§3.21.1.2). */
   readonly nT: boolean;
-  /** Made from another descriptor of a contiguous run. */
-  readonly fromRun: boolean;
   readonly tbi: boolean;
   readonly descriptorPa: number;
   readonly table: WalkNode;

@@ -8,7 +8,7 @@ describe('HoldTable', () => {
   const table = new HoldTable(new Store(), 4);
   const shared = table.intern('thing');
 
-  it('keeps the copy that lives shared', () => {
+  it('keeps the copy that lives longest', () => {
     expect(table.raise(shared, 5)).toBe(true);
     expect(table.raise(shared, 4)).toBe(false);
     expect(table.raise(shared, 5)).toBe(false);

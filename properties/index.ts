@@ -1,8 +1,9 @@
 import { asid } from './asid/index.ts';
 import { cmdq } from './cmdq/index.ts';
 import type { Family } from './family.ts';
+import { rollover } from './rollover/index.ts';
 import { entries } from './smmu/entries/index.ts';
 import { smmu } from './smmu/index.ts';
 
 /** The families of software properties, the main one first. (Device models are checked by `conformance/`.) */
-export const families: readonly Family[] = [asid, smmu, entries, cmdq];
+export const families: readonly Family[] = [asid, smmu, entries, cmdq, rollover];

@@ -22,12 +22,15 @@ export class HoldTable {
   readonly #counting: Uint8Array;
   #count = 0;
 
-  /** @param capacity most things that can ever be interned in this world. */
-  constructor(store: Store, capacity: number) {
+  /**
+   * @param capacity most things that can ever be interned in this world.
+   * @param holder whose they are, for reports.
+   */
+  constructor(store: Store, capacity: number, holder = 'the SMMU') {
     this.#store = store;
     this.#capacity = capacity;
     this.#counting = new Uint8Array(capacity);
-    this.#base = store.reserve(capacity, 'held by the SMMU');
+    this.#base = store.reserve(capacity, `held by ${holder}`);
   }
 
   /**
@@ -62,8 +65,7 @@ export class HoldTable {
   /** What `look`, which changes nothing, finds if all that is doomed by commands before `sequence` has gone. */
   without<Found>(sequence: number, look: () => Found): Found {
     const mark = this.#store.mark();
-    for (let at = 0; at < this.#count; at++)
-      if (this.#counting[at] === 0) this.complete(this.#base + at, sequence);
+    for (let at = 0; at < this.#count; at++) if (this.#counting[at] === 0) this.complete(this.#base + at, sequence);
     const found = look();
     this.#store.rollback(mark);
     return found;

@@ -1,0 +1,163 @@
+import type { Machine } from '../../engine/machine.ts';
+import { mmName } from './configuration.ts';
+import { pageAddress, pageOf, type Page } from './pages.ts';
+
+/** What of the CPUs the contract looks at. */
+export interface Hardware {
+  /** Physical addresses that an access of a CPU may reach. */
+  outcomes(cpu: number, va: number): readonly number[];
+  /** The ASID that a CPU has loaded, -1 for none. */
+  asid(cpu: number): number;
+}
+
+/** Sizes. */
+interface Sizes {
+  readonly cpus: number;
+  readonly mms: number;
+  readonly pages: number;
+}
+
+/** State of the page that a process has at an address, or had last. */
+const [FREE, MAPPED, UNMAPPING] = [0, 1, 2];
+
+/**
+ * What context switches and invalidations promise to what runs on the CPUs. A CPU runs a process from the end of one switch
+ * to the beginning of the next; in between it accesses nothing of it.
+ *
+ * - It reaches pages of its own process only (`foreign-translation`), and none that was freed (`stale-translation`): a TLB
+ *   entry may be used until the page is freed, which is after the flush (TLBEmptyInvalPTE of kernel-tla/asidalloc.tla).
+ * - CPUs that run one process use one ASID (`tag-split`, SameASIDActiveTask), or else an invalidation by ASID would miss
+ *   one of them; CPUs that run two use two (`tag-shared`, UniqueASIDActiveTask).
+ * - A pinned ASID is that of its process as long as a device uses it (`pinned-changed`), and of no other (`pinned-shared`):
+ *   comment above `arm64_mm_context_get()`, Linux 5.10 and later.
+ */
+export class RolloverContract {
+  readonly #machine: Machine;
+  readonly #hardware: Hardware;
+  readonly #sizes: Sizes;
+  /** For each address of each process: which of its two pages it has or had last, and the state of that. */
+  readonly #versions: number;
+  readonly #states: number;
+  /** For each CPU: the process that it runs plus 1, and 1 while it switches. */
+  readonly #running: number;
+  readonly #switching: number;
+  /** For each process: the ASID that devices use, 0 for none. */
+  readonly #device: number;
+
+  constructor(machine: Machine, hardware: Hardware, sizes: Sizes) {
+    this.#machine = machine;
+    this.#hardware = hardware;
+    this.#sizes = sizes;
+    const { store } = machine;
+    const { cpus, mms, pages } = sizes;
+    const show = (_at: number, state: number): string => ['free', 'mapped', 'being unmapped'][state] ?? '?';
+    this.#versions = store.reserve(mms * pages, 'version of a page');
+    this.#states = store.reserve(mms * pages, 'page', show);
+    this.#running = store.reserve(cpus, 'running', (_cpu, mm) => (mm === 0 ? 'nothing' : mmName(mm - 1)));
+    this.#switching = store.reserve(cpus, 'switching');
+    this.#device = store.reserve(mms, 'ASID that devices use');
+    for (let at = 0; at < mms * pages; at++) store.set(this.#states + at, MAPPED);
+  }
+
+  /** The process that a CPU runs or ran last, -1 for none. */
+  running(cpu: number): number {
+    return this.#machine.store.get(this.#running + cpu) - 1;
+  }
+
+  /** The CPU is in the scheduler. */
+  switching(cpu: number): void {
+    this.#machine.store.set(this.#switching + cpu, 1);
+  }
+
+  /** The CPU runs a process from now on; -1: none. */
+  switched(cpu: number, mm: number): void {
+    this.#machine.store.set(this.#running + cpu, mm + 1);
+    this.#machine.store.set(this.#switching + cpu, 0);
+    this.check();
+  }
+
+  /** A page is mapped, another than the one before. Returns which. */
+  mapping(mm: number, page: number): 0 | 1 {
+    const { store } = this.#machine;
+    const at = this.#at(mm, page);
+    const version = store.get(this.#versions + at) === 0 ? 1 : 0;
+    store.set(this.#versions + at, version);
+    store.set(this.#states + at, MAPPED);
+    return version;
+  }
+
+  /** The entry of the mapped page is cleared. */
+  unmapping(mm: number, page: number): void {
+    this.#machine.store.set(this.#states + this.#at(mm, page), UNMAPPING);
+  }
+
+  /** The page that was being unmapped is free. */
+  freed(mm: number, page: number): void {
+    this.#machine.store.set(this.#states + this.#at(mm, page), FREE);
+    this.check();
+  }
+
+  /** Devices use an ASID for a process from now on; 0: they do no more. */
+  pinned(mm: number, asid: number): void {
+    this.#machine.store.set(this.#device + mm, asid);
+    this.check();
+  }
+
+  /** Something may be reachable that was not. */
+  check(): void {
+    const { cpus, pages } = this.#sizes;
+    for (let cpu = 0; cpu < cpus; cpu++) {
+      const mm = this.#runs(cpu);
+      if (mm < 0) continue;
+      for (let page = 0; page < pages; page++)
+        for (const pa of this.#hardware.outcomes(cpu, pageAddress(page))) this.#checkAccess(cpu, mm, pageOf(pa));
+      this.#checkAsid(cpu, mm);
+    }
+  }
+
+  #checkAccess(cpu: number, mm: number, found: Page): void {
+    const what = `CPU${cpu}, which runs ${mmName(mm)} under ASID ${this.#hardware.asid(cpu)},`;
+    if (found.mm !== mm)
+      this.#fail('reach', 'foreign-translation', `${what} can reach page ${found.page} of ${mmName(found.mm)}.`);
+    else if (this.#isFree(found))
+      this.#fail('reach', 'stale-translation', `${what} can reach its page ${found.page}, which was freed.`);
+  }
+
+  #checkAsid(cpu: number, mm: number): void {
+    const asid = this.#hardware.asid(cpu);
+    for (let other = 0; other < cpu; other++) {
+      const theirs = this.#runs(other);
+      if (theirs < 0) continue;
+      const same = this.#hardware.asid(other) === asid;
+      const both = `CPU${other} runs ${mmName(theirs)} under ASID ${this.#hardware.asid(other)}, CPU${cpu} ${mmName(mm)} under ASID ${asid}.`;
+      if (theirs === mm && !same) this.#fail('tags', 'tag-split', both);
+      if (theirs !== mm && same) this.#fail('tags', 'tag-shared', both);
+    }
+    for (let owner = 0; owner < this.#sizes.mms; owner++) {
+      const device = this.#machine.store.get(this.#device + owner);
+      if (device === 0) continue;
+      const now = `Devices use ASID ${device} for ${mmName(owner)}; CPU${cpu} runs ${mmName(mm)} under ASID ${asid}.`;
+      if (owner === mm && device !== asid) this.#fail('tags', 'pinned-changed', now);
+      if (owner !== mm && device === asid) this.#fail('tags', 'pinned-shared', now);
+    }
+  }
+
+  /** The process that accesses of a CPU are for, -1 for none. */
+  #runs(cpu: number): number {
+    return this.#machine.store.get(this.#switching + cpu) === 1 ? -1 : this.running(cpu);
+  }
+
+  #isFree({ mm, page, version }: Page): boolean {
+    const { store } = this.#machine;
+    const at = this.#at(mm, page);
+    return store.get(this.#versions + at) !== version || store.get(this.#states + at) === FREE;
+  }
+
+  #at(mm: number, page: number): number {
+    return mm * this.#sizes.pages + page;
+  }
+
+  #fail(monitor: string, rule: string, message: string): void {
+    this.#machine.fail({ monitor, rule, message });
+  }
+}

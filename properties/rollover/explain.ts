@@ -1,0 +1,39 @@
+import type { Failure } from '../../engine/failure.ts';
+import type { Observation } from '../../engine/observe.ts';
+import type { WhyLine } from '../family.ts';
+
+/** What each rule promises, and where that is written. */
+const PROMISES: Readonly<Record<string, string>> = {
+  'stale-translation':
+    'a page is freed after the flush, and then no CPU that runs the process can reach it (TLBEmptyInvalPTE, kernel-tla/asidalloc.tla).',
+  'foreign-translation': 'a CPU finds nothing in its TLB under an ASID but what the process that has it put there.',
+  'tag-split': 'all CPUs that run a process do so under one ASID (SameASIDActiveTask, kernel-tla/asidalloc.tla).',
+  'tag-shared': 'CPUs that run two processes do so under two ASIDs (UniqueASIDActiveTask, kernel-tla/asidalloc.tla).',
+  'pinned-changed': 'an ASID that devices use stays that of its process until it is put (arm64_mm_context_get()).',
+  'pinned-shared': 'an ASID that devices use goes to no other process until it is put (arm64_mm_context_get()).',
+  'no-free-asid': 'there must always be an ASID available after a roll-over (asids_update_limit()).',
+};
+
+/** Steps that tell how an ASID came where it is. */
+const DECISIVE = [
+  { starts: 'asid_generation++', head: 'Because' },
+  { starts: 'find_next_zero_bit', head: 'Because' },
+  { starts: 'TLBI', head: 'Because' },
+  { starts: 'TTBR0', head: 'Because' },
+] as const;
+
+/** The *why* of a report: the promise, what broke it, and the last steps that decided it. */
+export function explain({ steps }: Observation, failure: Failure): readonly WhyLine[] {
+  const promise = PROMISES[failure.rule];
+  const because = DECISIVE.flatMap(({ starts, head }): { at: number; line: WhyLine }[] => {
+    const at = steps.findLastIndex(({ label }) => label.startsWith(starts));
+    const found = steps[at];
+    if (found === undefined) return [];
+    return [{ at, line: { head, text: `step ${at + 1}: ${found.agentName}, ${found.label}.` } }];
+  });
+  return [
+    ...(promise === undefined ? [] : [{ head: 'Then', text: promise }]),
+    { head: 'However', text: failure.message },
+    ...because.toSorted((a, b) => a.at - b.at).map(({ line }) => line),
+  ];
+}

@@ -1,0 +1,153 @@
+import type { Litmus } from '../family.ts';
+import { PLAIN, type RolloverConfiguration, type RolloverOperation } from './configuration.ts';
+
+/** A litmus test: operations by CPU, and how the machine differs from the plain one. */
+function litmus(
+  id: string,
+  title: string,
+  cpus: readonly (readonly RolloverOperation[])[],
+  hazards: readonly string[],
+  machine: Partial<RolloverConfiguration> = {},
+): Litmus {
+  const agents = cpus.map((operations, cpu) => ({ name: `CPU${cpu}`, operations }));
+  return { id, title, hazards, configuration: { ...PLAIN, ...machine } as RolloverConfiguration, program: { agents } };
+}
+
+const [A, B, C, D, E] = [0, 1, 2, 3, 4];
+const to = (...mms: readonly number[]): RolloverOperation[] => mms.map((mm) => ({ op: 'switch', mm }));
+const unmap = (mm: number): RolloverOperation => ({ op: 'unmap', mm, page: 0 });
+const pin = (mm: number): RolloverOperation => ({ op: 'pin', mm });
+const unpin = (mm: number): RolloverOperation => ({ op: 'unpin', mm });
+const fork = (mm: number): RolloverOperation => ({ op: 'fork', mm });
+
+/** The smallest program for each way in which a roll-over can go wrong. */
+export const ROLLOVER_LITMUS: readonly Litmus[] = [
+  litmus(
+    'rollover-once',
+    'a CPU runs a process while another one begins a generation',
+    [to(A), to(B, C, D)],
+    ['rollover-reserved-not-taken', 'rollover-active-after-unlock'],
+    { taken: 1 },
+  ),
+  litmus(
+    'rollover-twice',
+    'a CPU runs a process while another one begins two generations',
+    [to(A), to(B, C, D, B)],
+    ['asid-suspended-animation'],
+    { taken: 2 },
+  ),
+  litmus(
+    'rollover-two-copies',
+    'two CPUs run a process, and one of them leaves it and comes back',
+    [to(A, B, A, C, D, A), to(A)],
+    ['rollover-reserved-first-copy', 'rollover-reserved-not-renewed'],
+    { taken: 2 },
+  ),
+  litmus(
+    'rollover-same-process',
+    'two CPUs switch to one process, whose ASID is out of date',
+    [to(A), to(A, B)],
+    ['rollover-checked-before-lock'],
+    { taken: 3 },
+  ),
+  litmus(
+    'rollover-fast-path',
+    'a CPU takes the fast path while another one begins a generation',
+    [to(A, B, A), to(C, D)],
+    ['rollover-fastpath-plain-store', 'rollover-fastpath-ignores-zero'],
+    { taken: 0 },
+  ),
+  litmus(
+    'rollover-number-again',
+    'a CPU comes upon a number that stood for another process before',
+    [to(A, B, C, D)],
+    ['rollover-flush-ignored'],
+  ),
+  litmus(
+    'rollover-renewed-elsewhere',
+    'a process that got its number on one CPU comes to another',
+    [to(A, D), to(B, C, D)],
+    ['rollover-flush-renewed-only'],
+  ),
+  litmus(
+    'rollover-renewed-fast-path',
+    'the same where the other CPU has not switched since',
+    [to(A, C, B), to(D, B)],
+    ['rollover-fastpath-active-zero'],
+  ),
+  litmus(
+    'rollover-two-flushes',
+    'two generations begin before a CPU switches again',
+    [to(B, C, B, A), to(D, A)],
+    ['rollover-flush-mask-of-active'],
+  ),
+  litmus(
+    'rollover-common-tlbs',
+    'CPUs that share their TLBs switch',
+    [to(A, B), to(C, D)],
+    ['rollover-cnp-keeps-ttbr0'],
+    { taken: 2, cnp: true },
+  ),
+  litmus(
+    'tlbi-two-cpus',
+    'a page is unmapped that another CPU uses',
+    [to(A), [unmap(A)]],
+    ['tlbi-local-only', 'tlbi-no-sync', 'tlbi-asid-before-clear'],
+  ),
+  litmus(
+    'tlbi-late-stores',
+    'the same while stores reach memory late',
+    [to(A), [unmap(A)]],
+    ['tlbi-vs-asid-rollover', 'tlbi-asid-before-barrier', 'tlbi-vs-asid-publication'],
+    { weak: 2 },
+  ),
+  litmus(
+    'tlbi-late-stores-rollover',
+    'a page is unmapped late while its process gets another ASID',
+    [to(A, B, A), [unmap(A)]],
+    ['tlbi-vs-asid-rollover', 'tlbi-asid-before-barrier'],
+    { taken: 2, weak: 1 },
+  ),
+  litmus(
+    'rollover-pinned',
+    'a generation ends while a device uses a process that does not run',
+    [[pin(A), ...to(B, C, D)]],
+    ['rollover-ignores-pinned'],
+    { cpus: 1, taken: 2 },
+  ),
+  litmus(
+    'rollover-pinned-runs',
+    'the process that a device uses runs again after a roll-over',
+    [[pin(A), ...to(B, A)]],
+    ['rollover-pinned-not-kept'],
+    { cpus: 1, taken: 2 },
+  ),
+  litmus(
+    'rollover-pinned-and-reserved',
+    'the process that a device uses runs on a CPU that does not switch',
+    [[...to(B), pin(A), ...to(C, A), unpin(A), ...to(D, E, A)], to(A)],
+    ['rollover-pinned-before-reserved'],
+    { asids: 4, mms: 5, taken: 2 },
+  ),
+  litmus(
+    'rollover-pinned-fork',
+    'the process that a device uses forks',
+    [[...to(A), pin(A), fork(B), ...to(B, C, D, B)]],
+    ['rollover-pinned-inherited'],
+    { cpus: 1 },
+  ),
+  litmus(
+    'rollover-pinned-most',
+    'more processes are to be pinned than there is room for',
+    [[pin(A), pin(B), pin(C), ...to(D)]],
+    ['rollover-pinned-no-limit'],
+    { cpus: 1 },
+  ),
+  litmus(
+    'rollover-pinned-twice',
+    'of two devices that use a process one goes',
+    [[pin(A), pin(A), unpin(A), ...to(B, C, D)]],
+    ['rollover-pin-not-counted'],
+    { cpus: 1, taken: 2 },
+  ),
+];

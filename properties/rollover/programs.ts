@@ -1,0 +1,90 @@
+import type fc from 'fast-check';
+import type { Configuration, Program } from '../family.ts';
+import { arbitraryOf } from '../generate/arbitrary.ts';
+import { Deal } from '../generate/deal.ts';
+import type { Draw, Weighted } from '../generate/draw.ts';
+import { rolloverConfiguration, type RolloverConfiguration, type RolloverOperation } from './configuration.ts';
+import { Sketch } from './sketch.ts';
+
+const OPERATIONS_MIN = 3;
+const OPERATIONS_MAX = 14;
+
+/** How often each kind of operation. */
+type Weights = Readonly<Record<RolloverOperation['op'], number>>;
+
+/** One program out of several is about pages, about roll-overs alone, about devices. */
+const PAGES: Weights = { switch: 12, idle: 1, unmap: 3, map: 1, pin: 0, unpin: 0, fork: 0 };
+const SWITCHES: Weights = { switch: 20, idle: 1, unmap: 1, map: 0, pin: 0, unpin: 0, fork: 0 };
+const DEVICES: Weights = { switch: 16, idle: 0, unmap: 1, map: 0, pin: 4, unpin: 3, fork: 4 };
+/** How much more likely the process that a program is about is switched to than another one. */
+const FOCUS_WEIGHT = 2;
+
+/** How much busier one CPU is in every other program: those that hardly switch keep what they have for long. */
+const BUSY_WEIGHT = 6;
+
+/**
+ * Random programs: mostly context switches, so that the few ASIDs go round, with one process that is switched to more often
+ * than the others, and that devices use; later its child is.
+ */
+export function programs(configuration: Configuration): fc.Arbitrary<Program> {
+  const known = rolloverConfiguration(configuration);
+  return arbitraryOf((draw) => {
+    const deal = new Deal();
+    const sketch = new Sketch(known);
+    const weights = draw.weighted([
+      [2, PAGES],
+      [2, SWITCHES],
+      [sketch.pinsMax > 0 ? 3 : 0, DEVICES],
+    ]);
+    let focus = draw.below(known.mms);
+    const busy = draw.weighted([
+      [1, 1],
+      [1, BUSY_WEIGHT],
+    ]);
+    const cpus = Array.from({ length: known.cpus }, (_, cpu): Weighted<number> => [cpu === 0 ? busy : 1, cpu]);
+    draw.list(OPERATIONS_MIN, OPERATIONS_MAX, () => {
+      const cpu = draw.weighted(cpus);
+      const next = operation(draw, { cpu, focus, weights, sketch }, known);
+      sketch.add(cpu, next);
+      if (next.op === 'fork') focus = next.mm;
+      if (!deal.giveCpu(cpu, next)) draw.duplicate();
+    });
+    return deal.program();
+  });
+}
+
+/** What the next operation depends on. */
+interface Situation {
+  readonly cpu: number;
+  readonly focus: number;
+  readonly weights: Weights;
+  readonly sketch: Sketch;
+}
+
+function operation(draw: Draw, at: Situation, { mms, pages }: RolloverConfiguration): RolloverOperation {
+  const { cpu, focus, weights, sketch } = at;
+  const kinds = Object.entries(weights).map(([kind, weight]): Weighted<RolloverOperation['op']> => {
+    const op = kind as RolloverOperation['op'];
+    return [sketch.applies(cpu, op) ? weight : 0, op];
+  });
+  const op = draw.weighted(kinds);
+  if (op === 'idle') return { op };
+  const fits = (mm: number): number =>
+    !sketch.fits(cpu, op, mm) ? 0 : mm !== focus ? 1 : op === 'pin' ? mms * FOCUS_WEIGHT : FOCUS_WEIGHT;
+  const options = Array.from({ length: mms }, (_, mm): Weighted<number> => [fits(mm), mm]);
+  const mm = draw.weighted(options);
+  return op === 'unmap' || op === 'map' ? { op, mm, page: draw.below(pages) } : { op, mm };
+}
+
+/** Every operation. */
+export function alphabet(configuration: Configuration): RolloverOperation[] {
+  const { mms, pages } = rolloverConfiguration(configuration);
+  const onPages = Array.from({ length: pages }, (_, page) => page);
+  return [
+    { op: 'idle' },
+    ...Array.from({ length: mms }, (_, mm): RolloverOperation[] => [
+      ...(['switch', 'pin', 'unpin', 'fork'] as const).map((op) => ({ op, mm })),
+      ...onPages.flatMap((page) => (['unmap', 'map'] as const).map((op) => ({ op, mm, page }))),
+    ]).flat(),
+  ];
+}

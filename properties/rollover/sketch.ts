@@ -1,0 +1,56 @@
+import type { RolloverConfiguration, RolloverOperation } from './configuration.ts';
+
+/** Most devices that use one process. */
+const PINS_MAX = 2;
+
+/** What a program that is being drawn has done so far, as if its operations ran one after the other. */
+export class Sketch {
+  /** Most processes that can be pinned. */
+  readonly pinsMax: number;
+  readonly #mms: readonly number[];
+  readonly #running: number[];
+  readonly #pins: number[];
+  readonly #exists: boolean[];
+
+  constructor({ cpus, asids, mms }: RolloverConfiguration) {
+    this.pinsMax = Math.max(0, asids + 1 - cpus - 2);
+    this.#mms = Array.from({ length: mms }, (_, mm) => mm);
+    this.#running = Array.from({ length: cpus }, () => -1);
+    this.#pins = this.#mms.map(() => 0);
+    this.#exists = this.#mms.map(() => false);
+  }
+
+  /** Whether there is something that a kind of operation may do on a CPU. */
+  applies(cpu: number, op: RolloverOperation['op']): boolean {
+    return op === 'idle' ? this.#running[cpu] !== -1 : this.#mms.some((mm) => this.fits(cpu, op, mm));
+  }
+
+  /** Whether an operation on a CPU applies to a process. */
+  fits(cpu: number, op: RolloverOperation['op'], mm: number): boolean {
+    switch (op) {
+      case 'switch':
+        return this.#running[cpu] !== mm;
+      case 'pin':
+        return (this.#pins[mm] ?? 0) < PINS_MAX;
+      case 'unpin':
+        return this.#pins[mm] !== 0;
+      case 'fork':
+        // A child of a process that no device uses is like any other process.
+        return this.#exists[mm] === false && (this.#pins[this.#running[cpu] ?? -1] ?? 0) > 0;
+      default:
+        return true;
+    }
+  }
+
+  /** The operation is part of the program. */
+  add(cpu: number, operation: RolloverOperation): void {
+    const { op } = operation;
+    if (op === 'idle') this.#running[cpu] = -1;
+    if (!('mm' in operation)) return;
+    const { mm } = operation;
+    if (op === 'switch') this.#running[cpu] = mm;
+    if (op === 'switch' || op === 'pin' || op === 'fork') this.#exists[mm] = true;
+    if (op === 'pin') this.#pins[mm] = (this.#pins[mm] ?? 0) + 1;
+    if (op === 'unpin') this.#pins[mm] = Math.max(0, (this.#pins[mm] ?? 0) - 1);
+  }
+}

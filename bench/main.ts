@@ -4,6 +4,7 @@ import { serveSearch } from '../engine/search/parallel/serve.ts';
 import { asidWorlds } from './sections/asid-worlds.ts';
 import { deviceCaches, RESIDENT } from './sections/device-caches.ts';
 import { deviceInvalidations, deviceTranslations } from './sections/device.ts';
+import { deviceBesideQemu } from './sections/device-qemu.ts';
 import { exhaustive } from './sections/exhaustive.ts';
 import { firstBug } from './sections/first-bug.ts';
 import { memory } from './sections/memory.ts';
@@ -47,6 +48,7 @@ const SECTIONS: Readonly<Record<string, (rounds: number, seconds: number) => Asy
   async *device(rounds, seconds) {
     yield await deviceTranslations(rounds, seconds);
     for (const resident of RESIDENT) yield await deviceInvalidations(resident, rounds, seconds);
+    yield await deviceBesideQemu(rounds, seconds);
   },
 };
 

@@ -103,14 +103,6 @@ class ViaBypassDriver extends ArmSmmuDriver {
     yield* super.arm_smmu_install_ste_for_dev(master);
   }
 }
-class NestedWriter extends ArmSmmuConfigWriter {
-  override stage1Ste(master: Master): EntryChange {
-    const change = super.stage1Ste(master);
-    const target: EntryChange['target'] = (current) =>
-      change.target(current).map((lane, at) => (at === 0 ? lane | 0xe : lane));
-    return armed ? { ...change, target } : change;
-  }
-}
 class StayingSva extends ArmSmmuSva {
   override *arm_smmu_share_asid(): Task<boolean> {
     return yield* step('the domain keeps its ASID', () => true);
@@ -187,7 +179,6 @@ const mutations: readonly Mutation[] = [
     [[{ op: 'attach', domain: 1, device: 0 }]],
     { driver: ViaBypassDriver, configWriter: BypassWriter },
   ],
-  ['unpredictable', [[attach]], { configWriter: NestedWriter }],
   ['tag-not-unique', [[bind]], { sva: StayingSva }],
   ['tag-free-while-owned', [[{ op: 'domainFree', domain: 1 }]], { driver: UnreleasedDriver }],
   ['double-free', [[{ op: 'unmapTable', domain: 0 }]], { pgtable: TwicePgtable }],

@@ -35,6 +35,17 @@ describe('fuzz', () => {
     expect(terminal.text).toMatch(/Not checked: QEMU's SMMUv3.*stalemate fuzz conformance --target qemu-smmuv3/);
   });
 
+  test('of our device with a mistake in it leaves a trace that replays with it, and holds without', async () => {
+    const line = `fuzz conformance --target builtin --hazard device-block-mask --runs 40 --seed 1 --out ${out}`;
+    expect((await stalemate(line)).code).toBe(exitCode.violation);
+    const [name = ''] = readdirSync(out);
+    expect(name).toMatch(/^conformance-device-block-mask-/);
+    const replay = `replay ${join(out, name)}`;
+    expect((await stalemate(replay)).terminal.text).toMatch(/✗ Reproduced/);
+    expect((await stalemate(`${replay} --hazard none`)).terminal.text).toMatch(/✓ No deviation/);
+    expect((await stalemate(`${replay} --target architecture`)).code).toBe(exitCode.holds);
+  }, 120_000);
+
   test('with nothing but a hazard runs the family that it belongs to', async () => {
     const { code, terminal } = await stalemate(`fuzz --hazard transfer-lock-order --runs 5000 --seed 1 --out ${out}`);
     expect(code).toBe(exitCode.violation);

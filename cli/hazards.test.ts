@@ -90,3 +90,18 @@ test.each([
   expect(code).toBe(exitCode.usage);
   expect(stderr).toMatch(message);
 });
+
+test('of devices are hunted by the device check, and have a section of their own', async () => {
+  const file = join(folder, 'devices.md');
+  const line = `hazards --seeds 2 --seconds 30 --markdown ${file}`;
+  await stalemate(`${line} --hazard deposit-without-lock`);
+  const { code, terminal } = await stalemate(`${line} --family conformance --hazard device-block-mask`);
+  expect(code).toBe(exitCode.holds);
+  expect(terminal.text).toMatch(/device-block-mask +2\/2 /);
+  const text = readFileSync(file, 'utf8');
+  expect(text).toMatch(/\| `device-block-mask` \| the TLB compares one address bit too few \| programs \| 2\/2 /);
+  // Each leaves what the other made.
+  expect(text).toMatch(/## ledger/);
+  await stalemate(`${line} --hazard deposit-without-lock`);
+  expect(readFileSync(file, 'utf8').match(/^## .*/gm)).toEqual(['## ledger', '## Devices']);
+}, 120_000);

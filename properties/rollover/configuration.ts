@@ -63,7 +63,7 @@ export const PLAIN: RolloverConfiguration = {
 export const configurations: fc.Arbitrary<RolloverConfiguration> = fc
   .record({
     cpus: fc.constantFrom(1, 2, 2, 2, 3),
-    more: fc.constantFrom(1, 1, 2),
+    more: fc.constantFrom(1, 2),
     mms: fc.integer({ min: 3, max: 6 }),
     pages: fc.constantFrom(1, 1, 2),
     taken: fc.nat({ max: 5 }),

@@ -10,6 +10,16 @@ export interface Hardware {
   asid(cpu: number): number;
 }
 
+/** What of the allocator the contract looks at. */
+export interface Allocator {
+  /** By what the next roll-over would keep what a CPU runs; undefined while that changes. */
+  traceOf(cpu: number): number | undefined;
+  /** `context.id` of a process. */
+  idOf(mm: number): number;
+  /** How a report shows an id. */
+  show(id: number): string;
+}
+
 /** Sizes. */
 interface Sizes {
   readonly cpus: number;
@@ -28,6 +38,8 @@ const [FREE, MAPPED, UNMAPPING] = [0, 1, 2];
  *   entry may be used until the page is freed, which is after the flush (TLBEmptyInvalPTE of kernel-tla/asidalloc.tla).
  * - CPUs that run one process use one ASID (`tag-split`, SameASIDActiveTask), or else an invalidation by ASID would miss
  *   one of them; CPUs that run two use two (`tag-shared`, UniqueASIDActiveTask).
+ * - What a CPU runs would be found by the next roll-over, under the id that the process has now (`running-not-reserved`):
+ *   "we need to ensure that all copies of the old ASID are updated to reflect the mm" (check_update_reserved_asid()).
  * - A pinned ASID is that of its process as long as a device uses it (`pinned-changed`), and of no other (`pinned-shared`):
  *   comment above `arm64_mm_context_get()`, Linux 5.10 and later.
  */
@@ -139,6 +151,17 @@ export class RolloverContract {
       const now = `Devices use ASID ${device} for ${mmName(owner)}; CPU${cpu} runs ${mmName(mm)} under ASID ${asid}.`;
       if (owner === mm && device !== asid) this.#fail('tags', 'pinned-changed', now);
       if (owner !== mm && device === asid) this.#fail('tags', 'pinned-shared', now);
+    }
+  }
+
+  /** A switch has ended: whatever runs is known to the allocator. */
+  checkTraces(allocator: Allocator): void {
+    for (let cpu = 0; cpu < this.#sizes.cpus; cpu++) {
+      const mm = this.#runs(cpu);
+      const trace = mm < 0 ? undefined : allocator.traceOf(cpu);
+      if (trace === undefined || trace === allocator.idOf(mm)) continue;
+      const now = `${allocator.show(trace)} for CPU${cpu}, which runs ${mmName(mm)}, whose id is ${allocator.show(allocator.idOf(mm))}`;
+      this.#fail('tags', 'running-not-reserved', `The next roll-over would keep ${now}.`);
     }
   }
 

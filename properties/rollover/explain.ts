@@ -9,6 +9,8 @@ const PROMISES: Readonly<Record<string, string>> = {
   'foreign-translation': 'a CPU finds nothing in its TLB under an ASID but what the process that has it put there.',
   'tag-split': 'all CPUs that run a process do so under one ASID (SameASIDActiveTask, kernel-tla/asidalloc.tla).',
   'tag-shared': 'CPUs that run two processes do so under two ASIDs (UniqueASIDActiveTask, kernel-tla/asidalloc.tla).',
+  'running-not-reserved':
+    'all copies of an ASID among the reserved ones follow the id of the process (check_update_reserved_asid()).',
   'pinned-changed': 'an ASID that devices use stays that of its process until it is put (arm64_mm_context_get()).',
   'pinned-shared': 'an ASID that devices use goes to no other process until it is put (arm64_mm_context_get()).',
   'no-free-asid': 'there must always be an ASID available after a roll-over (asids_update_limit()).',

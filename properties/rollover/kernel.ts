@@ -6,6 +6,7 @@ import {
   Arm64Context,
   Arm64Mm,
   Arm64Tlbflush,
+  showContextId,
   type Arm64Cpu,
   type Arm64Layout,
   type ContextNote,
@@ -14,7 +15,7 @@ import {
 } from '../../impl/kernel/arm64/index.ts';
 import type { Memory, PhysicalMemory } from '../../impl/platform/index.ts';
 import { mmName, OPERATIONS, type RolloverConfiguration, type RolloverOperation } from './configuration.ts';
-import { RolloverContract } from './contract.ts';
+import { RolloverContract, type Allocator } from './contract.ts';
 import { RolloverHardware } from './hardware.ts';
 import { pageAddress, pageAt, physicalAddress, tableAddress } from './pages.ts';
 
@@ -52,6 +53,11 @@ export class RolloverKernel {
   readonly #tlbflush: Arm64Tlbflush;
   readonly #mms: readonly Arm64Mm[];
   readonly #cpus: number;
+  readonly #allocator: Allocator = {
+    traceOf: (cpu) => this.#context.traceOf(cpu),
+    idOf: (mm) => this.#mm(mm).id.peek(0),
+    show: showContextId,
+  };
   /** How many devices use each process. */
   readonly #pins: readonly Cell[];
   /** The process has run, or was made by fork: it cannot be made again. */
@@ -202,6 +208,7 @@ export class RolloverKernel {
       cpu,
       this.#mms.findIndex((mm) => mm.pgd === pgd),
     );
+    this.#contract.checkTraces(this.#allocator);
   }
 
   #owner(): PageOwner {

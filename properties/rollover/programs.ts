@@ -37,6 +37,7 @@ export function programs(configuration: Configuration): fc.Arbitrary<Program> {
       [sketch.pinsMax > 0 ? 3 : 0, DEVICES],
     ]);
     let focus = draw.below(known.mms);
+    const inTurn = draw.below(2) === 0;
     const busy = draw.weighted([
       [1, 1],
       [1, BUSY_WEIGHT],
@@ -44,7 +45,7 @@ export function programs(configuration: Configuration): fc.Arbitrary<Program> {
     const cpus = Array.from({ length: known.cpus }, (_, cpu): Weighted<number> => [cpu === 0 ? busy : 1, cpu]);
     draw.list(OPERATIONS_MIN, OPERATIONS_MAX, () => {
       const cpu = draw.weighted(cpus);
-      const next = operation(draw, { cpu, focus, weights, sketch }, known);
+      const next = operation(draw, { cpu, focus, weights, sketch, inTurn }, known);
       sketch.add(cpu, next);
       if (next.op === 'fork') focus = next.mm;
       if (!deal.giveCpu(cpu, next)) draw.duplicate();
@@ -59,6 +60,8 @@ interface Situation {
   readonly focus: number;
   readonly weights: Weights;
   readonly sketch: Sketch;
+  /** The other processes take turns, which uses ASIDs up; else they are drawn. */
+  readonly inTurn: boolean;
 }
 
 function operation(draw: Draw, at: Situation, { mms, pages }: RolloverConfiguration): RolloverOperation {
@@ -69,6 +72,18 @@ function operation(draw: Draw, at: Situation, { mms, pages }: RolloverConfigurat
   });
   const op = draw.weighted(kinds);
   if (op === 'idle') return { op };
+  if (op === 'switch' && at.inTurn) {
+    const turn = sketch.turn(cpu, focus);
+    return {
+      op,
+      mm: sketch.fits(cpu, op, focus)
+        ? draw.weighted([
+            [2, turn],
+            [1, focus],
+          ])
+        : turn,
+    };
+  }
   const fits = (mm: number): number =>
     !sketch.fits(cpu, op, mm) ? 0 : mm !== focus ? 1 : op === 'pin' ? mms * FOCUS_WEIGHT : FOCUS_WEIGHT;
   const options = Array.from({ length: mms }, (_, mm): Weighted<number> => [fits(mm), mm]);

@@ -11,6 +11,7 @@ export class Sketch {
   readonly #running: number[];
   readonly #pins: number[];
   readonly #exists: boolean[];
+  #last = -1;
 
   constructor({ cpus, asids, mms }: RolloverConfiguration) {
     this.pinsMax = Math.max(0, asids + 1 - cpus - 2);
@@ -42,13 +43,23 @@ export class Sketch {
     }
   }
 
+  /** The process after the one that was switched to last, and not the one that the CPU runs. */
+  turn(cpu: number, except: number): number {
+    const count = this.#mms.length;
+    const later = this.#mms.map((mm) => (this.#last + 1 + mm) % count);
+    return later.find((mm) => mm !== except && this.fits(cpu, 'switch', mm)) ?? 0;
+  }
+
   /** The operation is part of the program. */
   add(cpu: number, operation: RolloverOperation): void {
     const { op } = operation;
     if (op === 'idle') this.#running[cpu] = -1;
     if (!('mm' in operation)) return;
     const { mm } = operation;
-    if (op === 'switch') this.#running[cpu] = mm;
+    if (op === 'switch') {
+      this.#running[cpu] = mm;
+      this.#last = mm;
+    }
     if (op === 'switch' || op === 'pin' || op === 'fork') this.#exists[mm] = true;
     if (op === 'pin') this.#pins[mm] = (this.#pins[mm] ?? 0) + 1;
     if (op === 'unpin') this.#pins[mm] = Math.max(0, (this.#pins[mm] ?? 0) - 1);

@@ -167,6 +167,16 @@ export class Arm64Context {
     this.pinnedMap.value &= ~(1 << asid);
   }
 
+  /**
+   * For checks, while nobody holds the lock: by which id the next roll-over would keep what a CPU runs; undefined while
+   * somebody holds it.
+   */
+  traceOf(cpu: number): ContextId | undefined {
+    if (!this.lock.ready()) return undefined;
+    const active = this.activeOf(cpu).peek(0);
+    return active === 0 ? (this.reserved[cpu] as Cell).peek(0) : active;
+  }
+
   /** Whether the ASID could be made active without the lock. `id` was read before. */
   protected *fastPath(cpu: number, id: ContextId): Task<boolean> {
     const active = yield* this.activeOf(cpu).load();

@@ -6,6 +6,7 @@ export interface RolloverHazard extends Hazard {
   readonly parts: Partial<RolloverParts>;
 }
 
+const LOST = { monitor: 'tags', rule: 'running-not-reserved' } as const;
 const SHARED = { monitor: 'tags', rule: 'tag-shared' } as const;
 const SPLIT = { monitor: 'tags', rule: 'tag-split' } as const;
 const FOREIGN = { monitor: 'reach', rule: 'foreign-translation' } as const;
@@ -14,9 +15,9 @@ const PINNED_SHARED = { monitor: 'tags', rule: 'pinned-shared' } as const;
 const PINNED_CHANGED = { monitor: 'tags', rule: 'pinned-changed' } as const;
 
 /** Two processes under one ASID, or one under two: which of these shows depends on what is asked next. */
-export const CONFUSED = [SHARED, FOREIGN, SPLIT, STALE] as const;
+export const CONFUSED = [LOST, SHARED, FOREIGN, SPLIT, STALE] as const;
 /** The same where a TLB has what is another process's. */
-export const LEFT_BEHIND = [FOREIGN, STALE, SHARED, SPLIT] as const;
+export const LEFT_BEHIND = [FOREIGN, STALE, SHARED, SPLIT, LOST] as const;
 /** The same where a device has the ASID. */
 export const UNPINNED = [PINNED_SHARED, PINNED_CHANGED, ...CONFUSED] as const;
 /** The page is reached after it was freed. */

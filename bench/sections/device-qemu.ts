@@ -145,7 +145,7 @@ async function compare(qemu: QemuWorld, rounds: number, seconds: number): Promis
     rows.push([
       name,
       showRate(best),
-      ...(own === undefined ? ['', ''] : [showRate(own), `${(own / best).toPrecision(2)} ×`]),
+      ...(own === undefined ? ['', ''] : [showRate(own), `${Number((own / best).toPrecision(2))} ×`]),
     ]);
   }
   return [

@@ -92,7 +92,7 @@ async function row(name: string, list: readonly Measured[], rounds: number, seco
   return [
     name,
     ...rates.flatMap(({ best }, index) =>
-      index === 0 ? [showRate(best)] : [showRate(best), `${(ours / best).toPrecision(2)} ×`],
+      index === 0 ? [showRate(best)] : [showRate(best), `${Number((ours / best).toPrecision(2))} ×`],
     ),
   ];
 }

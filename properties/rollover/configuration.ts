@@ -3,7 +3,7 @@ import type { Configuration, Operation } from '../family.ts';
 
 /** The machine that a program runs on. */
 export interface RolloverConfiguration extends Configuration {
-  /** Possible CPUs, 1 to 3. */
+  /** Possible CPUs, 1 to 4. */
   readonly cpus: number;
   /** ASIDs for processes, more than CPUs, up to 5. */
   readonly asids: number;
@@ -40,7 +40,7 @@ export const OPERATIONS: readonly RolloverOperation['op'][] = [
 ];
 
 const LIMITS = {
-  cpus: [1, 3],
+  cpus: [1, 4],
   asids: [2, 5],
   mms: [2, 6],
   pages: [1, 2],

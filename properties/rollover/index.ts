@@ -17,6 +17,9 @@ function hazardNamed(id: string): RolloverHazard {
   throw new RangeError(`family rollover has no hazard "${id}"; it has ${known}`);
 }
 
+/** Room for as many CPUs as programs are exhausted on, and for one pinned ASID. */
+const SMALL = { ...PLAIN, cpus: 3, asids: 5 };
+
 /** The ASID allocator of arm64 over the TLBs of its CPUs. */
 export const rollover: Family = {
   name: 'rollover',
@@ -29,12 +32,11 @@ export const rollover: Family = {
     new RolloverWorld(configuration, hazard === undefined ? {} : hazardNamed(hazard).parts),
   small: {
     worlds: [
-      { name: 'plain', configuration: PLAIN },
-      { name: 'used-up', configuration: { ...PLAIN, taken: 3 } },
-      { name: 'one-left', configuration: { ...PLAIN, taken: 2 } },
-      { name: 'one-cpu', configuration: { ...PLAIN, cpus: 1, taken: 2 } },
-      { name: 'cnp', configuration: { ...PLAIN, cnp: true, taken: 3 } },
-      { name: 'weak', configuration: { ...PLAIN, weak: 1, taken: 3 } },
+      { name: 'plain', configuration: SMALL },
+      { name: 'used-up', configuration: { ...SMALL, taken: 5 } },
+      { name: 'one-left', configuration: { ...SMALL, taken: 4 } },
+      { name: 'cnp', configuration: { ...SMALL, cnp: true, taken: 5 } },
+      { name: 'weak', configuration: { ...SMALL, weak: 1, taken: 5 } },
     ],
     alphabet,
     alike: (_configuration, operation) => {

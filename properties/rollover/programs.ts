@@ -15,7 +15,7 @@ type Weights = Readonly<Record<RolloverOperation['op'], number>>;
 /** One program out of several is about pages, about roll-overs alone, about devices. */
 const PAGES: Weights = { switch: 12, idle: 1, unmap: 3, map: 1, pin: 0, unpin: 0, fork: 0 };
 const SWITCHES: Weights = { switch: 20, idle: 1, unmap: 1, map: 0, pin: 0, unpin: 0, fork: 0 };
-const DEVICES: Weights = { switch: 16, idle: 0, unmap: 1, map: 0, pin: 4, unpin: 3, fork: 4 };
+const DEVICES: Weights = { switch: 16, idle: 0, unmap: 1, map: 0, pin: 4, unpin: 3, fork: 12 };
 /** How much more likely the process that a program is about is switched to than another one. */
 const FOCUS_WEIGHT = 2;
 
@@ -85,7 +85,7 @@ function operation(draw: Draw, at: Situation, { mms, pages }: RolloverConfigurat
     };
   }
   const fits = (mm: number): number =>
-    !sketch.fits(cpu, op, mm) ? 0 : mm !== focus ? 1 : op === 'pin' ? mms * FOCUS_WEIGHT : FOCUS_WEIGHT;
+    !sketch.fits(cpu, op, mm) ? 0 : mm !== focus ? 1 : op === 'pin' ? 2 * mms : FOCUS_WEIGHT;
   const options = Array.from({ length: mms }, (_, mm): Weighted<number> => [fits(mm), mm]);
   const mm = draw.weighted(options);
   return op === 'unmap' || op === 'map' ? { op, mm, page: draw.below(pages) } : { op, mm };

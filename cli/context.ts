@@ -37,6 +37,17 @@ export function checkHazard(family: Family, hazard: string | undefined): void {
   );
 }
 
+/** The families that have a hazard. @throws UsageError naming all hazards if none has it. */
+export function familiesWith(families: readonly Family[], hazard: string): readonly Family[] {
+  const owners = families.filter(({ hazards }) => hazards.some(({ id }) => id === hazard));
+  if (owners.length > 0) return owners;
+  throw unknown(
+    'hazard',
+    hazard,
+    families.flatMap(({ hazards }) => hazards.map(({ id }) => id)),
+  );
+}
+
 /** A mistake of our device by name. @throws UsageError naming those that there are. */
 export function deviceHazard(name: string): DeviceHazard {
   const hazard = deviceHazards.find((candidate) => candidate.name === name);

@@ -4,7 +4,7 @@ import type { Family } from '../../properties/family.ts';
 import { fingerprint } from '../../engine/failure.ts';
 import { grouped, plural } from '../../traces/report/text.ts';
 import { paint } from '../../traces/report/paint.ts';
-import { checkHazard, findFamily, unknown, type Context } from '../context.ts';
+import { checkHazard, familiesWith, findFamily, unknown, type Context } from '../context.ts';
 import { exitCode, UsageError, worst, type ExitCode } from '../exit.ts';
 import { Finding } from '../findings.ts';
 import { FuzzProgress, type FoundBy } from '../fuzzing-progress.ts';
@@ -66,10 +66,8 @@ function isMainJob({ families, hazard, target, against, checkpoint }: FuzzComman
 function namesOf({ families, hazard, target, against }: FuzzCommand, context: Context): readonly string[] {
   if (families.length > 0) return families;
   if (target !== undefined || against !== undefined) return [conformanceFamily];
-  const owners = context.families.filter(({ hazards }) => hazards.some(({ id }) => id === hazard));
-  const all = context.families.flatMap(({ hazards }) => hazards.map(({ id }) => id));
-  if (hazard !== undefined && owners.length === 0) throw unknown('hazard', hazard, all);
-  return owners.map(({ name }) => name);
+  if (hazard === undefined) return [];
+  return familiesWith(context.families, hazard).map(({ name }) => name);
 }
 
 function notChecked(): string {

@@ -7,7 +7,7 @@ import { reason } from '../../traces/load.ts';
 import { plural } from '../../traces/report/text.ts';
 import { deviceHazards } from '../../properties/conformance/hazards/index.ts';
 import { conformanceFamily } from '../../traces/conformance.ts';
-import { checkHazard, deviceHazard, findFamily, type Context } from '../context.ts';
+import { checkHazard, deviceHazard, familiesWith, findFamily, type Context } from '../context.ts';
 import { deviceSection, sectionOf, withDeviceSection } from '../device-matrix.ts';
 import { exitCode, UsageError, type ExitCode } from '../exit.ts';
 import { huntElsewhere } from '../hunting.ts';
@@ -87,11 +87,15 @@ interface Job extends Pick<HazardResult, 'family' | 'hazard' | 'expected'> {
   readonly hunt: (interrupt: Interrupt) => Promise<HazardResult>;
 }
 
+function familiesOf({ family, hazard }: HazardsCommand, families: readonly Family[]): readonly Family[] {
+  if (family === undefined) return hazard === undefined ? families : familiesWith(families, hazard);
+  const named = findFamily(families, family, [conformanceFamily]);
+  checkHazard(named, hazard);
+  return [named];
+}
+
 function softwareJobs(command: HazardsCommand, context: Context): Job[] {
-  const { families } = context;
-  const asked = command.family === undefined ? families : [findFamily(families, command.family, [conformanceFamily])];
-  for (const family of asked) checkHazard(family, command.hazard);
-  return asked.flatMap((family) =>
+  return familiesOf(command, context.families).flatMap((family) =>
     family.hazards
       .filter(({ id }) => command.hazard === undefined || id === command.hazard)
       .map((hazard) => ({

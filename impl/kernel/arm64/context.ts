@@ -236,11 +236,9 @@ export class Arm64Context {
   }
 
   protected *new_context(mm: Arm64Mm, id: ContextId): Task<ContextId> {
-    const kept = yield* step(
-      `keep ${showContextId(id)}?`,
-      () => (id === 0 ? 0 : this.keep(mm, id, asid2ctxid(ctxid2asid(id), this.generation.value))),
-      showContextId,
-    );
+    const renewed = (): ContextId => asid2ctxid(ctxid2asid(id), this.generation.value);
+    const keep = (): ContextId => (id === 0 ? 0 : this.keep(mm, id, renewed()));
+    const kept = yield* step(`keep ${showContextId(id)}?`, keep, showContextId);
     if (kept !== 0) return kept;
     const free = yield* step('find_next_zero_bit asid_map', () => this.takeFree(this.cursor.value), showContextId);
     if (free !== 0) return free;

@@ -41,7 +41,7 @@ export interface DeviceOptions {
 }
 
 /** Sizes for good hit rates with thousands of streams and pages. */
-export const DEFAULT_CACHES: Omit<DeviceCaches, 'tags'> = {
+const DEFAULT_CACHES: Omit<DeviceCaches, 'tags'> = {
   iotlb: { sets: 1024, ways: 4 },
   walk: { sets: 256, ways: 4 },
   config: {

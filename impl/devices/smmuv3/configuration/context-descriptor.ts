@@ -3,7 +3,7 @@ import { levelShift, startLevel, type GranuleBits } from '../../../../model/arch
 import { read } from '../../../../model/architecture/arm/layout/layout.ts';
 import type { DeviceFeatures } from '../features.ts';
 import { tableKey, type FaultControl, type TableConfig } from './stream-config.ts';
-import type { StreamEntry } from './stream-entry.ts';
+import { GRANULE_OF_TG0, type StreamEntry } from './stream-entry.ts';
 
 /** Words of a CD that the device fetches: 0 to 2 hold all fields that it implements. */
 export const CD_WORDS = 3;
@@ -23,7 +23,6 @@ export interface ContextDescriptor {
 const EL2 = 1;
 
 const f = CD.fields;
-const GRANULE_OF_TG0: readonly (GranuleBits | undefined)[] = [12, 16, 14, undefined];
 const GRANULE_OF_TG1: readonly (GranuleBits | undefined)[] = [undefined, 14, 12, 16];
 
 /**

@@ -45,7 +45,7 @@ const HELD = 1;
 /**
  * A TLB as full as any hardware may have it: every walk that the loaded contexts permit has been made, and what it found
  * stays until an invalidation that covers it has completed. It belongs to one CPU, or to several that share their entries
- * (TTBRn_ELx.CnP = 1, Arm ARM D8.14.4), of which a local instruction covers all.
+ * (TTBRn_ELx.CnP = 1, Arm ARM D8.16.3.4), of which a local instruction covers all.
  *
  * Instructions of several CPUs complete in any order, each by a DSB of its own CPU. So a doomed entry has the set of those
  * that may take it away, a bit (`mark`) for each; it goes with the first of them, unless it was walked again after.
@@ -70,7 +70,7 @@ export class CpuTlb {
     });
   }
 
-  /** A CPU has loaded a context: walks may start from it, whenever the CPU likes (speculation, Arm ARM D8.2). */
+  /** A CPU has loaded a context: walks may start from it, whenever the CPU likes (speculation, Arm ARM D8.16 R_SQBCS). */
   load(context: CpuContext): void {
     const start = this.#start(context);
     this.#holds.set(start.cell, this.#holds.state(start.cell) + 1);

@@ -75,7 +75,7 @@ export class CpuTlbs {
   }
 
   /**
-   * A CPU executes a DSB: its TLBIs before have completed on every CPU that they concern (Arm ARM D8.14.7).
+   * A CPU executes a DSB: its TLBIs before have completed on every CPU that they concern (Arm ARM D8.17.8).
    *
    * @param shareable DSB ISH; DSB NSH completes local TLBIs only.
    */

@@ -1,7 +1,7 @@
 import type { TlbInvalidation } from '../commands/invalidation.ts';
 import { PAGE_BYTES } from '../universe.ts';
 
-/** TLB maintenance instructions of the EL1&0 regime without stage 2 (Arm ARM D8.14), by what they cover. */
+/** TLB maintenance instructions of the EL1&0 regime without stage 2 (Arm ARM D8.17.5), by what they cover. */
 export type TlbMaintenance =
   /** Last-level entries of an address under an ASID. */
   | { readonly kind: 'VALE1'; readonly asid: number; readonly va: number }

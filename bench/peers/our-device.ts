@@ -1,5 +1,5 @@
 import { SmmuV3Device, type DeviceOptions, type DeviceRequest } from '../../impl/devices/smmuv3/index.ts';
-import { FULL_FEATURES } from '../../model/architecture/arm/features.ts';
+import { FULL_FEATURES } from '../../model/architecture/arm/layout/features.ts';
 import type { BenchDevice, FlatMemory } from '../workloads/smmu-world.ts';
 
 /** Our SMMUv3 with one request that is filled in for each access. */

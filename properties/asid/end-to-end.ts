@@ -1,5 +1,5 @@
 /** How programs of this family run on real devices. */
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import type { EndToEndFamily, HardwareLayout } from '../end-to-end/family.ts';
 import type { Configuration, Family, Operation, Program } from '../family.ts';
 import { asidConfiguration, blockFramePa, framePa, FRAMES, kernelConfig, PAGES } from './configuration.ts';

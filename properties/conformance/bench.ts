@@ -1,5 +1,5 @@
 /** What a search runs programs on: one device, or two side by side, each replaced by a new one when it is lost. */
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import type { ConformanceDevice } from './device.ts';
 import type { Deviation, Side } from './deviation.ts';
 import type { ConformanceTarget } from './finding.ts';

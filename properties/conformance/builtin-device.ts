@@ -6,7 +6,7 @@ import {
   type DeviceOptions,
 } from '../../impl/devices/smmuv3/index.ts';
 import type { EventRecord } from '../../impl/qemu/index.ts';
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import {
   CFGI_RANGE_ALL,
   CMDQ_CONS,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../engine/random.ts';
 import { SmmuV3Device } from '../../impl/devices/smmuv3/index.ts';
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { BuiltinDevice } from './builtin-device.ts';
 import { conformanceFeatures } from './conformance-features.ts';
 import { programOfSeed } from './generate.ts';

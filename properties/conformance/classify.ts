@@ -1,6 +1,6 @@
 /** Names the rule that a minimised deviation breaks. */
 import { match, P } from 'ts-pattern';
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { silently } from './compare.ts';
 import type { Deviation } from './deviation.ts';
 import { byGuest } from './classify-guest.ts';

@@ -1,5 +1,5 @@
 /** What a device must offer for every program to be of use on it. */
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 
 /** Features like those of QEMU's SMMUv3, which the programs are made for. */
 export const conformanceFeatures: SmmuFeatures = {

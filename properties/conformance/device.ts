@@ -5,7 +5,7 @@
  * pattern of its own, so a value read names the place that it came from, and a written value is looked for.
  */
 import type { EventRecord } from '../../impl/qemu/index.ts';
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import type { AccessKind } from './operation.ts';
 import type { ConformanceProgram } from './program.ts';
 

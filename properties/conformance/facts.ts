@@ -1,6 +1,6 @@
 /** What a minimal program contains: since nothing can be left out of it, what it contains is essential. */
 import { leafAllowed } from '../../model/architecture/arm/layout/index.ts';
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import type { ConformanceConfiguration, Tree } from './configuration.ts';
 import type { Deviation } from './deviation.ts';
 import type { CommandOperation, Operation } from './operation.ts';

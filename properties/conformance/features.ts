@@ -2,7 +2,7 @@
  * Swarm testing (Groce et al., 2012): each program switches each feature on or off, so that common features do not
  * drown what only shows without them, and a deviation met early under one feature does not hide the others.
  */
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { percent } from './choices.ts';
 import type { Choices } from './choices.ts';
 

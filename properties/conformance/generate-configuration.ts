@@ -1,5 +1,5 @@
 /** Chooses the configuration of a conformance program from its features. */
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import type { GranuleBits } from '../../model/architecture/arm/layout/index.ts';
 import { cacheSwarm } from './caches.ts';
 import type { ConformanceConfiguration, Context, Guest, Tree } from './configuration.ts';

@@ -1,5 +1,5 @@
 /** Chooses guests and what stage 2 maps for them. */
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { leafAllowed } from '../../model/architecture/arm/layout/index.ts';
 import type { GranuleBits } from '../../model/architecture/arm/layout/index.ts';
 import { percent, pick, weighted } from './choices.ts';

@@ -3,7 +3,7 @@
  * (what was accessed is changed; what was changed is invalidated; what was invalidated is accessed again).
  */
 import { Random } from '../../engine/random.ts';
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { percent, pick, weighted } from './choices.ts';
 import type { Choices } from './choices.ts';
 import type { Context } from './configuration.ts';

@@ -6,7 +6,7 @@
 import { Random } from '../../engine/random.ts';
 import { Store } from '../../engine/store.ts';
 import type { SmmuV3Device, Translation } from '../../impl/devices/smmuv3/index.ts';
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import {
   CFGI_RANGE_ALL,
   COMMAND_CFGI_STE_RANGE,

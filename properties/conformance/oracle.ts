@@ -1,7 +1,7 @@
 /** The architecture model in step with a program: it is told what software does and says what a device may answer. */
 import { Store } from '../../engine/store.ts';
 import { decodeCommand } from '../../model/architecture/arm/commands/invalidation.ts';
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import type { AccessResult } from '../../model/architecture/arm/outcomes/event-record.ts';
 import { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import { decode, EVENT_RECORD, REGISTER } from '../../model/architecture/arm/layout/index.ts';

@@ -13,8 +13,8 @@ import {
   REGISTER,
   STRTAB_BASE_CFG,
 } from '../../model/architecture/arm/layout/index.ts';
-import { featuresFromRegisters } from '../../model/architecture/arm/features.ts';
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import { featuresFromRegisters } from '../../model/architecture/arm/layout/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { syncCommand } from './commands.ts';
 import type { AccessAnswer, CommandAnswer, ConformanceDevice, OverflowAnswer, Part } from './device.ts';
 import { controlValue, globalBypass, setUpRegisters } from './set-up.ts';

@@ -1,5 +1,5 @@
 /** Tells a stale answer from other wrong ones, by asking the model. */
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { compare } from './compare.ts';
 import type { Deviation, Permitted } from './deviation.ts';
 import { follow } from './follow.ts';

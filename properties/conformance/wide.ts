@@ -7,7 +7,7 @@ import { Random } from '../../engine/random.ts';
 import { Store } from '../../engine/store.ts';
 import { Endpoint, type DeviceAnswer, type SmmuV3Device } from '../../impl/devices/smmuv3/index.ts';
 import type { TranslationCompletion } from '../../model/architecture/arm/ats/response.ts';
-import { FULL_FEATURES, type SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import { FULL_FEATURES, type SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import {
   CMDQ_CONS,
   COMMAND_ATC_INV,

@@ -6,7 +6,7 @@ import {
   type DeviceMemory,
   type DeviceOptions,
 } from '../../impl/devices/smmuv3/index.ts';
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { CMDQ_CONS, EVENTQ_INDEX, extract, REGISTER } from '../../model/architecture/arm/layout/index.ts';
 import { BuiltinMemory } from '../conformance/builtin-device.ts';
 import { ramBase } from '../conformance/world.ts';

@@ -5,7 +5,7 @@ import { Runner } from '../../engine/run.ts';
 import { search } from '../../engine/search/search.ts';
 import { randomWalk } from '../../engine/strategies/random-walk.ts';
 import { findQemuArm, QemuMissing } from '../../impl/qemu/index.ts';
-import { FULL_FEATURES } from '../../model/architecture/arm/features.ts';
+import { FULL_FEATURES } from '../../model/architecture/arm/layout/features.ts';
 import { fuzz, type Found } from '../campaign.ts';
 import type { Configuration, Litmus, Program } from '../family.ts';
 import { minimise } from '../minimise/minimise.ts';

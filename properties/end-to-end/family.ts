@@ -2,7 +2,7 @@
 import type { Failure } from '../../engine/failure.ts';
 import type { System } from '../../engine/system.ts';
 import type { MemoryRegion } from '../../impl/platform/index.ts';
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import type { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import type { ArchitectureOutcome } from '../../model/contract/observe.ts';
 import type { Configuration, Family, Program } from '../family.ts';

@@ -1,4 +1,4 @@
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import type { Effect } from './effects.ts';
 import type { Place } from './family.ts';
 import type { Reached } from './outcome.ts';

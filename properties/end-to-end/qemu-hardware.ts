@@ -1,6 +1,6 @@
 /** QEMU's SMMUv3 and two of its PCI devices as the hardware under a kernel. */
 import { QemuMachine, rockerControl, rockerFill } from '../../impl/qemu/index.ts';
-import { featuresFromRegisters, type SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import { featuresFromRegisters, type SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { CMDQ_CONS, EVENT_RECORD, extract, QUEUE_BASE, REGISTER } from '../../model/architecture/arm/layout/index.ts';
 import type { Effect } from './effects.ts';
 import type { HardwareLayout, Place } from './family.ts';

@@ -1,5 +1,5 @@
 /** How programs of this family run on real devices. */
-import type { SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import type { SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { blockFramePa, framePa, FRAMES } from '../asid/configuration.ts';
 import type { EndToEndFamily, HardwareLayout } from '../end-to-end/family.ts';
 import type { Configuration, Family, Program } from '../family.ts';

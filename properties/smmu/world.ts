@@ -7,7 +7,7 @@ import type { System } from '../../engine/system.ts';
 import { GuestOperations, HostOperations, NestedKernel, type NestedParts } from '../../impl/kernel/nested/index.ts';
 import { PhysicalMemory } from '../../impl/platform/index.ts';
 import { EVENT } from '../../model/architecture/arm/layout/index.ts';
-import { FULL_FEATURES, type SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import { FULL_FEATURES, type SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { PERMISSION, type Outcome } from '../../model/architecture/arm/outcomes/outcome.ts';
 import { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import { Contract } from '../../model/contract/contract.ts';

@@ -1,4 +1,4 @@
-import { FULL_FEATURES, type SmmuFeatures } from '../../model/architecture/arm/features.ts';
+import { FULL_FEATURES, type SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { whyNot } from '../../properties/asid/end-to-end.ts';
 import type { SoftwareTrace } from '../format.ts';
 

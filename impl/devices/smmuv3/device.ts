@@ -13,7 +13,7 @@ import { CommandQueue } from './commands/command-queue.ts';
 import { Invalidations, type AtsEndpoint } from './commands/invalidations.ts';
 import { DecodedConfigs } from './configuration/decoded-configs.ts';
 import { EventQueue } from './event-queue.ts';
-import type { DeviceFeatures } from './features.ts';
+import type { SmmuFeatures } from '../../../model/architecture/arm/layout/features.ts';
 import { HitPath } from './hit-path.ts';
 import type { DeviceParts } from './parts.ts';
 import { Registers } from './registers.ts';
@@ -34,7 +34,7 @@ export interface DeviceCaches {
 
 /** What a device is made with. */
 export interface DeviceOptions {
-  readonly features: DeviceFeatures;
+  readonly features: SmmuFeatures;
   readonly caches?: Partial<DeviceCaches>;
   /** Commands wait for `processCommand` instead of being carried out in the write that makes them visible. */
   readonly stepped?: boolean;

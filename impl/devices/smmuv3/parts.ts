@@ -1,11 +1,11 @@
 import type { ConfigCache, Iotlb, TranslationTags, WalkCache } from './caches/index.ts';
-import type { DeviceFeatures } from './features.ts';
+import type { SmmuFeatures } from '../../../model/architecture/arm/layout/features.ts';
 import type { Registers } from './registers.ts';
 import type { DeviceMemory } from './request.ts';
 
 /** What translations work with. */
 export interface DeviceParts {
-  readonly features: DeviceFeatures;
+  readonly features: SmmuFeatures;
   readonly memory: DeviceMemory;
   readonly registers: Registers;
   readonly tags: TranslationTags;

@@ -9,7 +9,8 @@ import {
   STRTAB_BASE,
   STRTAB_BASE_CFG,
 } from '../../../model/architecture/arm/layout/register.ts';
-import { identification, QUEUE_LOG2_MAX, type DeviceFeatures } from './features.ts';
+import type { SmmuFeatures } from '../../../model/architecture/arm/layout/features.ts';
+import { identification, QUEUE_LOG2_MAX } from './identification.ts';
 
 /** CR2.REC_CFG_ATS has no meaning before SMMUv3.3; bits of CR0 that this device has. */
 const CR0_MASK = bitOf(CR0.fields.SMMUEN.lsb) | bitOf(CR0.fields.EVENTQEN.lsb) | bitOf(CR0.fields.CMDQEN.lsb);
@@ -34,7 +35,7 @@ export interface QueuePlace {
  * (CR0ACK, IRQ_CTRLACK, GBPA.UPDATE) are never late. Writes to what may not be written now are ignored.
  */
 export class Registers {
-  readonly #features: DeviceFeatures;
+  readonly #features: SmmuFeatures;
   readonly #constants: Map<number, number>;
   /** Low and high lane of each register, by offset / 4; the page of the event queue indices is folded in. */
   readonly #values = new Int32Array(64);
@@ -56,7 +57,7 @@ export class Registers {
   readonly commandQueue: QueuePlace = { base: 0, entries: 1, mask: 1 };
   readonly eventQueue: QueuePlace = { base: 0, entries: 1, mask: 1 };
 
-  constructor(features: DeviceFeatures) {
+  constructor(features: SmmuFeatures) {
     this.#features = features;
     this.#constants = identification(features);
     this.#cr0Mask =

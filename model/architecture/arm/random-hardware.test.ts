@@ -2,7 +2,7 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { decodeContextDescriptor } from './configuration/context-descriptor.ts';
 import { stepDescriptor } from './translation/descriptor-step.ts';
-import { FULL_FEATURES } from './features.ts';
+import { FULL_FEATURES } from './layout/features.ts';
 import { coversTlb, decodeCommand, type Command, type TlbTarget } from './commands/invalidation.ts';
 import { levelShift } from './layout/descriptor.ts';
 import { decodeStreamEntry } from './configuration/stream-entry.ts';

@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { coversTlb, decodeCommand, type Command, type TlbTarget } from './commands/invalidation.ts';
 import { decodeContextDescriptor, type ContextDescriptor } from './configuration/context-descriptor.ts';
 import { decodeStreamEntry, type StageOneEntry } from './configuration/stream-entry.ts';
-import { FULL_FEATURES } from './features.ts';
+import { FULL_FEATURES } from './layout/features.ts';
 import { levelShift } from './layout/descriptor.ts';
 import { EVENT, EVENT_CLASS } from './layout/event.ts';
 import type { Outcome } from './outcomes/outcome.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Store } from '../../../engine/store.ts';
-import { featuresFromRegisters, FULL_FEATURES, type SmmuFeatures } from './features.ts';
+import { featuresFromRegisters, FULL_FEATURES, type SmmuFeatures } from './layout/features.ts';
 import { REGISTER } from './layout/register.ts';
 import { Registers } from './registers.ts';
 

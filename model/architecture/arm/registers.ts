@@ -1,5 +1,5 @@
 import type { Store } from '../../../engine/store.ts';
-import { featureRegisters, type SmmuFeatures } from './features.ts';
+import { featureRegisters, type SmmuFeatures } from './layout/features.ts';
 import { read } from './layout/layout.ts';
 import { CR0, CR2, GBPA, REGISTER, STRTAB_BASE, STRTAB_BASE_CFG } from './layout/register.ts';
 

@@ -6,7 +6,7 @@ import { ConfigCache } from './configuration/config-cache.ts';
 import { ConfigGraph, type ConfigPlace } from './configuration/config-graph.ts';
 import { ConfigLookup } from './configuration/config-lookup.ts';
 import { resultOf, sameResult, type Access, type AccessResult } from './outcomes/event-record.ts';
-import type { SmmuFeatures } from './features.ts';
+import type { SmmuFeatures } from './layout/features.ts';
 import { HeldQueries, type HeldDescription, type OutcomeSource } from './outcomes/held-queries.ts';
 import { HoldTable } from './holds.ts';
 import { decodeCommand, type Command } from './commands/invalidation.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeContextDescriptor } from '../../../model/architecture/arm/configuration/context-descriptor.ts';
 import { decodeStreamEntry } from '../../../model/architecture/arm/configuration/stream-entry.ts';
-import { FULL_FEATURES } from '../../../model/architecture/arm/features.ts';
+import { FULL_FEATURES } from '../../../model/architecture/arm/layout/features.ts';
 import { CD, patch, read, STE, type Layout } from '../../../model/architecture/arm/layout/index.ts';
 import { CDS, STES } from './configurations.ts';
 import { descriptorMeaning, REFUSED, streamMeaning } from './meaning.ts';

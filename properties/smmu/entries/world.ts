@@ -9,7 +9,7 @@ import { step, type Task } from '../../../engine/step.ts';
 import type { System } from '../../../engine/system.ts';
 import { Kernel, SMALL_CONFIG, type EntryRef, type KernelParts, type Master } from '../../../impl/kernel/index.ts';
 import { PhysicalMemory } from '../../../impl/platform/index.ts';
-import { FULL_FEATURES } from '../../../model/architecture/arm/features.ts';
+import { FULL_FEATURES } from '../../../model/architecture/arm/layout/features.ts';
 import {
   CD_TABLE_L1,
   CFGI_RANGE_ALL,

@@ -1,7 +1,7 @@
 import { ADDRESS_SIZES_BITS, CD } from '../../../../model/architecture/arm/layout/cd.ts';
 import { levelShift, startLevel, type GranuleBits } from '../../../../model/architecture/arm/layout/descriptor.ts';
 import { read } from '../../../../model/architecture/arm/layout/layout.ts';
-import type { DeviceFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../../../../model/architecture/arm/layout/features.ts';
 import { tableKey, type FaultControl, type TableConfig } from './stream-config.ts';
 import { GRANULE_OF_TG0, type StreamEntry } from './stream-entry.ts';
 
@@ -32,7 +32,7 @@ const GRANULE_OF_TG1: readonly (GranuleBits | undefined)[] = [undefined, 14, 12,
  * @returns undefined if it is ILLEGAL.
  */
 export function decodeContextDescriptor(
-  features: DeviceFeatures,
+  features: SmmuFeatures,
   entry: StreamEntry,
   lanes: ArrayLike<number>,
 ): ContextDescriptor | undefined {
@@ -66,7 +66,7 @@ export function decodeContextDescriptor(
 
 /** One half of a CD; undefined if its TGx, TxSZ or TTBx makes the CD ILLEGAL. */
 function tableOf(
-  features: DeviceFeatures,
+  features: SmmuFeatures,
   onePrivilege: boolean,
   lanes: ArrayLike<number>,
   region: 0 | 1,

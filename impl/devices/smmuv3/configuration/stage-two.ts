@@ -2,7 +2,7 @@ import { ADDRESS_SIZES_BITS } from '../../../../model/architecture/arm/layout/cd
 import { levelShift, type GranuleBits } from '../../../../model/architecture/arm/layout/descriptor.ts';
 import { read } from '../../../../model/architecture/arm/layout/layout.ts';
 import { STE } from '../../../../model/architecture/arm/layout/ste.ts';
-import type { DeviceFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../../../../model/architecture/arm/layout/features.ts';
 import { tableKey, type StageTwoConfig, type TableConfig } from './stream-config.ts';
 
 const f = STE.fields;
@@ -14,7 +14,7 @@ const GRANULE_OF_S2TG: readonly (GranuleBits | undefined)[] = [12, 16, 14, undef
  *
  * @returns undefined if one of the fields is ILLEGAL.
  */
-export function stageTwoOf(features: DeviceFeatures, lanes: ArrayLike<number>): StageTwoConfig | undefined {
+export function stageTwoOf(features: SmmuFeatures, lanes: ArrayLike<number>): StageTwoConfig | undefined {
   const stalls = read(f.S2S, lanes) === 1;
   if (features.stallModel === 1 && stalls) return undefined;
   if (features.stallModel === 2 && !stalls) return undefined;
@@ -57,7 +57,7 @@ export function stageTwoOf(features: DeviceFeatures, lanes: ArrayLike<number>): 
 }
 
 /** Bits of the input range for S2T0SZ; undefined if it is out of range, which is ILLEGAL from SMMUv3.1 on. */
-function inputBitsOf(features: DeviceFeatures, granule: GranuleBits, t0sz: number): number | undefined {
+function inputBitsOf(features: SmmuFeatures, granule: GranuleBits, t0sz: number): number | undefined {
   const largest = features.stt ? (granule === 16 ? 47 : 48) : 39;
   // Only VMSAv8-64 is implemented, so the IPA size equals the output size (§3.4).
   const smallest = Math.max(granule === 16 ? 12 : 16, 64 - features.oas);
@@ -65,7 +65,7 @@ function inputBitsOf(features: DeviceFeatures, granule: GranuleBits, t0sz: numbe
 }
 
 /** Level of the first table for S2SL0 (Arm ARM, AArch64.S2InvalidSL); undefined where the value is invalid. */
-function startLevelOf(features: DeviceFeatures, granule: GranuleBits, sl0: number): number | undefined {
+function startLevelOf(features: SmmuFeatures, granule: GranuleBits, sl0: number): number | undefined {
   if (granule === 12) {
     if (sl0 === 3) return features.stt ? 3 : undefined;
     return sl0 === 2 && features.oas < 44 ? undefined : 2 - sl0;

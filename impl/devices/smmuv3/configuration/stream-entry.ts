@@ -2,7 +2,7 @@ import type { GranuleBits } from '../../../../model/architecture/arm/layout/desc
 import { EVENT } from '../../../../model/architecture/arm/layout/event.ts';
 import { read } from '../../../../model/architecture/arm/layout/layout.ts';
 import { S1_FORMAT, S1DSS, STE, STE_CONFIG } from '../../../../model/architecture/arm/layout/ste.ts';
-import type { DeviceFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../../../../model/architecture/arm/layout/features.ts';
 import { stageTwoOf } from './stage-two.ts';
 import type { StageTwoConfig } from './stream-config.ts';
 
@@ -37,7 +37,7 @@ const f = STE.fields;
  * @returns undefined if it is ILLEGAL.
  */
 export function decodeStreamEntry(
-  features: DeviceFeatures,
+  features: SmmuFeatures,
   e2h: boolean,
   lanes: ArrayLike<number>,
 ): StreamEntry | undefined {
@@ -79,12 +79,7 @@ export function decodeStreamEntry(
 }
 
 /** StreamWorld from STRW and E2H; undefined if STRW is reserved. It is used only with stage 1 alone (§5.2, STRW). */
-function worldOf(
-  features: DeviceFeatures,
-  e2h: boolean,
-  stage2: boolean,
-  lanes: ArrayLike<number>,
-): number | undefined {
+function worldOf(features: SmmuFeatures, e2h: boolean, stage2: boolean, lanes: ArrayLike<number>): number | undefined {
   if (!features.stage1 || !features.hyp || stage2) return 0;
   const strw = read(f.STRW, lanes);
   if ((strw & 1) === 1) return undefined;
@@ -92,7 +87,7 @@ function worldOf(
 }
 
 /** Settings of EATS that are ILLEGAL (§5.2, EATS). */
-function atsIllegal(features: DeviceFeatures, config: number, lanes: ArrayLike<number>): boolean {
+function atsIllegal(features: SmmuFeatures, config: number, lanes: ArrayLike<number>): boolean {
   if (!features.ats) return false;
   const eats = read(f.EATS, lanes);
   const stalls = read(f.S2S, lanes) === 1;
@@ -102,7 +97,7 @@ function atsIllegal(features: DeviceFeatures, config: number, lanes: ArrayLike<n
 
 /** The fields for stage 1; undefined if one of them is ILLEGAL. */
 function contextOf(
-  features: DeviceFeatures,
+  features: SmmuFeatures,
   lanes: ArrayLike<number>,
 ): Pick<StreamEntry, 'contextPtr' | 'split' | 'cdMax' | 's1dss' | 'stallDisabled'> | undefined {
   const stallDisabled = read(f.S1STALLD, lanes) === 1;

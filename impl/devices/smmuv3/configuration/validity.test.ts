@@ -2,17 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { CD } from '../../../../model/architecture/arm/layout/cd.ts';
 import type { FieldValues } from '../../../../model/architecture/arm/layout/layout.ts';
 import { STE } from '../../../../model/architecture/arm/layout/ste.ts';
-import type { DeviceFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../../../../model/architecture/arm/layout/features.ts';
 import { cd, FULL, ste } from '../testing/world.ts';
 import { decodeContextDescriptor } from './context-descriptor.ts';
 import { decodeStreamEntry, type StreamEntry } from './stream-entry.ts';
 
-function legal(values: FieldValues<typeof STE>, features: Partial<DeviceFeatures> = {}): boolean {
+function legal(values: FieldValues<typeof STE>, features: Partial<SmmuFeatures> = {}): boolean {
   return decodeStreamEntry({ ...FULL, ...features }, false, ste(values)) !== undefined;
 }
 
 describe('validity of STEs (§5.2.2)', () => {
-  it.each<[string, FieldValues<typeof STE>, Partial<DeviceFeatures>]>([
+  it.each<[string, FieldValues<typeof STE>, Partial<SmmuFeatures>]>([
     ['V = 0', { V: 0, Config: 4 }, {}],
     ['stage 1 that is not there', { Config: 5 }, { stage1: false }],
     ['stage 2 that is not there', { Config: 6 }, { stage2: false }],
@@ -46,7 +46,7 @@ describe('validity of STEs (§5.2.2)', () => {
     expect(legal(values, features)).toBe(false);
   });
 
-  it.each<[string, FieldValues<typeof STE>, Partial<DeviceFeatures>]>([
+  it.each<[string, FieldValues<typeof STE>, Partial<SmmuFeatures>]>([
     ['Config 0 to 3 are abort, whatever else is set', { Config: 2, STRW: 3, S2ENDI: 1 }, {}],
     ['bypass looks at neither stage', { Config: 4, S1CDMax: 31, S2TG: 3, EATS: 2 }, {}],
     ['stage 2 ignores stage 1 fields', { Config: 6, S1CDMax: 31, STRW: 3, S1STALLD: 1 }, { stallModel: 0 }],
@@ -77,11 +77,11 @@ describe('validity of CDs (§5.4.2)', () => {
   const streamOne = decodeStreamEntry(FULL, false, ste({ Config: 5 })) as StreamEntry;
   const stallDisabled = decodeStreamEntry(FULL, false, ste({ Config: 5, S1STALLD: 1 })) as StreamEntry;
 
-  function legalCd(values: FieldValues<typeof CD>, features: Partial<DeviceFeatures> = {}, entry = streamOne): boolean {
+  function legalCd(values: FieldValues<typeof CD>, features: Partial<SmmuFeatures> = {}, entry = streamOne): boolean {
     return decodeContextDescriptor({ ...FULL, ...features }, entry, cd(values)) !== undefined;
   }
 
-  it.each<[string, FieldValues<typeof CD>, Partial<DeviceFeatures>, StreamEntry?]>([
+  it.each<[string, FieldValues<typeof CD>, Partial<SmmuFeatures>, StreamEntry?]>([
     ['V = 0', { V: 0 }, {}],
     ['S where the STE forbids stalls', { S: 1 }, {}, stallDisabled],
     ['S without stalls', { S: 1 }, { stallModel: 1 }],

@@ -13,11 +13,11 @@ import {
 } from '../../../../model/architecture/arm/layout/register.ts';
 import { STE, STE_CONFIG } from '../../../../model/architecture/arm/layout/ste.ts';
 import { SmmuV3Device } from '../device.ts';
-import type { DeviceFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../../../../model/architecture/arm/layout/features.ts';
 import type { DeviceAnswer, DeviceMemory, DeviceRequest } from '../request.ts';
 
 /** A device with everything. */
-export const FULL: DeviceFeatures = {
+export const FULL: SmmuFeatures = {
   oas: 48,
   granules: [12, 14, 16],
   asid16: true,
@@ -135,8 +135,8 @@ export class World {
   #cons = 0;
 
   constructor(
-    features: Partial<DeviceFeatures> = {},
-    make: (memory: TestMemory, features: DeviceFeatures) => SmmuV3Device = (memory, all) =>
+    features: Partial<SmmuFeatures> = {},
+    make: (memory: TestMemory, features: SmmuFeatures) => SmmuV3Device = (memory, all) =>
       new SmmuV3Device(memory, { features: all }),
   ) {
     const { memory } = this;

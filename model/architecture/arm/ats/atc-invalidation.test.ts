@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeCommand, type Command } from '../commands/invalidation.ts';
 import { COMMAND_PRI_RESP, COMMAND_RESUME, COMMAND_STALL_TERM, OPCODE, PRI_RESPONSE } from '../layout/command.ts';
 import { encode, type FieldValues } from '../layout/layout.ts';
-import { FULL_FEATURES, type SmmuFeatures } from '../features.ts';
+import { FULL_FEATURES, type SmmuFeatures } from '../layout/features.ts';
 import { atcInv } from '../testing/world.ts';
 import { coversAtc } from './atc-invalidation.ts';
 

@@ -1,4 +1,4 @@
-import type { SmmuFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../layout/features.ts';
 import { COMMAND_ATC_INV } from '../layout/command.ts';
 import { read } from '../layout/layout.ts';
 import { ADDRESS_PAGES, PAGE_BYTES } from '../universe.ts';

@@ -1,6 +1,6 @@
 import type { Store } from '../../../../engine/store.ts';
 import type { LookupConfig, LookupConfigs, StageTwoConfig } from '../configuration/lookup-config.ts';
-import type { SmmuFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../layout/features.ts';
 import type { HoldTable } from '../holds.ts';
 import { EVENT } from '../layout/event.ts';
 import type { DirectOutcome, Outcome, OutcomeSets, OutcomeTable, TranslatedOutcome } from '../outcomes/outcome.ts';

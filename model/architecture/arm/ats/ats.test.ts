@@ -4,7 +4,7 @@ import { EVENT } from '../layout/event.ts';
 import { REGISTER } from '../layout/register.ts';
 import { EATS } from '../layout/ste.ts';
 import { atcInv, cfgi, SYNC, TestWorld, tlbi } from '../testing/world.ts';
-import type { SmmuFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../layout/features.ts';
 
 const X = 0x1000;
 const Y = 0x2000;

@@ -1,7 +1,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { decodeCommand, type Command } from '../commands/invalidation.ts';
-import { FULL_FEATURES } from '../features.ts';
+import { FULL_FEATURES } from '../layout/features.ts';
 import { REGISTER } from '../layout/register.ts';
 import { StageTwoWorld } from '../testing/stage-two.ts';
 import { AT, atcInv, cfgi, SYNC, tlbi } from '../testing/world.ts';

@@ -1,5 +1,5 @@
 import type { Store } from '../../../../engine/store.ts';
-import type { SmmuFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../layout/features.ts';
 import { decodeCommand, type Command } from './invalidation.ts';
 import { extract } from '../layout/layout.ts';
 import { CMDQ_CONS, GERROR, QUEUE_BASE, REGISTER } from '../layout/register.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FULL_FEATURES, type SmmuFeatures } from '../features.ts';
+import { FULL_FEATURES, type SmmuFeatures } from '../layout/features.ts';
 import {
   coversConfig,
   coversTlb,

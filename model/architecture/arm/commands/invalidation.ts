@@ -1,5 +1,5 @@
 import { decodeAtcInvalidation, type AtcInvalidation } from '../ats/atc-invalidation.ts';
-import type { SmmuFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../layout/features.ts';
 import {
   CFGI_RANGE_ALL,
   COMMAND,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { COMMAND_ERROR } from './command-queue.ts';
-import { featureRegisters, featuresFromRegisters, FULL_FEATURES } from '../features.ts';
+import { featureRegisters, featuresFromRegisters, FULL_FEATURES } from '../layout/features.ts';
 import { REGISTER } from '../layout/register.ts';
 import { AT, SYNC, TestWorld, tlbi } from '../testing/world.ts';
 

@@ -2,7 +2,7 @@ import type { Store } from '../../../../engine/store.ts';
 import type { ConfigCache, ConfigPointer } from './config-cache.ts';
 import type { ConfigGraph, ConfigPlace, MixContent } from './config-graph.ts';
 import { decodeContextDescriptor } from './context-descriptor.ts';
-import type { SmmuFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../layout/features.ts';
 import type { ConfigTarget } from '../commands/invalidation.ts';
 import { CD_TABLE_L1 } from '../layout/cd.ts';
 import { EVENT } from '../layout/event.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeContextDescriptor } from './context-descriptor.ts';
-import { FULL_FEATURES, type SmmuFeatures } from '../features.ts';
+import { FULL_FEATURES, type SmmuFeatures } from '../layout/features.ts';
 import { CD, TG0, TG1 } from '../layout/cd.ts';
 import type { FieldValues } from '../layout/layout.ts';
 import { FAULT_MODE } from '../outcomes/outcome.ts';

@@ -1,5 +1,5 @@
 import { effectiveOutputBits, interpretationKey, type Interpretation } from '../translation/descriptor-step.ts';
-import type { SmmuFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../layout/features.ts';
 import { CD } from '../layout/cd.ts';
 import { levelShift, startLevel, type GranuleBits } from '../layout/descriptor.ts';
 import { extract, read } from '../layout/layout.ts';

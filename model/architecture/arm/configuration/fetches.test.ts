@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CD_TABLE_L1 } from '../layout/cd.ts';
 import { COMMAND_CFGI_STE_RANGE, OPCODE } from '../layout/command.ts';
-import type { SmmuFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../layout/features.ts';
 import { encode } from '../layout/layout.ts';
 import { REGISTER } from '../layout/register.ts';
 import { STE, STREAM_TABLE_L1 } from '../layout/ste.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FULL_FEATURES, type SmmuFeatures } from '../features.ts';
+import { FULL_FEATURES, type SmmuFeatures } from '../layout/features.ts';
 import { encode, type FieldValues } from '../layout/layout.ts';
 import { EATS, STE } from '../layout/ste.ts';
 import { FAULT_MODE } from '../outcomes/outcome.ts';

@@ -1,4 +1,4 @@
-import type { SmmuFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../layout/features.ts';
 import { levelShift, type GranuleBits } from '../layout/descriptor.ts';
 import { extract, read } from '../layout/layout.ts';
 import { STE } from '../layout/ste.ts';

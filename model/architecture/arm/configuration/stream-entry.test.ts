@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FULL_FEATURES, type SmmuFeatures } from '../features.ts';
+import { FULL_FEATURES, type SmmuFeatures } from '../layout/features.ts';
 import { EVENT } from '../layout/event.ts';
 import { encode, type FieldValues } from '../layout/layout.ts';
 import { STE, STREAM_TABLE_L1 } from '../layout/ste.ts';

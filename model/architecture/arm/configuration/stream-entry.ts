@@ -1,4 +1,4 @@
-import type { SmmuFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../layout/features.ts';
 import { EVENT } from '../layout/event.ts';
 import { extract } from '../layout/layout.ts';
 import { FAULT_MODE } from '../outcomes/outcome.ts';

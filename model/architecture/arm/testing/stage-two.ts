@@ -1,4 +1,4 @@
-import type { SmmuFeatures } from '../features.ts';
+import type { SmmuFeatures } from '../layout/features.ts';
 import type { CD } from '../layout/cd.ts';
 import { STAGE2_LEAF, levelShift } from '../layout/descriptor.ts';
 import { encode, type FieldValues } from '../layout/layout.ts';

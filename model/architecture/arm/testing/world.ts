@@ -1,5 +1,5 @@
 import { Store } from '../../../../engine/store.ts';
-import { FULL_FEATURES, type SmmuFeatures } from '../features.ts';
+import { FULL_FEATURES, type SmmuFeatures } from '../layout/features.ts';
 import { CD, TG0, TG1 } from '../layout/cd.ts';
 import { COMMAND_ATC_INV, COMMAND_CFGI, COMMAND_SYNC, COMMAND_TLBI, OPCODE } from '../layout/command.ts';
 import { STAGE1_LEAF, TABLE_DESCRIPTOR, levelShift, type GranuleBits } from '../layout/descriptor.ts';

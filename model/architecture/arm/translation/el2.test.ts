@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { coversTlb, decodeCommand, type TlbTarget } from '../commands/invalidation.ts';
-import { FULL_FEATURES, type SmmuFeatures } from '../features.ts';
+import { FULL_FEATURES, type SmmuFeatures } from '../layout/features.ts';
 import type { STE } from '../layout/ste.ts';
 import { STREAM_WORLD } from '../layout/ste.ts';
 import type { CD } from '../layout/cd.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SmmuFeatures } from '../../features.ts';
+import type { SmmuFeatures } from '../../layout/features.ts';
 import { STAGE2_LEAF } from '../../layout/descriptor.ts';
 import { EVENT, EVENT_CLASS, EVENT_IPA, EVENT_RECORD } from '../../layout/event.ts';
 import { decode, read, type FieldValues } from '../../layout/layout.ts';

@@ -1,7 +1,7 @@
-import { extract, encode } from './layout/layout.ts';
-import type { GranuleBits } from './layout/descriptor.ts';
-import { ADDRESS_SIZES_BITS } from './layout/cd.ts';
-import { IDR0, IDR1, IDR3, IDR5 } from './layout/register.ts';
+import { extract, encode } from './layout.ts';
+import type { GranuleBits } from './descriptor.ts';
+import { ADDRESS_SIZES_BITS } from './cd.ts';
+import { IDR0, IDR1, IDR3, IDR5 } from './register.ts';
 
 /** What an implementation offers: the identification registers in plain form (IHI 0070 §6.3.1 to §6.3.6). */
 export interface SmmuFeatures {
@@ -80,6 +80,9 @@ export const FULL_FEATURES: SmmuFeatures = {
   termModel: false,
 };
 
+/** log2 of the largest command and event queue (IDR1.CMDQS, EVENTQS). */
+export const QUEUE_LOG2_MAX = 19;
+
 /** The features that the identification registers of a device state. */
 export function featuresFromRegisters(idr0: number, idr1: number, idr3: number, idr5: number): SmmuFeatures {
   const { fields: f0 } = IDR0;
@@ -145,8 +148,8 @@ export function featureRegisters(features: SmmuFeatures): { idr0: number; idr1: 
       encode(IDR1, {
         SIDSIZE: features.sidSize,
         SSIDSIZE: features.ssidSize,
-        EVENTQS: 19,
-        CMDQS: 19,
+        EVENTQS: QUEUE_LOG2_MAX,
+        CMDQS: QUEUE_LOG2_MAX,
         ATTR_PERMS_OVR: flag(features.permissionOverride),
       }),
     ),

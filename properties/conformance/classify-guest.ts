@@ -71,6 +71,11 @@ const byFields = ({ deviation }: Facts): Classification | undefined => {
   if (record !== undefined && record.S2 === 1 && record.FetchAddr === 0) return broken('event-stage', 'IPA left out');
   if (wrong.includes('S2') && record?.S2 === 0 && record.CLASS === EVENT_CLASS.TABLE)
     return broken('event-stage', 'stage 1 descriptor');
+  // The same address of stage 2 is refused, for a reason that comes later in the order.
+  const later = event === 'F_ACCESS' || event === 'F_PERMISSION';
+  const at = `IPA 0x${(record?.FetchAddr ?? 0).toString(16)}`;
+  if (later && deviation.permitted.some((one) => one.startsWith('F_ADDR_SIZE at stage 2') && one.endsWith(at)))
+    return broken('fault-order-address-size', event);
   return wrong.some((field) => ['S2', 'CLASS', 'IPA'].includes(field))
     ? broken('event-stage', event, fields)
     : undefined;
@@ -173,7 +178,9 @@ export const byGuest = (facts: Facts): Classification | undefined => {
   if (nothing && form === 's2-no-record' && halves && invalidation === undefined && expected.includes('access'))
     return broken('nested-root-table', 'translated early');
   const silent = nothing && !expected.includes('access');
-  if (silent && stes.at(-1)?.stage1Off === true) return broken('stage2-only-recorded', ...expected);
+  // An STE beyond the span, which is not to be read, is another mistake.
+  const read = !expected.every((name) => name === 'C_BAD_STREAMID');
+  if (silent && read && stes.at(-1)?.stage1Off === true) return broken('stage2-only-recorded', ...expected);
   const ofStage2 = deviation.permitted.some((one) => one.includes('at stage 2'));
   if (silent && ofStage2 && facts.cds.at(-1)?.form === 'no-record')
     return broken('event-stage', 'stage 1 descriptor', 'not recorded');

@@ -19,6 +19,8 @@ export interface KernelConfig {
   readonly granule: GranuleBits;
   /** Use range invalidation (`IDR3.RIL`). */
   readonly rangeInvalidation: boolean;
+  /** Take part in broadcast TLB maintenance (`IDR0.BTM`, `CR2.PTM` = 0); default: no. */
+  readonly btm?: boolean;
   /** True: a device with no domain bypasses the SMMU; false: its accesses are aborted. */
   readonly bypass: boolean;
   /** Addresses of the pages that map and unmap may name (domains and processes). */

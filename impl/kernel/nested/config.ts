@@ -18,6 +18,10 @@ export interface NestingConfig {
   readonly ats: readonly boolean[];
   /** Highest VMID given out. */
   readonly vmidMax: number;
+  /** Lowest VMID given out; default 1. */
+  readonly vmidMin?: number;
+  /** The guest's context descriptors take part in broadcast TLB maintenance (`CD.ASET` = 0); default: no. */
+  readonly guestBtm?: boolean;
   /** Nested domains that can be allocated in one run. */
   readonly nestedObjects: number;
 }

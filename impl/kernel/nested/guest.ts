@@ -122,8 +122,13 @@ export class GuestSoftware {
     for (const device of this.kernel.devices)
       this.kernel.memory.writeWords(
         this.paOf(this.contextDescriptor(device)),
-        this.writer.spaceCd(first, first.asid.value, true).target([]),
+        this.writer.spaceCd(first, first.asid.value, this.privateAsids).target([]),
       );
+  }
+
+  /** Whether the guest's ASIDs are kept out of broadcast TLB maintenance (`CD.ASET`). */
+  get privateAsids(): boolean {
+    return this.kernel.nesting.guestBtm !== true;
   }
 
   /** The space that a device's context descriptor leads to. Inside a step. */

@@ -98,7 +98,7 @@ export class NestedKernel extends Kernel {
     this.nesting = nesting;
     this.pciAts = base.pciAts;
     this.invs = new InvsTable(machine);
-    this.vmids = new VmidMap(machine, nesting.vmidMax);
+    this.vmids = new VmidMap(machine, nesting.vmidMax, nesting.vmidMin);
     this.paging = new ObjectPool(machine, 'domain', config.objects, (slot) => pagingFields(machine, this.invs, slot));
     this.nested = new ObjectPool(machine, 'nested', nesting.nestedObjects, nestedFields);
     this.devices = this.masters.map((master) => deviceFields(machine, master));

@@ -321,7 +321,10 @@ export class GuestOperations {
     });
     if (before >= 0) {
       const asid = yield* of.asid.load();
-      yield* guest.writer.arm_smmu_write_entry(guest.writer.vcd(device), guest.writer.spaceCd(of, asid, true));
+      yield* guest.writer.arm_smmu_write_entry(
+        guest.writer.vcd(device),
+        guest.writer.spaceCd(of, asid, guest.privateAsids),
+      );
       if (this.kernel.nesting.ats[index] === true) yield* guest.invalidateAtc(device);
       yield* step('guest: done', () => {
         device.guestSpace.value = space;

@@ -4,12 +4,15 @@ import type { Machine } from '../../../engine/machine.ts';
 export class VmidMap {
   /** Highest VMID given out. */
   readonly max: number;
+  /** Lowest VMID given out. */
+  readonly min: number;
   readonly #machine: Machine;
   readonly #base: number;
 
-  constructor(machine: Machine, max: number) {
+  constructor(machine: Machine, max: number, min = 1) {
     this.#machine = machine;
     this.max = max;
+    this.min = min;
     this.#base = machine.store.reserve(max + 1, 'vmid_map', (vmid, owner) =>
       owner === 0 ? `VMID ${vmid} free` : `VMID ${vmid} owned by domain${owner - 1}`,
     );
@@ -20,9 +23,9 @@ export class VmidMap {
     return this.#machine.store.get(this.#base + vmid);
   }
 
-  /** `ida_alloc_range(1 …)` inside a step: the lowest free VMID, now owned by `handle`; 0 when all are taken. */
+  /** `ida_alloc_range(min …)` inside a step: the lowest free VMID, now owned by `handle`; 0 when all are taken. */
   alloc(handle: number): number {
-    for (let vmid = 1; vmid <= this.max; vmid++) {
+    for (let vmid = this.min; vmid <= this.max; vmid++) {
       if (this.owner(vmid) !== 0) continue;
       this.#machine.store.set(this.#base + vmid, handle);
       return vmid;

@@ -5,7 +5,8 @@
  * A *space* is what a device can be attached to: a domain's page table or a process (mm). Spaces, streams and physical
  * addresses are small integers and byte addresses chosen by the world; the monitors know nothing else of them.
  */
-export type ContractEvent = MapEvent | UnmapEvent | FlushEvent | AttachEvent | TableEvent | TagEvent;
+export type ContractEvent =
+  MapEvent | UnmapEvent | FlushEvent | AttachEvent | TableEvent | TagEvent | TagPinEvent | MaintenanceEvent;
 
 /** Index of an address space within its world. */
 export type SpaceId = number;
@@ -93,11 +94,46 @@ export type TableEvent =
  * Ownership of an ASID or VMID. `tag.assign` says that a space is from now on invalidated and configured by this tag (it may
  * hold an old one beside it until `tag.release`); `tag.free` gives the number back to its allocator: nothing live or
  * cached may use it. `shared`: CPU and SMMU use one number on purpose for the same space.
+ *
+ * `cache`: where entries of the space under this tag are made, an index into the world's `caches` (default 0); for
+ * `tag.free`, one of the caches that the allocator feeds. A tag that a space uses in two caches is assigned, released and
+ * freed in each.
  */
 export type TagEvent =
-  | { readonly type: 'tag.assign'; readonly kind: TagKind; readonly tag: number; readonly space: SpaceId }
-  | { readonly type: 'tag.release'; readonly kind: TagKind; readonly tag: number; readonly space: SpaceId }
-  | { readonly type: 'tag.free'; readonly kind: TagKind; readonly tag: number };
+  | {
+      readonly type: 'tag.assign' | 'tag.release';
+      readonly kind: TagKind;
+      readonly tag: number;
+      readonly space: SpaceId;
+      readonly cache?: number;
+    }
+  | { readonly type: 'tag.free'; readonly kind: TagKind; readonly tag: number; readonly cache?: number };
+
+/**
+ * A tag is pinned: whatever its allocator does, the space that owns it in this cache keeps it until the last `tag.unpin`
+ * (kernel: `arm64_mm_context_get()`, `kvm_arm_pinned_vmid_get()`).
+ */
+export interface TagPinEvent {
+  readonly type: 'tag.pin' | 'tag.unpin';
+  readonly kind: TagKind;
+  readonly tag: number;
+  readonly space: SpaceId;
+  readonly cache?: number;
+}
+
+/**
+ * TLB maintenance, told in the step that executes it and before it does: on whose behalf the TLBI instruction or the
+ * commands of this step are. `all`: it is meant for everything (a roll-over, a reset), so nobody is wronged by it.
+ * `tlbi.left-out`: commands that an SMMU without broadcasts would have needed here.
+ */
+export type MaintenanceEvent =
+  | {
+      readonly type: 'tlbi';
+      /** A broadcast TLBI of a CPU (`…IS`), or commands of an SMMU's queue. */
+      readonly by: 'broadcast' | 'command';
+      readonly space: SpaceId | 'all';
+    }
+  | { readonly type: 'tlbi.left-out'; readonly space: SpaceId; readonly commands: number };
 
 /** ASIDs tag spaces of stage 1, VMIDs those of stage 2; their numbers have nothing to do with each other. */
 export type TagKind = 'asid' | 'vmid';

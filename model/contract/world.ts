@@ -1,3 +1,5 @@
+import type { TagKind } from './events.ts';
+
 /** Size of a page of the universe in bytes; the contract knows no other unit. */
 export const PAGE_SIZE = 4096;
 
@@ -18,6 +20,20 @@ export interface ContractWorld {
    * hypervisor). A stream that is attached to one translates by both.
    */
   readonly nested?: readonly { readonly space: number; readonly parent: number }[];
+  /**
+   * Names of the caches whose entries carry tags ("CPU TLBs", "SMMU"), where several allocators give them out; one if not
+   * given. A tag stands for one space, or spaces of one machine, in each.
+   */
+  readonly caches?: readonly string[];
+  /** Kinds of tags whose allocators promise that no number is used in two caches for spaces that are not related. */
+  readonly disjoint?: readonly TagKind[];
+  /** Groups of spaces that belong to one virtual machine: they may have one VMID on purpose. */
+  readonly machines?: readonly (readonly number[])[];
+}
+
+/** True if two spaces are one, or belong to one virtual machine. */
+export function related({ machines = [] }: ContractWorld, one: number, other: number): boolean {
+  return one === other || machines.some((spaces) => spaces.includes(one) && spaces.includes(other));
 }
 
 /** The space that the mappings of a space lead into, -1 if they lead to physical memory. */

@@ -17,11 +17,19 @@ export class HostOperations {
     this.kernel = kernel;
   }
 
-  /** Allocates the domain of a place. */
-  *domainAlloc(place: number): Task<boolean> {
+  /**
+   * Allocates the domain of a place.
+   *
+   * @param prepare fills in what the domain has beside its tables, inside the step that makes it.
+   */
+  *domainAlloc(place: number, prepare?: (domain: PagingDomain) => void): Task<boolean> {
     const { kernel } = this;
     const slot = this.#place(place);
-    const handle = yield* step(`domain_alloc(${place})`, () => this.#allocDomain(place));
+    const handle = yield* step(`domain_alloc(${place})`, () => {
+      const made = this.#allocDomain(place);
+      if (made !== 0) prepare?.(kernel.paging.at(made));
+      return made;
+    });
     if (handle === 0) return false;
     const domain = kernel.paging.at(handle);
     const finalised = yield* kernel.domainLife.arm_smmu_domain_finalise(domain);

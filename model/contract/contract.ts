@@ -1,5 +1,6 @@
 import type { Store } from '../../engine/store.ts';
 import type { ContractEvent, EventSink } from './events.ts';
+import type { CoveredEntry, InvalidationMonitor, MaintenanceKind } from './invalidation.ts';
 import { TableMonitor, type TableUse } from './tables.ts';
 import { TagMonitor, type TagUse } from './tags.ts';
 import type { Observed } from './translation-state.ts';
@@ -27,6 +28,8 @@ export interface ContractParts<Outcome> {
   readonly observe: (outcome: Outcome) => Observed;
   /** Called for each broken promise. */
   readonly report: (violation: Violation) => void;
+  /** Who is charged for what TLB maintenance takes away; default: nobody looks. Tell of it by `covered`. */
+  readonly invalidation?: InvalidationMonitor;
 }
 
 /**
@@ -56,6 +59,12 @@ export class Contract<Outcome> implements EventSink {
     this.translation.on(event);
     this.#judge(this.tags.on(event));
     this.#judge(this.tables.on(event));
+    this.#parts.invalidation?.on(event);
+  }
+
+  /** TLB maintenance that is executed in this step covers an entry of the SMMU. */
+  covered(entry: CoveredEntry, by: MaintenanceKind): void {
+    this.#judge(this.#parts.invalidation?.covered(entry, by));
   }
 
   /**
@@ -63,6 +72,7 @@ export class Contract<Outcome> implements EventSink {
    * it is called after every step, with the same architecture: a slot that neither side touched keeps its verdict.
    */
   check(architecture: OutcomeSource<Outcome>): void {
+    this.#parts.invalidation?.settle();
     const dirty = architecture.takeDirtySlots();
     for (let at = 0; at < dirty.length; at++) this.#checkSlot(dirty[at] as number, architecture);
     const { narrowed } = this.translation;

@@ -1,10 +1,12 @@
 import type { Store } from '../../engine/store.ts';
-import type { ContractEvent, TagEvent } from './events.ts';
+import type { ContractEvent, TagEvent, TagKind, TagPinEvent } from './events.ts';
 import type { Verdict } from './violation.ts';
-import { checkSpace, type ContractWorld } from './world.ts';
+import { checkSpace, related, type ContractWorld } from './world.ts';
 
 /** Number of tags of a world that does not say. */
 export const TAGS_DEFAULT = 64;
+/** Owners of a tag are a set in one cell. */
+const SPACES_MAX = 31;
 
 /** What the monitor asks of the architecture. */
 export interface TagUse {
@@ -12,14 +14,23 @@ export interface TagUse {
   asidInUse(asid: number): { readonly text: string } | undefined;
   /** The same for a VMID: of stage 2 entries, and of stage 1 entries of a guest. A world without VMIDs needs none. */
   vmidInUse?(vmid: number): { readonly text: string } | undefined;
+  /** In a world that names its caches: the same of each, in place of all. */
+  readonly caches?: readonly Omit<TagUse, 'caches'>[];
 }
 
 /**
- * Who owns each tag (ASID, VMID). A space may own several at once while it moves from one to another.
+ * Who owns each tag (ASID, VMID), in each cache whose entries carry it. A space may own several at once while it moves
+ * from one to another. Allocators feed caches: the ASIDs of arm64 the TLBs of CPUs, and of an SMMU where processes are
+ * shared with devices; the VMIDs of KVM the TLBs, and pinned ones the SMMU's, beside the SMMU driver's own.
  *
- * - `tag-not-unique`: a tag has one owner at a time, over all allocators that feed one cache: entries of two spaces
- *   under one tag would answer for each other (kernel: `arm_smmu_share_asid`; arm64: `check_update_reserved_asid`).
- * - `tag-not-owned`: only its owner releases a tag.
+ * - `tag-not-unique`: in a cache, a tag stands for one space, or for spaces of one virtual machine (which share a VMID on
+ *   purpose), whichever allocator it comes from: entries of two spaces under one tag would answer for each other (kernel:
+ *   `arm_smmu_share_asid`; arm64: `check_update_reserved_asid`; hazard pinned-vmid-alias-private).
+ * - `tag-not-disjoint`: where allocators promise to keep apart, no tag stands for two unrelated spaces in two caches
+ *   either: broadcasts for one of them would reach the other (the world says where; hazard btm-over-invalidation-s2).
+ * - `tag-not-owned`: only its owner releases a tag, pins it and unpins it.
+ * - `tag-pinned-released`: a pinned tag stays with its space, whatever its allocator does: a device translates by it
+ *   (`arm64_mm_context_get`, "the ASID is pinned down and is guaranteed not to change").
  * - `tag-free-while-owned`, `tag-free-in-use`: a tag goes back to its allocator when its owner has released it,
  *   no configuration that may be in use names it and no cached entry carries it: the next owner would inherit them
  *   (kernel: `arm_smmu_sva_domain_free`, `arm_smmu_install_old_domain_invs`; IHI 0070 §3.17).
@@ -28,21 +39,26 @@ export class TagMonitor {
   readonly #store: Store;
   readonly #world: ContractWorld;
   readonly #use: TagUse;
-  /** For each tag, its owner + 1, or 0. */
-  readonly #owners: number;
-  /** The same for VMIDs. */
-  readonly #vmidOwners: number;
-  readonly #tags: number;
-  readonly #vmids: number;
+  readonly #caches: number;
+  /** For each tag of each cache, the set of its owners. */
+  readonly #owners: Readonly<Record<TagKind, number>>;
+  /** How often it is pinned, in a world that names its caches. */
+  readonly #pins: Readonly<Record<TagKind, number>>;
+  readonly #tags: Readonly<Record<TagKind, number>>;
 
   constructor(store: Store, world: ContractWorld, use: TagUse) {
+    if (world.spaces > SPACES_MAX) throw new RangeError(`tags are watched for at most ${SPACES_MAX} spaces`);
     this.#store = store;
     this.#world = world;
     this.#use = use;
-    this.#tags = world.tags ?? TAGS_DEFAULT;
-    this.#vmids = world.vmids ?? 0;
-    this.#owners = store.reserve(this.#tags, 'contract.tags');
-    this.#vmidOwners = store.reserve(this.#vmids, 'contract.vmids');
+    this.#caches = world.caches?.length ?? 1;
+    const tags = { asid: world.tags ?? TAGS_DEFAULT, vmid: world.vmids ?? 0 };
+    this.#tags = tags;
+    const reserve = (count: number, name: string): number => store.reserve(count * this.#caches, name);
+    this.#owners = { asid: reserve(tags.asid, 'contract.tags'), vmid: reserve(tags.vmid, 'contract.vmids') };
+    const pins = (kind: TagKind): number =>
+      world.caches === undefined ? -1 : reserve(tags[kind], `contract.pinned ${kind}s`);
+    this.#pins = { asid: pins('asid'), vmid: pins('vmid') };
   }
 
   /** Folds an event in; events of other monitors are ignored. */
@@ -54,59 +70,127 @@ export class TagMonitor {
         return this.#release(event, event.space);
       case 'tag.free':
         return this.#free(event);
+      case 'tag.pin':
+      case 'tag.unpin':
+        return this.#pin(event);
       default:
         return undefined;
     }
   }
 
+  /** The spaces that own a tag in a cache, ascending. */
+  owners(kind: TagKind, tag: number, cache = 0): number[] {
+    const set = this.#store.get(this.#cell(this.#owners, { kind, tag, cache }));
+    return Array.from({ length: this.#world.spaces }, (_, space) => space).filter((space) => (set & bit(space)) !== 0);
+  }
+
   #assign(event: TagEvent, space: number): Verdict {
     checkSpace(this.#world, space);
-    const owner = this.#owner(event);
-    if (owner >= 0 && owner !== space)
-      return broken(event, 'tag-not-unique', `is assigned to space ${space} while space ${owner} owns it`, {
+    const cell = this.#cell(this.#owners, event);
+    const owners = this.#store.get(cell);
+    const owner = this.#stranger(owners, space);
+    if (owner >= 0)
+      return this.#broken(event, 'tag-not-unique', `is assigned to space ${space} while space ${owner} owns it`, {
         space,
         owner,
       });
-    this.#store.set(this.#ownerCell(event), space + 1);
+    this.#store.set(cell, owners | bit(space));
+    return this.#world.disjoint?.includes(event.kind) === true ? this.#isDisjoint(event, space) : undefined;
+  }
+
+  #isDisjoint(event: TagEvent, space: number): Verdict {
+    for (let cache = 0; cache < this.#caches; cache++) {
+      const owner = this.#stranger(this.#store.get(this.#cell(this.#owners, { ...event, cache })), space);
+      if (owner < 0) continue;
+      const where = this.#world.caches?.[cache] ?? '';
+      const clause = `is assigned to space ${space} while space ${owner} owns it in the ${where}`;
+      return this.#broken(event, 'tag-not-disjoint', clause, { space, owner });
+    }
     return undefined;
   }
 
   #release(event: TagEvent, space: number): Verdict {
+    const cell = this.#cell(this.#owners, event);
+    const owners = this.#store.get(cell);
     checkSpace(this.#world, space);
-    if (this.#owner(event) !== space)
-      return broken(event, 'tag-not-owned', `is released by space ${space}, which does not own it`, { space });
-    this.#store.set(this.#ownerCell(event), 0);
+    if ((owners & bit(space)) === 0) return this.#notOwned(event, 'released', space);
+    if (this.#pinCount(event) > 0 && owners === bit(space))
+      return this.#broken(event, 'tag-pinned-released', `is taken from space ${space} while it is pinned`, { space });
+    this.#store.set(cell, owners & ~bit(space));
     return undefined;
   }
 
   #free(event: TagEvent): Verdict {
-    const owner = this.#owner(event);
-    if (owner >= 0) return broken(event, 'tag-free-while-owned', `is freed while space ${owner} owns it`, { owner });
-    const use = (event.kind === 'asid' ? this.#use.asidInUse(event.tag) : this.#use.vmidInUse?.(event.tag))?.text;
+    const owner = this.#stranger(this.#store.get(this.#cell(this.#owners, event)), -1);
+    if (owner >= 0)
+      return this.#broken(event, 'tag-free-while-owned', `is freed while space ${owner} owns it`, { owner });
+    const { kind, tag, cache = 0 } = event;
+    const place = this.#use.caches?.[cache] ?? this.#use;
+    const use = (kind === 'asid' ? place.asidInUse(tag) : place.vmidInUse?.(tag))?.text;
     if (use !== undefined)
-      return broken(event, 'tag-free-in-use', `is freed while it may still be used: ${use}`, { use });
+      return this.#broken(event, 'tag-free-in-use', `is freed while it may still be used: ${use}`, { use });
     return undefined;
   }
 
-  /** The space that owns the event's tag, or -1. */
-  #owner(event: TagEvent): number {
-    return this.#store.get(this.#ownerCell(event)) - 1;
+  #pin(event: TagPinEvent): Verdict {
+    const { type, space } = event;
+    checkSpace(this.#world, space);
+    const does = type === 'tag.pin' ? 'pinned' : 'unpinned';
+    if ((this.#store.get(this.#cell(this.#owners, event)) & bit(space)) === 0)
+      return this.#notOwned(event, does, space);
+    const count = this.#pinCount(event) + (type === 'tag.pin' ? 1 : -1);
+    if (count < 0)
+      return this.#broken(event, 'tag-not-owned', `is unpinned by space ${space} more often than pinned`, { space });
+    this.#store.set(this.#cell(this.#pins, event), count);
+    return undefined;
   }
 
-  #ownerCell({ kind, tag }: TagEvent): number {
-    const tags = kind === 'asid' ? this.#tags : this.#vmids;
+  #notOwned(event: TagEvent | TagPinEvent, does: string, space: number): Verdict {
+    return this.#broken(event, 'tag-not-owned', `is ${does} by space ${space}, which does not own it`, { space });
+  }
+
+  /** The lowest of a set of owners that has nothing to do with a space, or -1. */
+  #stranger(owners: number, space: number): number {
+    if (owners === 0) return -1;
+    for (let owner = 0; owner < this.#world.spaces; owner++)
+      if ((owners & bit(owner)) !== 0 && !related(this.#world, owner, space)) return owner;
+    return -1;
+  }
+
+  #pinCount(event: TagEvent | TagPinEvent): number {
+    return this.#world.caches === undefined ? 0 : this.#store.get(this.#cell(this.#pins, event));
+  }
+
+  #cell(base: Readonly<Record<TagKind, number>>, { kind, tag, cache = 0 }: TagPlace): number {
+    const tags = this.#tags[kind];
     if (!Number.isInteger(tag) || tag < 0 || tag >= tags)
       throw new Error(`tag ${tag} is not of this world, which has ${tags}`);
-    return (kind === 'asid' ? this.#owners : this.#vmidOwners) + tag;
+    if (!Number.isInteger(cache) || cache < 0 || cache >= this.#caches)
+      throw new Error(`cache ${cache} is not of this world, which has ${this.#caches}`);
+    if (base[kind] < 0) throw new Error('tags are pinned in worlds that name their caches');
+    return base[kind] + cache * tags + tag;
+  }
+
+  #broken(
+    event: TagEvent | TagPinEvent,
+    rule: string,
+    clause: string,
+    facts: Record<string, string | number>,
+  ): Verdict {
+    const { type, kind, tag, cache } = event;
+    const where = cache === undefined ? '' : ` of the ${this.#world.caches?.[cache] ?? cache}`;
+    const message = `${kind.toUpperCase()} ${tag}${where} ${clause}.`;
+    return { monitor: 'tags', rule, message, data: { tag, promise: type, ...facts } };
   }
 }
 
-function broken(
-  { type, kind, tag }: TagEvent,
-  rule: string,
-  clause: string,
-  facts: Record<string, string | number>,
-): Verdict {
-  const message = `${kind.toUpperCase()} ${tag} ${clause}.`;
-  return { monitor: 'tags', rule, message, data: { tag, promise: type, ...facts } };
+/** Where a tag is used. */
+interface TagPlace {
+  readonly kind: TagKind;
+  readonly tag: number;
+  readonly cache?: number;
+}
+
+function bit(space: number): number {
+  return 1 << space;
 }

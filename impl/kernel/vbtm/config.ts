@@ -1,0 +1,61 @@
+import { SMALL_NESTED_KERNEL, SMALL_NESTING, type NestingConfig } from '../nested/index.ts';
+import type { KernelConfig } from '../config.ts';
+
+/**
+ * Who gives out the VMIDs of the SMMU's stage 2, and what the SMMU does with broadcast TLB maintenance:
+ *
+ * - `off`: it ignores broadcasts (`CR2.PTM` = 1), and has VMIDs of its own;
+ * - `private`: it takes part, and has VMIDs of its own, whatever KVM calls its virtual machines;
+ * - `disjoint`: it takes part, and its VMIDs are numbers that KVM does not use;
+ * - `pinned`: it takes part; the stage 2 of a virtual machine's devices has the machine's own VMID, pinned in KVM's
+ *   allocator, and all other stage 2 has numbers that KVM does not use.
+ */
+export const DESIGNS = ['off', 'private', 'disjoint', 'pinned'] as const;
+
+/** One of `DESIGNS`. */
+export type Design = (typeof DESIGNS)[number];
+
+/** What virtual machines of KVM add to a world of nested translation. */
+export interface VbtmConfig extends NestingConfig {
+  readonly design: Design;
+  /** Virtual machines; the first is the guest that has devices. */
+  readonly machines: number;
+  /** For each place of a domain, the virtual machine whose KVM it is given, -1: none. */
+  readonly machineOf: readonly number[];
+  /** VMIDs of KVM's allocator: 1 to this. */
+  readonly kvmVmids: number;
+}
+
+/** The place of the guest's stage 2, which is its nest parent and stays. */
+export const PARENT_PLACE = 0;
+/** The place of the stage 2 of another virtual machine. */
+export const OTHER_PLACE = 1;
+/** The place of a stage 2 that belongs to no virtual machine. */
+export const PRIVATE_PLACE = 2;
+
+/** VMIDs of the driver's own. */
+const PRIVATE_VMIDS = 3;
+
+/** The configuration of a design, for a number of VMIDs of KVM's. */
+export function vbtmConfig(design: Design, machines: number, kvmVmids: number): VbtmConfig {
+  const apart = design === 'disjoint' || design === 'pinned';
+  const vmidMin = apart ? kvmVmids + 1 : 1;
+  return {
+    ...SMALL_NESTING,
+    stages: [2, 2, 2],
+    parentPlace: PARENT_PLACE,
+    firstGuestSpace: 4,
+    vmidMin,
+    vmidMax: vmidMin + PRIVATE_VMIDS - 1,
+    guestBtm: design === 'pinned',
+    design,
+    machines,
+    machineOf: [0, 1, -1, -1],
+    kvmVmids,
+  };
+}
+
+/** The kernel's configuration that goes with it. */
+export function vbtmKernelConfig(design: Design): KernelConfig {
+  return { ...SMALL_NESTED_KERNEL, btm: design !== 'off' };
+}

@@ -15,6 +15,8 @@ export interface RolloverConfiguration extends Configuration {
   readonly taken: number;
   /** CPUs share their TLBs. */
   readonly cnp: boolean;
+  /** Kernel page-table isolation: ASIDs in pairs. */
+  readonly kpti: boolean;
   /** Stores that each CPU may have pending, 1 or 2; 0: every store is in memory at once. */
   readonly weak: number;
 }
@@ -56,8 +58,12 @@ export const PLAIN: RolloverConfiguration = {
   pages: 1,
   taken: 0,
   cnp: false,
+  kpti: false,
   weak: 0,
 };
+
+/** Fields that a trace from before they came may lack; then they are as in `PLAIN`. */
+const LATER: readonly string[] = ['kpti'];
 
 /** Random machines. */
 export const configurations: fc.Arbitrary<RolloverConfiguration> = fc
@@ -68,6 +74,7 @@ export const configurations: fc.Arbitrary<RolloverConfiguration> = fc
     pages: fc.constantFrom(1, 1, 2),
     taken: fc.nat({ max: 5 }),
     cnp: fc.constantFrom(false, false, true),
+    kpti: fc.constantFrom(false, false, true),
     weak: fc.constantFrom(0, 0, 1, 2),
   })
   .map(({ more, ...drawn }) => {
@@ -93,18 +100,23 @@ export function plainer(configuration: Configuration): readonly Configuration[] 
 export function rolloverConfiguration(configuration: Configuration): RolloverConfiguration {
   const wrong = problem(configuration);
   if (wrong !== undefined) throw new RangeError(`configuration of family rollover: ${wrong}`);
-  return configuration as RolloverConfiguration;
+  return { ...PLAIN, ...configuration };
 }
 
 function problem(configuration: Configuration): string | undefined {
   for (const [field, value] of Object.entries(PLAIN))
-    if (typeof configuration[field] !== typeof value) return `"${field}" must be a ${typeof value}`;
+    if (typeof configuration[field] !== typeof value && !isLeftOut(configuration, field))
+      return `"${field}" must be a ${typeof value}`;
   for (const field of Object.keys(configuration)) if (!(field in PLAIN)) return `there is no "${field}"`;
   for (const [field, [least, most]] of Object.entries(LIMITS))
     if (!isWithin(configuration[field], least, most)) return `"${field}" is ${least} to ${most}`;
   const { cpus, asids, taken } = configuration as RolloverConfiguration;
   if (asids <= cpus) return '"asids" is more than "cpus", or a roll-over would leave none free';
   return taken > asids ? '"taken" is at most "asids"' : undefined;
+}
+
+function isLeftOut(configuration: Configuration, field: string): boolean {
+  return configuration[field] === undefined && LATER.includes(field);
 }
 
 /**

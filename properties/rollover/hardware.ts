@@ -1,5 +1,5 @@
 import type { Machine } from '../../engine/machine.ts';
-import type { Arm64Cpu } from '../../impl/kernel/arm64/index.ts';
+import type { Arm64Cpu, Arm64Tlbi } from '../../impl/kernel/arm64/index.ts';
 import type { PhysicalMemory } from '../../impl/platform/index.ts';
 import { CpuTlbs } from '../../model/architecture/arm/cpu/cpu-tlbs.ts';
 import type { RolloverConfiguration } from './configuration.ts';
@@ -9,59 +9,79 @@ import { pageAddress } from './pages.ts';
 /** Entries, and starts of walks, that a TLB can ever see: each process under each ASID with each of its pages. */
 const CAPACITY = 256;
 
-/** The CPUs: what the kernel tells them goes to the saturated TLBs. */
+/**
+ * The CPUs: what the kernel tells them goes to the saturated TLBs.
+ *
+ * With KPTI a CPU has two ASIDs, one in the kernel and one outside, and goes from one to the other whenever it likes, so both
+ * are loaded all the time, each on a CPU of the model of its own. Their entries never have the ASID in common, so it makes no
+ * difference that the two have a TLB each: what concerns the whole TLB is told to both.
+ */
 export class RolloverHardware implements Arm64Cpu, Hardware {
   readonly #tlbs: CpuTlbs;
+  readonly #cpus: number;
+  /** For each CPU: of the model's CPUs those that it is. */
+  readonly #halves: readonly (readonly number[])[];
   readonly #written: (cpu: number, pgd: number | undefined) => void;
 
   /** @param written called after a CPU has written TTBR0_EL1. */
   constructor(
     machine: Machine,
     memory: PhysicalMemory,
-    { cpus, pages, cnp }: RolloverConfiguration,
+    { cpus, pages, cnp, kpti = false }: RolloverConfiguration,
     written: (cpu: number, pgd: number | undefined) => void,
   ) {
     const addresses = Array.from({ length: pages }, (_, page) => pageAddress(page));
-    this.#tlbs = new CpuTlbs(machine.store, memory, { cpus, addresses, common: cnp, capacity: CAPACITY });
+    const both = kpti ? 2 * cpus : cpus;
+    this.#cpus = cpus;
+    this.#halves = Array.from({ length: cpus }, (_, cpu) => (kpti ? [cpu, cpus + cpu] : [cpu]));
+    this.#tlbs = new CpuTlbs(machine.store, memory, { cpus: both, addresses, common: cnp, capacity: CAPACITY });
     memory.onWrite((pa) => this.#tlbs.written(pa));
     this.#written = written;
   }
 
   outcomes(cpu: number, va: number): readonly number[] {
-    return this.#tlbs.outcomes(cpu, va);
+    const [user = cpu, kernel = cpu] = this.#halvesOf(cpu);
+    const found = this.#tlbs.outcomes(user, va);
+    return kernel === user ? found : [...found, ...this.#tlbs.outcomes(kernel, va)];
   }
 
   asid(cpu: number): number {
     return this.#tlbs.loaded(cpu)?.asid ?? -1;
   }
 
-  writeTtbr0(cpu: number, pgd: number, asid: number): void {
-    this.#tlbs.load(cpu, { table: pgd, asid });
+  writeTtbr0(cpu: number, pgd: number, asid: number, userAsid: number): void {
+    for (const half of this.#halvesOf(cpu)) this.#tlbs.load(half, { table: pgd, asid: half === cpu ? userAsid : asid });
     this.#written(cpu, pgd);
   }
 
+  writeAsid(cpu: number, asid: number, userAsid: number): void {
+    for (const half of this.#halvesOf(cpu)) {
+      const before = this.#tlbs.loaded(half);
+      if (before !== undefined) this.#tlbs.load(half, { ...before, asid: half === cpu ? userAsid : asid });
+    }
+  }
+
   clearTtbr0(cpu: number): void {
-    this.#tlbs.load(cpu, undefined);
+    for (const half of this.#halvesOf(cpu)) this.#tlbs.load(half, undefined);
     this.#written(cpu, undefined);
   }
 
-  tlbiVale1is(cpu: number, va: number, asid: number): void {
-    this.#tlbs.tlbi(cpu, { kind: 'VALE1', asid, va }, true);
-  }
-
-  tlbiVale1(cpu: number, va: number, asid: number): void {
-    this.#tlbs.tlbi(cpu, { kind: 'VALE1', asid, va }, false);
-  }
-
-  tlbiVmalle1(cpu: number): void {
-    this.#tlbs.tlbi(cpu, { kind: 'VMALLE1' }, false);
+  tlbi(cpu: number, instruction: Arm64Tlbi, broadcast: boolean): void {
+    if (broadcast) this.#tlbs.tlbi(cpu, instruction, true);
+    else for (const half of this.#halvesOf(cpu)) this.#tlbs.tlbi(half, instruction, false);
   }
 
   dsbNsh(cpu: number): void {
-    this.#tlbs.dsb(cpu, false);
+    for (const half of this.#halvesOf(cpu)) this.#tlbs.dsb(half, false);
   }
 
   dsbIsh(cpu: number): void {
-    this.#tlbs.dsb(cpu, true);
+    for (const half of this.#halvesOf(cpu)) this.#tlbs.dsb(half, true);
+  }
+
+  #halvesOf(cpu: number): readonly number[] {
+    const halves = this.#halves[cpu];
+    if (halves === undefined) throw new RangeError(`there are CPU0 to CPU${this.#cpus - 1}`);
+    return halves;
   }
 }

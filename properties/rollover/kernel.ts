@@ -5,6 +5,7 @@ import { step, type Step, type Task } from '../../engine/step.ts';
 import {
   Arm64Context,
   Arm64Mm,
+  Arm64Pgtable,
   Arm64Tlbflush,
   showContextId,
   type Arm64Cpu,
@@ -27,7 +28,8 @@ export interface RolloverParts {
     layout: Arm64Layout,
     observer: ContextObserver,
   ) => Arm64Context;
-  readonly tlbflush: new (machine: Machine, memory: Memory, cpu: Arm64Cpu, owner: PageOwner) => Arm64Tlbflush;
+  readonly tlbflush: new (machine: Machine, cpu: Arm64Cpu, kpti?: boolean) => Arm64Tlbflush;
+  readonly pgtable: new (memory: Memory, tlbflush: Arm64Tlbflush, owner: PageOwner) => Arm64Pgtable;
 }
 
 /** What is counted: all that the allocator notes. */
@@ -50,7 +52,7 @@ export class RolloverKernel {
   readonly #contract: RolloverContract;
   readonly #hardware: RolloverHardware;
   readonly #context: Arm64Context;
-  readonly #tlbflush: Arm64Tlbflush;
+  readonly #pgtable: Arm64Pgtable;
   readonly #mms: readonly Arm64Mm[];
   readonly #cpus: number;
   readonly #allocator: Allocator = {
@@ -76,7 +78,8 @@ export class RolloverKernel {
     this.#contract = new RolloverContract(machine, this.#hardware, configuration);
     const observer = { noted: (note: ContextNote) => machine.tally(NOTES.indexOf(note)) };
     this.#context = new (parts.context ?? Arm64Context)(machine, this.#hardware, configuration, observer);
-    this.#tlbflush = new (parts.tlbflush ?? Arm64Tlbflush)(machine, memory, this.#hardware, this.#owner());
+    const tlbflush = new (parts.tlbflush ?? Arm64Tlbflush)(machine, this.#hardware, configuration.kpti);
+    this.#pgtable = new (parts.pgtable ?? Arm64Pgtable)(memory, tlbflush, this.#owner());
     const indices = Array.from({ length: mms }, (_, mm) => mm);
     this.#mms = indices.map((mm) => new Arm64Mm(machine, mmName(mm), tableAddress(mm)));
     this.#pins = indices.map((mm) => new Cell(machine, `pins of ${mmName(mm)}`, { internal: true }));
@@ -84,7 +87,7 @@ export class RolloverKernel {
     physical.onWrite(() => this.#contract.check());
     for (const [mm, each] of this.#mms.entries())
       for (let page = 0; page < pages; page++)
-        this.#tlbflush.setPte(each, pageAddress(page), physicalAddress({ mm, page, version: 0 }));
+        this.#pgtable.setPte(each, pageAddress(page), physicalAddress({ mm, page, version: 0 }));
   }
 
   /** An operation on a CPU. */
@@ -143,7 +146,7 @@ export class RolloverKernel {
     yield* this.#first(op, `${op} page ${page} of ${mmName(mm)}`, () => true);
     const va = pageAddress(page);
     const space = this.#mm(mm);
-    yield* op === 'map' ? this.#tlbflush.map(space, va) : this.#tlbflush.unmap(cpu, space, va);
+    yield* op === 'map' ? this.#pgtable.map(space, va) : this.#pgtable.unmap(cpu, space, va);
   }
 
   *#pin(mm: number): Task {

@@ -4,12 +4,12 @@
  */
 export type ContextId = number;
 
-/** Bits of an ASID here (`asid_bits`): enough for the few that a small world has. */
-const ASID_BITS = 3;
+/** Bits of an ASID here (`asid_bits`): enough for the few that a small world has, in pairs too. */
+const ASID_BITS = 5;
 const ASID_MASK = (1 << ASID_BITS) - 1;
 
-/** The greatest ASID that a context id has room for. */
-export const ASID_MAX = ASID_MASK;
+/** The greatest ASID that a context id, and a set of ASIDs in one word, have room for. */
+export const ASID_MAX = ASID_MASK - 1;
 
 /** `asid2ctxid()`. */
 export function asid2ctxid(asid: number, generation: number): ContextId {

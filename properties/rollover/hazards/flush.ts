@@ -1,6 +1,14 @@
 import { step, type Step, type Task } from '../../../engine/step.ts';
-import { Arm64Context, Arm64Tlbflush, type Arm64Mm, type ContextId } from '../../../impl/kernel/arm64/index.ts';
-import { hex } from '../../../impl/kernel/format.ts';
+import {
+  Arm64Context,
+  Arm64Pgtable,
+  Arm64Tlbflush,
+  loadAsid,
+  showTlbi,
+  type Arm64Mm,
+  type Arm64Tlbi,
+  type ContextId,
+} from '../../../impl/kernel/arm64/index.ts';
 import { LEFT_BEHIND, REACHED, type RolloverHazard } from './hazard.ts';
 
 class NeverFlushes extends Arm64Context {
@@ -40,44 +48,44 @@ class LoadsBeforePublished extends Arm64Context {
 }
 
 class LateBarrier extends Arm64Tlbflush {
-  protected override *flush_tlb_page(cpu: number, mm: Arm64Mm, va: number): Task {
-    const asid = yield* mm.loadAsid();
+  override *flush_tlb_page(cpu: number, mm: Arm64Mm, va: number): Task {
+    const asid = yield* loadAsid(mm);
     yield* this.dsbIshst();
-    yield* this.tlbi(cpu, va, asid);
+    yield* this.tlbi(cpu, { kind: 'VALE1', asid, va });
     yield* this.tlbiSync(cpu);
   }
 }
 
 class NoBarrier extends Arm64Tlbflush {
-  protected override *flush_tlb_page(cpu: number, mm: Arm64Mm, va: number): Task {
-    const asid = yield* mm.loadAsid();
-    yield* this.tlbi(cpu, va, asid);
+  override *flush_tlb_page(cpu: number, mm: Arm64Mm, va: number): Task {
+    const asid = yield* loadAsid(mm);
+    yield* this.tlbi(cpu, { kind: 'VALE1', asid, va });
     yield* this.tlbiSync(cpu);
   }
 }
 
-class AsidBeforeClear extends Arm64Tlbflush {
-  protected override *ptep_clear_flush(cpu: number, mm: Arm64Mm, va: number): Task {
-    const asid = yield* mm.loadAsid();
+class AsidBeforeClear extends Arm64Pgtable {
+  protected override *ptep_clear_flush_notify(cpu: number, mm: Arm64Mm, va: number): Task {
+    const asid = yield* loadAsid(mm);
     yield* this.ptep_get_and_clear(mm, va);
-    yield* this.dsbIshst();
-    yield* this.tlbi(cpu, va, asid);
-    yield* this.tlbiSync(cpu);
+    yield* this.tlbflush.dsbIshst();
+    yield* this.tlbflush.tlbi(cpu, { kind: 'VALE1', asid, va });
+    yield* this.tlbflush.tlbiSync(cpu);
     yield* this.freePage(mm, va);
   }
 }
 
 class LocalOnly extends Arm64Tlbflush {
-  protected override tlbi(cpu: number, va: number, asid: number): Step<undefined> {
-    return step(`TLBI VALE1 ${hex(va)}, ASID ${asid}`, () => {
-      this.cpu.tlbiVale1(cpu, va, asid);
+  override tlbi(cpu: number, instruction: Arm64Tlbi): Step<undefined> {
+    return step(`TLBI ${showTlbi(instruction, false)}`, () => {
+      for (const each of this.halves(instruction)) this.cpu.tlbi(cpu, each, false);
       return undefined;
     });
   }
 }
 
 class FreesBeforeSync extends Arm64Tlbflush {
-  protected override *tlbiSync(): Task {
+  override *tlbiSync(): Task {
     // The invalidation may be under way still.
   }
 }
@@ -147,7 +155,7 @@ export const FLUSH_HAZARDS: readonly RolloverHazard[] = [
     story:
       'The process gets another ASID after the load, and a CPU walks the entry under it before that is cleared. The invalidation names the old ASID.',
     expected: REACHED,
-    parts: { tlbflush: AsidBeforeClear },
+    parts: { pgtable: AsidBeforeClear },
   },
   {
     id: 'tlbi-local-only',

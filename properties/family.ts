@@ -2,6 +2,7 @@ import type fc from 'fast-check';
 import type { Failure } from '../engine/failure.ts';
 import type { Observation } from '../engine/observe.ts';
 import type { System } from '../engine/system.ts';
+import type { CostScenario } from './cost/scenario.ts';
 
 /**
  * One operation of a program, as plain data. Arguments are small numbers and words; references to earlier results are
@@ -127,4 +128,6 @@ export interface Family {
   simplify(operation: Operation): readonly Operation[];
   /** Witnesses that a fuzz run of the correct implementation must reach. */
   readonly witnesses: readonly string[];
+  /** What designs that the family knows cost: `stalemate fuzz NAME --cost`. */
+  readonly cost?: CostScenario;
 }

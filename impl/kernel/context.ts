@@ -14,7 +14,7 @@ export class MmContext {
   }
 
   /** `mmgrab()` and `arm64_mm_context_get()`: pins the ASID of a process and returns it. */
-  arm64_mm_context_get(mm: Mm): Step<number> {
+  arm64_mm_context_get(mm: Mm): Step<number> | Task<number> {
     return step(`arm64_mm_context_get(${mm.name})`, () => {
       mm.mm_count.increment();
       mm.pinned.value += 1;
@@ -39,5 +39,10 @@ export class MmContext {
       this.kernel.mms.free(mm.handle);
       return undefined;
     });
+  }
+
+  /** References to the structure besides those of its users and of devices. For checks, between steps. */
+  otherUsers(_mm: Mm): number {
+    return 0;
   }
 }

@@ -1,6 +1,7 @@
 import { smp_mb } from '../../engine/memory-order/barriers.ts';
 import { step, type Step, type Task } from '../../engine/step.ts';
 import { domainOwner } from './asid-xa.ts';
+import type { SmmuPort } from '../platform/index.ts';
 import type { Kernel } from './kernel.ts';
 import type { Domain, Master } from './objects.ts';
 
@@ -13,6 +14,11 @@ export class ArmSmmuDriver {
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
+  }
+
+  /** Whether the SMMU is to take part in broadcast TLB maintenance: asked once, at boot, of its driver. */
+  takesBroadcasts(_port: SmmuPort): boolean {
+    return this.kernel.config.btm === true;
   }
 
   /**

@@ -37,9 +37,15 @@ export class ArmMm {
       this.kernel.emit({ type: 'unmap.begin', space: mm.id.value, iova: va, size }),
     );
     if (lastUnderTable) yield* pgtable.arm_lpae_clear_pte(mm, upper, va, BLOCK_LEVEL);
+    yield* this.tlb_flush(mm, va, lastUnderTable);
     yield* this.arm_smmu_mm_invalidate_range(mm, va, size);
     if (lastUnderTable) yield* pgtable.free_table(table);
     return true;
+  }
+
+  /** `tlb_flush()`, what the CPUs have cached of a page: nothing here, where no CPU runs the process. */
+  protected *tlb_flush(_mm: Mm, _va: number, _tables: boolean): Task {
+    // See above.
   }
 
   /** `arm_smmu_mm_invalidate_range()`: the mmu notifier, called after the page table was changed. Tables count too. */

@@ -67,17 +67,23 @@ export class ArmSmmuSva {
     const owner = yield* this.kernel.asids.load(asid);
     const shared = sharedHandle(owner);
     if (shared !== 0) {
-      yield* this.kernel.sharedCds.at(shared).refs.get();
+      const taken = yield* this.takeSharedCd(mm, this.kernel.sharedCds.at(shared));
       yield* this.kernel.asidLock.unlock();
       // The first bond holds the process and its ASID; this one needs no more.
       yield* this.kernel.context.arm64_mm_context_put(mm);
-      return shared;
+      return taken ? shared : 0;
     }
     const free = owner === 0 || (yield* this.arm_smmu_share_asid(this.kernel.domains.at(owner), asid));
     const cd = free ? yield* this.insertSharedCd(mm, asid) : 0;
     yield* this.kernel.asidLock.unlock();
     if (cd === 0) yield* this.out_put_context(mm);
     return cd;
+  }
+
+  /** Takes a reference to the descriptor that the process's ASID belongs to. */
+  protected *takeSharedCd(_mm: Mm, cd: SharedCd): Task<boolean> {
+    yield* cd.refs.get();
+    return true;
   }
 
   /** The error path of `arm_smmu_alloc_shared_cd()`: the process is as it was before. */

@@ -1,13 +1,14 @@
-import type { Machine } from '../../engine/machine.ts';
+import type { Store } from '../../engine/store.ts';
 import type { Arm64Cpu, Arm64Tlbi } from '../../impl/kernel/arm64/index.ts';
 import type { PhysicalMemory } from '../../impl/platform/index.ts';
-import { CpuTlbs } from '../../model/architecture/arm/cpu/cpu-tlbs.ts';
-import type { RolloverConfiguration } from './configuration.ts';
+import { CpuTlbs, type CpuTlbOptions } from '../../model/architecture/arm/cpu/cpu-tlbs.ts';
 import type { Hardware } from './contract.ts';
-import { pageAddress } from './pages.ts';
 
-/** Entries, and starts of walks, that a TLB can ever see: each process under each ASID with each of its pages. */
-const CAPACITY = 256;
+/** The CPUs of a machine: `cpus`, whether they share their TLBs, what these can ever hold, who else hears broadcasts. */
+export interface HardwareOptions extends CpuTlbOptions {
+  /** A process has two ASIDs. */
+  readonly kpti?: boolean | undefined;
+}
 
 /**
  * The CPUs: what the kernel tells them goes to the saturated TLBs.
@@ -17,7 +18,7 @@ const CAPACITY = 256;
  * difference that the two have a TLB each: what concerns the whole TLB is told to both.
  */
 export class RolloverHardware implements Arm64Cpu, Hardware {
-  readonly #tlbs: CpuTlbs;
+  protected readonly tlbs: CpuTlbs;
   readonly #cpus: number;
   /** For each CPU: of the model's CPUs those that it is. */
   readonly #halves: readonly (readonly number[])[];
@@ -25,58 +26,57 @@ export class RolloverHardware implements Arm64Cpu, Hardware {
 
   /** @param written called after a CPU has written TTBR0_EL1. */
   constructor(
-    machine: Machine,
+    store: Store,
     memory: PhysicalMemory,
-    { cpus, pages, cnp, kpti = false }: RolloverConfiguration,
+    { cpus, kpti = false, ...options }: HardwareOptions,
     written: (cpu: number, pgd: number | undefined) => void,
   ) {
-    const addresses = Array.from({ length: pages }, (_, page) => pageAddress(page));
     const both = kpti ? 2 * cpus : cpus;
     this.#cpus = cpus;
     this.#halves = Array.from({ length: cpus }, (_, cpu) => (kpti ? [cpu, cpus + cpu] : [cpu]));
-    this.#tlbs = new CpuTlbs(machine.store, memory, { cpus: both, addresses, common: cnp, capacity: CAPACITY });
-    memory.onWrite((pa) => this.#tlbs.written(pa));
+    this.tlbs = new CpuTlbs(store, memory, { ...options, cpus: both });
+    memory.onWrite((pa) => this.tlbs.written(pa));
     this.#written = written;
   }
 
   outcomes(cpu: number, va: number): readonly number[] {
     const [user = cpu, kernel = cpu] = this.#halvesOf(cpu);
-    const found = this.#tlbs.outcomes(user, va);
-    return kernel === user ? found : [...found, ...this.#tlbs.outcomes(kernel, va)];
+    const found = this.tlbs.outcomes(user, va);
+    return kernel === user ? found : [...found, ...this.tlbs.outcomes(kernel, va)];
   }
 
   asid(cpu: number): number {
-    return this.#tlbs.loaded(cpu)?.asid ?? -1;
+    return this.tlbs.loaded(cpu)?.asid ?? -1;
   }
 
   writeTtbr0(cpu: number, pgd: number, asid: number, userAsid: number): void {
-    for (const half of this.#halvesOf(cpu)) this.#tlbs.load(half, { table: pgd, asid: half === cpu ? userAsid : asid });
+    for (const half of this.#halvesOf(cpu)) this.tlbs.load(half, { table: pgd, asid: half === cpu ? userAsid : asid });
     this.#written(cpu, pgd);
   }
 
   writeAsid(cpu: number, asid: number, userAsid: number): void {
     for (const half of this.#halvesOf(cpu)) {
-      const before = this.#tlbs.loaded(half);
-      if (before !== undefined) this.#tlbs.load(half, { ...before, asid: half === cpu ? userAsid : asid });
+      const before = this.tlbs.loaded(half);
+      if (before !== undefined) this.tlbs.load(half, { ...before, asid: half === cpu ? userAsid : asid });
     }
   }
 
   clearTtbr0(cpu: number): void {
-    for (const half of this.#halvesOf(cpu)) this.#tlbs.load(half, undefined);
+    for (const half of this.#halvesOf(cpu)) this.tlbs.load(half, undefined);
     this.#written(cpu, undefined);
   }
 
   tlbi(cpu: number, instruction: Arm64Tlbi, broadcast: boolean): void {
-    if (broadcast) this.#tlbs.tlbi(cpu, instruction, true);
-    else for (const half of this.#halvesOf(cpu)) this.#tlbs.tlbi(half, instruction, false);
+    if (broadcast) this.tlbs.tlbi(cpu, instruction, true);
+    else for (const half of this.#halvesOf(cpu)) this.tlbs.tlbi(half, instruction, false);
   }
 
   dsbNsh(cpu: number): void {
-    for (const half of this.#halvesOf(cpu)) this.#tlbs.dsb(half, false);
+    for (const half of this.#halvesOf(cpu)) this.tlbs.dsb(half, false);
   }
 
   dsbIsh(cpu: number): void {
-    for (const half of this.#halvesOf(cpu)) this.#tlbs.dsb(half, true);
+    for (const half of this.#halvesOf(cpu)) this.tlbs.dsb(half, true);
   }
 
   #halvesOf(cpu: number): readonly number[] {

@@ -46,6 +46,9 @@ export const NOTES: readonly ContextNote[] = [
   'flush after a roll-over',
 ];
 
+/** Entries, and starts of walks, that a TLB can ever see: each process under each ASID with each of its pages. */
+const CAPACITY = 256;
+
 /** The kernel of a world, its processes and its operations, with the contract listening. */
 export class RolloverKernel {
   readonly #machine: Machine;
@@ -74,7 +77,10 @@ export class RolloverKernel {
     this.#machine = machine;
     const { cpus, mms, pages } = configuration;
     this.#cpus = cpus;
-    this.#hardware = new RolloverHardware(machine, physical, configuration, (cpu, pgd) => this.#switched(cpu, pgd));
+    const addresses = Array.from({ length: pages }, (_, page) => pageAddress(page));
+    const hardware = { ...configuration, common: configuration.cnp, addresses, capacity: CAPACITY };
+    const written = (cpu: number, pgd: number | undefined): void => this.#switched(cpu, pgd);
+    this.#hardware = new RolloverHardware(machine.store, physical, hardware, written);
     this.#contract = new RolloverContract(machine, this.#hardware, configuration);
     const observer = { noted: (note: ContextNote) => machine.tally(NOTES.indexOf(note)) };
     this.#context = new (parts.context ?? Arm64Context)(machine, this.#hardware, configuration, observer);

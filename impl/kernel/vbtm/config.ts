@@ -44,6 +44,7 @@ export function vbtmConfig(design: Design, machines: number, kvmVmids: number): 
     ...SMALL_NESTING,
     stages: [2, 2, 2],
     parentPlace: PARENT_PLACE,
+    guestSpaces: 1,
     firstGuestSpace: 4,
     vmidMin,
     vmidMax: vmidMin + PRIVATE_VMIDS - 1,
@@ -55,7 +56,7 @@ export function vbtmConfig(design: Design, machines: number, kvmVmids: number): 
   };
 }
 
-/** The kernel's configuration that goes with it. */
-export function vbtmKernelConfig(design: Design): KernelConfig {
-  return { ...SMALL_NESTED_KERNEL, btm: design !== 'off' };
+/** The kernel's configuration that goes with it, where programs map these addresses. */
+export function vbtmKernelConfig(design: Design, pages: readonly number[]): KernelConfig {
+  return { ...SMALL_NESTED_KERNEL, pages, btm: design !== 'off' };
 }

@@ -1,6 +1,7 @@
 import { Cell } from '../../../engine/cell.ts';
 import { NestedKernel, type NestedBase, type NestedParts, type PagingDomain } from '../nested/index.ts';
-import { vbtmKernelConfig, type VbtmConfig } from './config.ts';
+import type { KernelConfig } from '../config.ts';
+import type { VbtmConfig } from './config.ts';
 import { VbtmDomains } from './domains.ts';
 import { VbtmGuest } from './guest.ts';
 import { IommufdContexts } from './iommufd.ts';
@@ -25,8 +26,7 @@ export class VbtmKernel extends NestedKernel {
   readonly iommufd: IommufdContexts;
   readonly #kvmOf: readonly Cell[];
 
-  constructor(base: VbtmBase, nesting: VbtmConfig, parts: Partial<VbtmParts> = {}) {
-    const config = vbtmKernelConfig(nesting.design);
+  constructor(base: VbtmBase, config: KernelConfig, nesting: VbtmConfig, parts: Partial<VbtmParts> = {}) {
     super(base, config, nesting, { domains: VbtmDomains, guest: VbtmGuest, ...parts });
     this.kvm = base.kvm;
     this.guestCpu = base.guestCpu;

@@ -1,0 +1,88 @@
+import fc from 'fast-check';
+import { DESIGNS, type Design } from '../../impl/kernel/vbtm/index.ts';
+import type { Configuration } from '../family.ts';
+
+/** What a device translates by at the start. */
+export const STARTS = ['nothing', 'nested', 'guest', 'other', 'private'] as const;
+
+/** The world that a `btm` program starts in. */
+export interface BtmConfiguration extends Configuration {
+  readonly design: Design;
+  /** CPUs, 1 to 3. */
+  readonly cpus: number;
+  /** VMIDs of KVM's allocator, more than CPUs, up to 5. */
+  readonly vmids: number;
+  /** VMIDs of the first generation that machines have used which are gone, up to `vmids`. */
+  readonly taken: number;
+  /** Pages mapped at the start in every space, 0 or 1. */
+  readonly mapped: number;
+  /**
+   * What each device is attached to: stage 1 of the guest on top of its stage 2, that alone, the stage 2 of the other
+   * virtual machine, or one of no virtual machine.
+   */
+  readonly device0: (typeof STARTS)[number];
+  readonly device1: (typeof STARTS)[number];
+}
+
+/** The plain world: one nested device, the guest's VMID pinned. */
+export const PLAIN: BtmConfiguration = {
+  design: 'pinned',
+  cpus: 2,
+  vmids: 4,
+  taken: 0,
+  mapped: 1,
+  device0: 'nested',
+  device1: 'nothing',
+};
+
+const LIMITS = { cpus: [1, 3], vmids: [2, 5], taken: [0, 5], mapped: [0, 1] } as const;
+
+/** Configurations, weighted towards those in which something can go wrong. */
+export const configurations: fc.Arbitrary<BtmConfiguration> = fc
+  .record({
+    design: fc.constantFrom(...DESIGNS, 'pinned' as const, 'pinned' as const),
+    cpus: fc.constantFrom(1, 2, 2, 2),
+    more: fc.constantFrom(2, 2, 3),
+    taken: fc.nat({ max: 4 }),
+    mapped: fc.constantFrom(1, 1, 1, 0),
+    device0: fc.constantFrom(...STARTS, 'nested' as const, 'nested' as const, 'nested' as const),
+    device1: fc.constantFrom(...STARTS),
+  })
+  .map(({ more, ...drawn }) => {
+    const vmids = drawn.cpus + more;
+    return { ...drawn, vmids, taken: Math.min(drawn.taken, vmids) };
+  });
+
+/** The configurations that have one more field as in `PLAIN`. */
+export function plainer(configuration: Configuration): readonly Configuration[] {
+  return Object.entries(PLAIN)
+    .filter(([field, value]) => configuration[field] !== value)
+    .map(([field, value]) => ({ ...configuration, [field]: value }))
+    .filter((candidate) => problem(candidate) === undefined);
+}
+
+/**
+ * Reads a configuration from a trace.
+ *
+ * @throws RangeError saying what is wrong with it.
+ */
+export function btmConfiguration(configuration: Configuration): BtmConfiguration {
+  const wrong = problem(configuration);
+  if (wrong !== undefined) throw new RangeError(`configuration of family btm: ${wrong}`);
+  return configuration as BtmConfiguration;
+}
+
+function problem(configuration: Configuration): string | undefined {
+  for (const [field, value] of Object.entries(PLAIN))
+    if (typeof configuration[field] !== typeof value) return `"${field}" must be a ${typeof value}`;
+  for (const field of Object.keys(configuration)) if (!(field in PLAIN)) return `there is no "${field}"`;
+  for (const [field, [least, most]] of Object.entries(LIMITS)) {
+    const value = configuration[field] as number;
+    if (!Number.isInteger(value) || value < least || value > most) return `"${field}" is ${least} to ${most}`;
+  }
+  const { design, cpus, vmids, taken, device0, device1 } = configuration as BtmConfiguration;
+  if (!DESIGNS.includes(design)) return `design is one of ${DESIGNS.join(', ')}`;
+  if (![device0, device1].every((start) => STARTS.includes(start))) return `devices are at ${STARTS.join(', ')}`;
+  if (vmids <= cpus) return '"vmids" is more than "cpus", or a roll-over would leave none free';
+  return taken > vmids ? '"taken" is at most "vmids"' : undefined;
+}

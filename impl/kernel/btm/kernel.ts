@@ -2,6 +2,7 @@ import { Cell } from '../../../engine/cell.ts';
 import type { Machine } from '../../../engine/machine.ts';
 import {
   Arm64Context,
+  Arm64Tlbflush,
   contextIdCell,
   type Arm64Cpu,
   type Arm64Layout,
@@ -12,11 +13,9 @@ import { CORRECT_PARTS, Kernel, type KernelBase, type KernelParts } from '../ker
 import type { Mm } from '../objects.ts';
 import type { BtmConfig } from './config.ts';
 import { BtmContext } from './context.ts';
-import type { BtmCpu } from './cpu.ts';
 import { BtmDriver } from './driver.ts';
 import { BtmMm } from './mm.ts';
 import { BtmSva } from './sva.ts';
-import { Arm64ProcessTlb } from './tlbflush.ts';
 
 /** The parts of the kernel, each a class whose routines a hazard may override. */
 export interface BtmParts extends Omit<KernelParts, 'context' | 'mm' | 'sva' | 'driver'> {
@@ -30,7 +29,7 @@ export interface BtmParts extends Omit<KernelParts, 'context' | 'mm' | 'sva' | '
     layout: Arm64Layout,
     observer: ContextObserver,
   ) => Arm64Context;
-  readonly processTlb: new (kernel: BtmKernel) => Arm64ProcessTlb;
+  readonly tlbflush: new (machine: Machine, cpu: Arm64Cpu, kpti?: boolean) => Arm64Tlbflush;
 }
 
 /** The correct kernel. */
@@ -41,7 +40,7 @@ export const CORRECT_BTM_PARTS: BtmParts = {
   sva: BtmSva,
   driver: BtmDriver,
   asidAllocator: Arm64Context,
-  processTlb: Arm64ProcessTlb,
+  tlbflush: Arm64Tlbflush,
 };
 
 /** What happens to the processes that CPUs run. Called inside a step. */
@@ -54,9 +53,13 @@ export interface ProcessObserver extends ContextObserver {
 
 /** What the kernel stands on. */
 export interface BtmBase extends KernelBase {
-  readonly cpu: BtmCpu;
+  /** Takes `THIS_CPU` for the one whose agent runs the step. */
+  readonly cpu: Arm64Cpu;
   readonly observer: ProcessObserver;
 }
+
+/** `smp_processor_id()`, whatever it is. */
+export const THIS_CPU = -1;
 
 /** A kernel whose processes run on CPUs, over one SMMUv3 that may take part in broadcast TLB maintenance. */
 export class BtmKernel extends Kernel {
@@ -65,10 +68,10 @@ export class BtmKernel extends Kernel {
   declare readonly mm: BtmMm;
   declare readonly sva: BtmSva;
   declare readonly driver: BtmDriver;
-  readonly cpu: BtmCpu;
+  readonly cpu: Arm64Cpu;
   readonly observer: ProcessObserver;
   readonly asidAllocator: Arm64Context;
-  readonly processTlb: Arm64ProcessTlb;
+  readonly tlbflush: Arm64Tlbflush;
   /** Handle of the process whose table each CPU has loaded (`active_mm`), 0: the kernel's own. */
   readonly activeMms: readonly Cell[];
   /** Number of the process that each CPU runs, plus 1; 0 for none. */
@@ -85,7 +88,7 @@ export class BtmKernel extends Kernel {
     this.observer = base.observer;
     const { cpus, cpuAsids: asids, taken, cnp, kpti } = config;
     this.asidAllocator = new use.asidAllocator(machine, base.cpu, { cpus, asids, taken, cnp, kpti }, base.observer);
-    this.processTlb = new use.processTlb(this);
+    this.tlbflush = new use.tlbflush(machine, base.cpu, kpti);
     const cells = (name: string, count: number, internal = false): Cell[] =>
       Array.from({ length: count }, (_, at) => new Cell(machine, `${name} ${at}`, { internal }));
     this.activeMms = cells('active_mm of CPU', cpus, true);

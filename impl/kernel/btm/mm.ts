@@ -3,7 +3,7 @@ import { addressOf, BLOCK_LEVEL, LEAF_LEVEL } from '../io-pgtable.ts';
 import { ArmMm } from '../mm.ts';
 import type { Mm } from '../objects.ts';
 import { tagsOf } from '../format.ts';
-import type { BtmKernel } from './kernel.ts';
+import { THIS_CPU, type BtmKernel } from './kernel.ts';
 
 /** The address space of a process that CPUs run, and devices may share. */
 export class BtmMm extends ArmMm {
@@ -11,7 +11,9 @@ export class BtmMm extends ArmMm {
 
   /** `tlb_flush()` of one page, and of the table above it. */
   protected override *tlb_flush(mm: Mm, va: number, tables: boolean): Task {
-    yield* this.kernel.processTlb.flush_tlb_range(mm, va, !tables);
+    const { kernel } = this;
+    const end = va + kernel.pgtable.pageBytes;
+    yield* kernel.tlbflush.flush_tlb_range(THIS_CPU, kernel.contextOf(mm), va, end, !tables);
   }
 
   /**
@@ -70,7 +72,7 @@ export class BtmMm extends ArmMm {
 
   /** `tlb_finish_mmu()`: what was gathered goes back to its allocators after the flush. Without tables none is made. */
   protected *tlb_finish_mmu(mm: Mm, tables: readonly number[]): Task {
-    if (tables.length > 0) yield* this.kernel.processTlb.flush_tlb_mm(mm);
+    if (tables.length > 0) yield* this.kernel.tlbflush.flush_tlb_mm(THIS_CPU, this.kernel.contextOf(mm));
     yield* step(`free pages and tables of ${mm.name}`, () => {
       const { pgtable, config } = this.kernel;
       const space = mm.id.value;

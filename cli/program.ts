@@ -5,6 +5,7 @@ import { STRATEGY_NAMES, type StrategyName } from '../properties/campaign.ts';
 import type { Family } from '../properties/family.ts';
 import { conformanceFamily } from '../traces/conformance.ts';
 import { version } from '../traces/version.ts';
+import { costCommand } from './commands/cost.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { exploreCommand } from './commands/explore.ts';
 import { fuzzCommand } from './commands/fuzz.ts';
@@ -15,7 +16,7 @@ import { summariseCommand } from './commands/summarise.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { minimiseHere, type Minimise } from './background.ts';
 import type { Context } from './context.ts';
-import type { ExitCode } from './exit.ts';
+import { UsageError, type ExitCode } from './exit.ts';
 import { ALLOCATOR_NAMES } from './exploration/allocators.ts';
 import { allocatorsHere, type AllocatorRows } from './exploration/allocator-rows.ts';
 import { campaignsHere, type RunCampaigns } from './campaigns.ts';
@@ -124,6 +125,7 @@ const addFuzz: Add = (program, context, done, families) => {
     keepGoing?: boolean;
     workers: number;
     checkpoint?: string;
+    cost?: boolean;
   }
   program
     .command('fuzz')
@@ -144,9 +146,14 @@ const addFuzz: Add = (program, context, done, families) => {
     .option('--keep-going', 'go on after a failure, and look for different ones')
     .option('--workers <number>', 'how many runs side by side, each in a thread and with a seed of its own', integer, 1)
     .option('--checkpoint <file>', 'keep the progress in a file; the same command then goes on from it')
-    .action(async (names: string[], options: Options) => {
+    .option('--cost', 'run the same programs under each design of a family, and count what invalidations cost there')
+    .action(async (names: string[], options: Options, given: Command) => {
       const { target, against, hazard, seconds, runs, strategy, out, workers, checkpoint } = options;
       const seed = options.seed ?? seedIn(checkpoint) ?? Date.now() % 1_000_000_000;
+      if (options.cost === true) {
+        onlyWith('--cost', ['cost', 'seed', 'runs', 'json'], given);
+        return done(await costCommand({ families: names, seed, runs }, context()));
+      }
       const keepGoing = options.keepGoing === true;
       const command = {
         families: names,
@@ -337,6 +344,20 @@ const addHazards: Add = (program, context, done) => {
       done(await hazardsCommand(command, context()));
     });
 };
+
+/** Refuses what an option does not go with. @throws UsageError */
+function onlyWith(option: string, allowed: readonly string[], command: Command): void {
+  const other = command.options.find(
+    (one) => command.getOptionValueSource(one.attributeName()) === 'cli' && !allowed.includes(one.attributeName()),
+  );
+  if (other !== undefined)
+    throw new UsageError(
+      `${option} goes with ${allowed
+        .slice(1)
+        .map((name) => `--${name}`)
+        .join(', ')}; leave out ${other.long ?? ''}.`,
+    );
+}
 
 function integer(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);

@@ -78,7 +78,7 @@ export class InvalidationMonitor {
   readonly #world: ContractWorld;
   readonly #use: InvalidationUse;
   readonly #forbidden: ReadonlySet<Loss>;
-  readonly #counts = { broadcast: zeroes(), command: zeroes() };
+  readonly #counts = { broadcast: noInvalidations(), command: noInvalidations() };
   /** On whose behalf the maintenance of this step is; undefined: nobody said. */
   #behalf: SpaceId | 'all' | undefined;
   #leftOut = 0;
@@ -133,7 +133,7 @@ export class InvalidationMonitor {
   /** Counting starts anew: the set-up of a world does not count. */
   reset(): void {
     this.#leftOut = 0;
-    for (const kind of ['broadcast', 'command'] as const) this.#counts[kind] = zeroes();
+    for (const kind of ['broadcast', 'command'] as const) this.#counts[kind] = noInvalidations();
   }
 
   #lossOf({ valid, stage }: CoveredEntry, owner: SpaceId | undefined): Loss {
@@ -147,14 +147,22 @@ export class InvalidationMonitor {
   }
 }
 
-function zeroes(): {
+/** Counts that have not begun. */
+export function noInvalidations(): {
   operations: number;
   held: number;
   lost: Record<Loss, number>;
   mayBeLost: Record<Loss, number>;
 } {
-  const none = (): Record<Loss, number> =>
-    ({ needed: 0, own: 0, machine: 0, unrelated: 0, private: 0, broad: 0, dead: 0 }) satisfies Record<Loss, number>;
+  const none = (): Record<Loss, number> => ({
+    needed: 0,
+    own: 0,
+    machine: 0,
+    unrelated: 0,
+    private: 0,
+    broad: 0,
+    dead: 0,
+  });
   return { operations: 0, held: 0, lost: none(), mayBeLost: none() };
 }
 

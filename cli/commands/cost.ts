@@ -1,0 +1,161 @@
+import { measure } from '../../properties/cost/measure.ts';
+import { isSafe, shareLost, type CostReport, type DesignCost } from '../../properties/cost/report.ts';
+import type { Family } from '../../properties/family.ts';
+import type { Loss } from '../../model/contract/invalidation.ts';
+import { grouped, pad, plural, widthOf } from '../../traces/report/text.ts';
+import { findFamily, unknown, type Context } from '../context.ts';
+import { exitCode, UsageError, worst, type ExitCode } from '../exit.ts';
+import { interruptible, type Interrupt } from '../interrupt.ts';
+
+/** Options of `stalemate fuzz --cost`. */
+export interface CostCommand {
+  /** Empty: every family that has designs to compare. */
+  readonly families: readonly string[];
+  readonly seed: number;
+  /** Executions under each design. */
+  readonly runs: number | undefined;
+}
+
+/** Executions under each design unless the user wants others: some seconds. */
+const RUNS = 2_000;
+
+/** The same programs under each design of a family: what invalidations cost there, and whether the design is safe. */
+export async function costCommand(command: CostCommand, context: Context): Promise<ExitCode> {
+  const families = familiesOf(command, context);
+  return interruptible(context.terminal, async (interrupt) => {
+    const codes: ExitCode[] = [];
+    for (const family of families) codes.push(await costOf(family, command, context, interrupt));
+    return worst(codes);
+  });
+}
+
+function familiesOf({ families: names }: CostCommand, { families }: Context): readonly Family[] {
+  const able = families.filter(({ cost }) => cost !== undefined);
+  if (names.length === 0 && able.length === 0)
+    throw new UsageError('No family has designs whose cost can be compared.');
+  return names.length === 0 ? able : names.map((name) => familyNamed(name, families, able));
+}
+
+function familyNamed(name: string, families: readonly Family[], able: readonly Family[]): Family {
+  const family = findFamily(families, name, []);
+  if (family.cost !== undefined) return family;
+  throw unknown(
+    'family with designs whose cost can be compared',
+    name,
+    able.map((one) => one.name),
+  );
+}
+
+async function costOf(
+  { name, cost }: Family,
+  { seed, runs = RUNS }: CostCommand,
+  { terminal }: Context,
+  interrupt: Interrupt,
+): Promise<ExitCode> {
+  if (cost === undefined) return exitCode.usage;
+  const report = await measure(cost, {
+    seed,
+    runs,
+    stop: interrupt.requested,
+    onProgress: (done) =>
+      terminal.progress(`${name}: ${grouped(done)} of ${grouped(runs)} executions under each design`),
+  });
+  if (report === undefined) return exitCode.interrupted;
+  terminal.print(
+    [`${name} · cost of designs · seed ${seed} · ${plural(runs, 'execution')} under each`, '', ...table(report)].join(
+      '\n',
+    ),
+  );
+  for (const design of report.designs) {
+    const share = shareLost(design);
+    terminal.event({ event: 'cost', family: name, seed, safe: isSafe(design), shareLost: share, ...design });
+  }
+  const code = codeOf(report);
+  const words = {
+    0: 'every design holds',
+    1: 'a design is violated',
+    3: 'it shows too little: no broadcast was made, or a search was not exhausted',
+  };
+  terminal.print(`\n${code === exitCode.holds ? '✓' : '✗'} ${name}: ${words[code]}.`);
+  return code;
+}
+
+function codeOf({ designs }: CostReport): 0 | 1 | 3 {
+  if (designs.some((design) => !isSafe(design))) return exitCode.violation;
+  const shown = designs.some(({ broadcast }) => broadcast.operations > 0);
+  const exhausted = designs.every((design) => design.exhausted.every(({ verdict }) => verdict === 'holds'));
+  return shown && exhausted ? exitCode.holds : exitCode.harness;
+}
+
+/** A row of the table: what it shows, and its text for a design; a heading has none. */
+type TableRow = readonly [title: string, cell?: (design: DesignCost) => string];
+
+const ROWS: readonly TableRow[] = [
+  ['broadcast TLBIs of CPUs', ({ broadcast }) => grouped(broadcast.operations)],
+  ['the SMMU holds, at each: entries', ({ broadcast }) => per(broadcast.held, broadcast.operations)],
+  ['  it must drop, at each'],
+  ['    stale ones of the space itself', lostTo('needed')],
+  ['    valid ones of the space itself', lostTo('own')],
+  ['    valid ones of the same virtual machine', lostTo('machine')],
+  ['    valid ones of unrelated spaces', lostTo('unrelated')],
+  ['    valid ones of private spaces of stage 1', lostTo('private')],
+  ['    valid ones, where all were meant', lostTo('broad')],
+  ['  and so loses of what it holds', (design) => percent(shareLost(design))],
+  [
+    '  valid ones that it may drop besides, at each',
+    ({ broadcast }) => per(sumOf(broadcast.mayBeLost), broadcast.operations),
+  ],
+  ['commands, for each execution'],
+  ['  CMD_TLBI', ({ commands, executions }) => per(commands.tlbi, executions)],
+  ['  CMD_SYNC', ({ commands, executions }) => per(commands.sync, executions)],
+  ['  CMD_ATC_INV', ({ commands, executions }) => per(commands.atc, executions)],
+  ['  left out, since a broadcast did the work', ({ leftOut, executions }) => per(leftOut, executions)],
+  ['  valid entries dropped by CMD_TLBI', ({ command, executions }) => per(sumOf(command.lost), executions)],
+  ['safety: executions violated', ({ violations }) => grouped(sum(Object.values(violations)))],
+];
+
+function table({ designs }: CostReport): string[] {
+  const litmus = designs[0]?.exhausted.map(({ litmus: id }) => id) ?? [];
+  const rows: TableRow[] = [
+    ['', ({ design }) => design],
+    ...ROWS,
+    ...litmus.map((id): TableRow => [`  all schedules of ${id}`, (design) => exhaustedOf(design, id)]),
+  ];
+  const texts = rows.map(([title, cell]) => [title, ...designs.map((design) => cell?.(design) ?? '')]);
+  const widths = ['', ...designs].map((_, column) => Math.max(...texts.map((row) => widthOf(row[column] ?? ''))));
+  const lines = texts.map(([title = '', ...cells]) =>
+    [pad(title, widths[0] ?? 0), ...cells.map((cell, at) => cell.padStart(widths[at + 1] ?? 0))].join('  ').trimEnd(),
+  );
+  const violated = designs.flatMap(({ design, violations }) =>
+    Object.entries(violations).map(([rule, count]) => `${design}: ${rule} in ${plural(count, 'execution')}`),
+  );
+  return [...lines, '', ...designs.map(({ design, summary }) => `${design}: ${summary}`), ...violated];
+}
+
+function lostTo(loss: Loss): (design: DesignCost) => string {
+  return ({ broadcast }) => per(broadcast.lost[loss], broadcast.operations);
+}
+
+function exhaustedOf({ exhausted }: DesignCost, id: string): string {
+  const found = exhausted.find(({ litmus }) => litmus === id);
+  if (found === undefined) return '';
+  if (found.verdict === 'violated') return `✗ ${found.rule ?? ''}`;
+  return `${found.verdict === 'holds' ? '✓' : 'not exhausted:'} ${grouped(found.states)} states`;
+}
+
+/** Valid entries, whatever they were lost to. */
+function sumOf(losses: Readonly<Record<Loss, number>>): number {
+  return sum(Object.entries(losses).map(([loss, count]) => (loss === 'needed' || loss === 'dead' ? 0 : count)));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
+function per(count: number, of: number): string {
+  return of === 0 ? '–' : (count / of).toFixed(2);
+}
+
+function percent(share: number | undefined): string {
+  return share === undefined ? '–' : `${share.toFixed(1)} %`;
+}

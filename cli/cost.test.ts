@@ -1,0 +1,62 @@
+/** `stalemate fuzz --cost`: what it prints and exits with. What is counted is checked in `properties/cost`. */
+import { describe, expect, test } from 'vitest';
+import { signals } from '../properties/cost/testing/signals.ts';
+import { ledger } from '../traces/testing/ledger.ts';
+import { exitCode } from './exit.ts';
+import { stalemate } from './testing/stalemate.ts';
+
+const safe = [signals('off', 'on'), ledger];
+
+describe('fuzz --cost', () => {
+  test('prints a table with a column for each design', async () => {
+    const { code, terminal } = await stalemate('fuzz signals --cost --seed 1 --runs 20', safe);
+    expect(code).toBe(exitCode.holds);
+    expect(terminal.text).toMatch(/^signals · cost of designs · seed 1 · 20 executions under each\n/);
+    expect(terminal.text).toMatch(/\n +off +on\nbroadcast TLBIs of CPUs +\d+ +\d+\n/);
+    expect(terminal.text).toMatch(/ {4}valid ones of private spaces of stage 1 +0\.00 +1\.00\n/);
+    expect(terminal.text).toMatch(/ {2}and so loses of what it holds +0\.0 % +100\.0 %\n/);
+    expect(terminal.text).toMatch(/ {2}CMD_TLBI +[\d.]+ +0\.00\n/);
+    expect(terminal.text).toMatch(/ {2}all schedules of two-cpus +✓ \d+ states +✓ 9 states\n/);
+    expect(terminal.text).toMatch(/\noff: design off\non: design on\n\n✓ signals: every design holds\.$/);
+  });
+
+  test('prints the same again, and without a name all families that have designs', async () => {
+    const first = await stalemate('fuzz signals --cost --seed 7 --runs 20', safe);
+    expect((await stalemate('fuzz --cost --seed 7 --runs 20', safe)).terminal.text).toBe(first.terminal.text);
+    expect((await stalemate('fuzz --cost --seed 8 --runs 20', safe)).terminal.text).not.toBe(first.terminal.text);
+  });
+
+  test('says it in JSON', async () => {
+    const { terminal } = await stalemate('fuzz signals --cost --seed 1 --runs 20 --json', safe);
+    expect(terminal.events.map(({ event, design, safe: holds }) => [event, design, holds])).toEqual([
+      ['cost', 'off', true],
+      ['cost', 'on', true],
+    ]);
+    expect(terminal.events[1]).toMatchObject({ shareLost: 100, executions: 20, commands: { tlbi: 0 } });
+  });
+
+  test('ends with 1 if a design is violated, and says how', async () => {
+    const { code, terminal } = await stalemate('fuzz --cost --seed 1 --runs 20', [signals('on', 'rash')]);
+    expect(code).toBe(exitCode.violation);
+    expect(terminal.text).toMatch(/safety: executions violated +0 +\d+\n/);
+    expect(terminal.text).toMatch(/all schedules of two-cpus +✓ 9 states +✗ signals\/too-many\n/);
+    expect(terminal.text).toMatch(/\nrash: signals\/too-many in \d+ executions\n\n✗ signals: a design is violated\.$/);
+  });
+
+  test('ends with 3 if no broadcast was made', async () => {
+    const { code } = await stalemate('fuzz --cost --seed 1 --runs 0', safe);
+    expect(code).toBe(exitCode.harness);
+  });
+
+  test('refuses families without designs, and options that it does not go with', async () => {
+    const none = await stalemate('fuzz ledger --cost', safe);
+    expect(none.code).toBe(exitCode.usage);
+    expect(none.stderr).toMatch(
+      /There is no family with designs whose cost can be compared "ledger"\. Possible: signals\./,
+    );
+    expect((await stalemate('fuzz --cost', [ledger])).stderr).toMatch(/No family has designs/);
+    const timed = await stalemate('fuzz signals --cost --seconds 3', safe);
+    expect(timed.code).toBe(exitCode.usage);
+    expect(timed.stderr).toMatch(/--cost goes with --seed, --runs, --json; leave out --seconds\./);
+  });
+});

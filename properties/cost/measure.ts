@@ -1,0 +1,155 @@
+import fc from 'fast-check';
+import { HarnessError } from '../../engine/failure.ts';
+import { Runner } from '../../engine/run.ts';
+import { search } from '../../engine/search/search.ts';
+import { randomWalk } from '../../engine/strategies/random-walk.ts';
+import type { Configuration, Program } from '../family.ts';
+import { noCost, type CostReport, type DesignCost, type Exhausted } from './report.ts';
+import type { CostDesign, CostScenario, CostWorld } from './scenario.ts';
+
+/** What to measure. The result depends on nothing else. */
+export interface MeasureOptions {
+  readonly seed: number;
+  /** Executions under each design. */
+  readonly runs: number;
+  /** Most states of an exhaustive search, of one small program under one design. */
+  readonly statesMax?: number;
+  readonly onProgress?: (done: number) => void;
+  readonly stop?: () => boolean;
+}
+
+/** Executions of a program under each design, by different schedules. */
+const SCHEDULES_PER_PROGRAM = 4;
+/** Programs drawn for a configuration before another one is drawn. */
+const PROGRAMS_PER_CONFIGURATION = 16;
+/** Steps after which an execution is cut off. */
+const STEPS_MAX = 4_000;
+const STATES_MAX = 1_000_000;
+
+/**
+ * Runs the same random programs under each design and counts what TLB maintenance costs there. Each execution of a program
+ * has a seed, from which a random walk chooses among the agents that can run; under another design it makes the same
+ * choices as long as the same agents can run. Undefined: stopped.
+ */
+export async function measure(scenario: CostScenario, options: MeasureOptions): Promise<CostReport | undefined> {
+  const measurement = new Measurement(scenario, options);
+  const { stop } = options;
+  while (!measurement.done) {
+    if (stop?.() === true) return undefined;
+    measurement.round();
+    options.onProgress?.(measurement.executions);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (const litmus of scenario.litmus ?? [])
+    for (const design of scenario.designs) {
+      if (stop?.() === true) return undefined;
+      measurement.exhaust(litmus, design);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  const { seed, runs } = options;
+  return { seed, runs, designs: measurement.costs };
+}
+
+class Measurement {
+  /** Executions made under each design. */
+  executions = 0;
+  readonly costs: DesignCost[];
+  readonly #scenario: CostScenario;
+  readonly #options: MeasureOptions;
+  readonly #strategy = randomWalk();
+  #rounds = 0;
+
+  constructor(scenario: CostScenario, options: MeasureOptions) {
+    this.#scenario = scenario;
+    this.#options = options;
+    this.costs = scenario.designs.map(({ name, summary }) => noCost(name, summary));
+  }
+
+  get done(): boolean {
+    return this.executions >= this.#options.runs;
+  }
+
+  /** One configuration, with some programs. */
+  round(): void {
+    const round = this.#rounds++;
+    const { configurations, designs } = this.#scenario;
+    const [configuration] = fc.sample(configurations, { seed: this.#seed(round, 0), numRuns: 1 });
+    if (configuration === undefined) throw new HarnessError('no configuration was generated');
+    const worlds = designs.map(({ name }) => this.#scenario.world(configuration, name));
+    const programs = this.#scenario.programs(configuration);
+    for (let index = 1; index <= PROGRAMS_PER_CONFIGURATION && !this.done; index++) {
+      const seed = this.#seed(round, index);
+      const [program] = fc.sample(programs, { seed, numRuns: 1 });
+      if (program !== undefined) this.#runProgram(worlds, program, seed);
+    }
+    worlds.forEach((world, at) => this.#take(world, at));
+  }
+
+  #runProgram(worlds: readonly CostWorld[], program: Program, seed: number): void {
+    const runs = Math.min(SCHEDULES_PER_PROGRAM, this.#options.runs - this.executions);
+    worlds.forEach((world, at) => {
+      // A step that is not computed is not counted.
+      const runner = new Runner({ ...world.load(program), memoise: false }, STEPS_MAX);
+      for (let run = 0; run < runs; run++)
+        this.#run(runner, this.costs[at] as DesignCost, seed ^ Math.imul(run, 0x9e3779b1));
+      runner.close();
+    });
+    this.executions += runs;
+  }
+
+  #run(runner: Runner, cost: DesignCost, seed: number): void {
+    const end = runner.run(this.#strategy, seed);
+    cost.executions++;
+    cost.steps += runner.steps;
+    if (end === 'bound') cost.cutOff++;
+    const { failure } = runner.system.machine;
+    if (end !== 'failed' || failure === undefined) return;
+    const rule = `${failure.monitor}/${failure.rule}`;
+    cost.violations[rule] = (cost.violations[rule] ?? 0) + 1;
+  }
+
+  #take({ costs }: CostWorld, at: number): void {
+    const cost = this.costs[at] as DesignCost;
+    for (const by of ['broadcast', 'command'] as const) {
+      const { operations, held, lost, mayBeLost } = costs.invalidations.counts(by);
+      const sum = cost[by];
+      sum.operations += operations;
+      sum.held += held;
+      add(sum.lost, lost);
+      add(sum.mayBeLost, mayBeLost);
+    }
+    add(cost.commands, costs.commands.counts);
+    cost.leftOut += costs.invalidations.leftOut;
+  }
+
+  /** All schedules of a small program under a design. */
+  exhaust({ id, configuration, program }: Small, { name }: CostDesign): void {
+    const world = this.#scenario.world(configuration, name);
+    const { statesMax = STATES_MAX } = this.#options;
+    const result = search(world.load(program), { order: 'dfs', statesMax });
+    const { states, failure } = result;
+    const verdict = ({ exhausted: 'holds', violation: 'violated', bound: 'not exhausted' } as const)[result.verdict];
+    const rule = failure === undefined ? {} : { rule: `${failure.monitor}/${failure.rule}` };
+    const done: Exhausted = { litmus: id, verdict, states, ...rule };
+    this.costs.find(({ design }) => design === name)?.exhausted.push(done);
+  }
+
+  #seed(round: number, index: number): number {
+    const { seed } = this.#options;
+    return (
+      Math.imul(Math.imul(seed | 0, 0x9e3779b1) ^ Math.imul(round, 0x85ebca6b), 0xc2b2ae35) ^
+      Math.imul(index, 0x27d4eb2f)
+    );
+  }
+}
+
+/** A small program that is exhausted. */
+interface Small {
+  readonly id: string;
+  readonly configuration: Configuration;
+  readonly program: Program;
+}
+
+function add<Key extends string>(sum: Record<Key, number>, more: Readonly<Record<Key, number>>): void {
+  for (const key of Object.keys(more) as Key[]) sum[key] += more[key];
+}

@@ -1,0 +1,69 @@
+import { LOSSES, noInvalidations, type Loss, type MaintenanceKind } from '../../model/contract/invalidation.ts';
+import type { CommandCounts } from './commands.ts';
+
+/** What designs cost, and whether they are safe. */
+export interface CostReport {
+  readonly seed: number;
+  /** Executions under each design. */
+  readonly runs: number;
+  readonly designs: readonly DesignCost[];
+}
+
+/** What was counted under one design. */
+export interface DesignCost extends Readonly<Record<MaintenanceKind, Sums>> {
+  readonly design: string;
+  readonly summary: string;
+  executions: number;
+  steps: number;
+  /** Executions that did not end within the bound on steps. */
+  cutOff: number;
+  /** Executions that ended in a violation, by monitor and rule. */
+  readonly violations: Record<string, number>;
+  readonly commands: Writable<CommandCounts>;
+  /** TLBI commands that a broadcast made unnecessary. */
+  leftOut: number;
+  readonly exhausted: Exhausted[];
+}
+
+/** All schedules of a small program. */
+export interface Exhausted {
+  readonly litmus: string;
+  readonly verdict: 'holds' | 'violated' | 'not exhausted';
+  readonly states: number;
+  /** Of the violation: monitor/rule. */
+  readonly rule?: string;
+}
+
+type Writable<T> = { -readonly [key in keyof T]: T[key] };
+type Sums = ReturnType<typeof noInvalidations>;
+
+/** Nothing counted yet. */
+export function noCost(design: string, summary: string): DesignCost {
+  return {
+    design,
+    summary,
+    executions: 0,
+    steps: 0,
+    cutOff: 0,
+    violations: {},
+    broadcast: noInvalidations(),
+    command: noInvalidations(),
+    commands: { tlbi: 0, sync: 0, atc: 0, cfgi: 0 },
+    leftOut: 0,
+    exhausted: [],
+  };
+}
+
+/** Losses of entries that memory would bring back. */
+export const LOSSES_IN_VAIN: readonly Loss[] = LOSSES.filter((loss) => loss !== 'needed' && loss !== 'dead');
+
+/** Entries lost in vain to broadcasts, over those that were held when they were made, in percent; undefined: none were. */
+export function shareLost({ broadcast }: DesignCost): number | undefined {
+  const lost = LOSSES_IN_VAIN.reduce((sum, loss) => sum + broadcast.lost[loss], 0);
+  return broadcast.held === 0 ? undefined : (100 * lost) / broadcast.held;
+}
+
+/** Whether every execution and every search of a design has held. */
+export function isSafe({ violations, exhausted }: DesignCost): boolean {
+  return Object.keys(violations).length === 0 && exhausted.every(({ verdict }) => verdict !== 'violated');
+}

@@ -39,6 +39,7 @@ export class DvmBus {
 
   /** A CPU executes a TLBI, which in its local form concerns the TLBs that the CPU uses itself. */
   invalidate(cpu: number, command: TlbInvalidation, broadcast: boolean): void {
+    this.#completed(this.outstanding.makeRoom(cpu));
     const slot = this.outstanding.issue(cpu, command, broadcast);
     for (const tlb of this.#tlbs) if (broadcast || tlb.cpus.includes(cpu)) tlb.invalidate(command, slot);
     if (broadcast) for (const receiver of this.#receivers) receiver.invalidate(command, slot);
@@ -46,9 +47,12 @@ export class DvmBus {
 
   /** A CPU executes a DSB (`OutstandingTlbis.complete`). */
   complete(cpu: number, shareable: boolean): void {
-    const mask = this.outstanding.complete(cpu, shareable);
+    this.#completed(this.outstanding.complete(cpu, shareable));
+  }
+
+  #completed(mask: number): void {
     if (mask === 0) return;
     for (const tlb of this.#tlbs) tlb.complete(mask);
-    if (shareable) for (const receiver of this.#receivers) receiver.complete(mask);
+    for (const receiver of this.#receivers) receiver.complete(mask);
   }
 }

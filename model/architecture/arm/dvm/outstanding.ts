@@ -43,7 +43,7 @@ export class OutstandingTlbis {
    * @param command the same command is always the same object (`invalidationOf`).
    * @param broadcast the inner-shareable form.
    * @returns its slot.
-   * @throws RangeError if all slots are taken.
+   * @throws RangeError if all slots are taken (`makeRoom`).
    */
   issue(cpu: number, command: TlbInvalidation, broadcast: boolean): number {
     const store = this.#store;
@@ -52,15 +52,28 @@ export class OutstandingTlbis {
     const own = mask >>> (broadcast ? BROADCAST : 0);
     for (let slot = 0; slot < SLOTS; slot++)
       if (((own >>> slot) & 1) !== 0 && store.get(this.#slots + slot) === id) return slot;
-    const first = cpu * Math.floor(SLOTS / this.#cpus);
-    for (let at = 0; at < SLOTS; at++) {
-      const slot = (first + at) % SLOTS;
-      if (store.get(this.#slots + slot) !== 0) continue;
-      store.set(this.#slots + slot, id);
-      store.set(this.#masks + cpu, mask | (1 << (slot + (broadcast ? BROADCAST : 0))));
-      return slot;
+    const slot = this.#freeSlot(cpu);
+    if (slot === -1) throw new RangeError(`more than ${SLOTS} TLBIs outstanding`);
+    store.set(this.#slots + slot, id);
+    store.set(this.#masks + cpu, mask | (1 << (slot + (broadcast ? BROADCAST : 0))));
+    return slot;
+  }
+
+  /**
+   * Sees to it that there is a slot for one more TLBI of a CPU. If all are taken, one completes early: a TLBI may complete
+   * at any time after it was executed (R_YNJCP), so that nothing is kept that must be gone.
+   *
+   * @returns the bit of the slot whose TLBI has completed, or 0.
+   */
+  makeRoom(cpu: number): number {
+    if (this.#freeSlot(cpu) !== -1) return 0;
+    const bit = 1 << this.#firstSlot(cpu);
+    this.#store.set(this.#slots + this.#firstSlot(cpu), 0);
+    for (let owner = 0; owner < this.#cpus; owner++) {
+      const mask = this.#store.get(this.#masks + owner);
+      this.#store.set(this.#masks + owner, mask & ~(bit | (bit << BROADCAST)));
     }
-    throw new RangeError(`more than ${SLOTS} TLBIs outstanding: a DSB is missing, or more slots`);
+    return bit;
   }
 
   /**
@@ -83,6 +96,20 @@ export class OutstandingTlbis {
     const command = this.#commands[this.#store.get(this.#slots + slot) - 1];
     if (command === undefined) throw new RangeError(`slot ${slot} is free`);
     return command;
+  }
+
+  #firstSlot(cpu: number): number {
+    return cpu * Math.floor(SLOTS / this.#cpus);
+  }
+
+  /** -1 if there is none. */
+  #freeSlot(cpu: number): number {
+    const first = this.#firstSlot(cpu);
+    for (let at = 0; at < SLOTS; at++) {
+      const slot = (first + at) % SLOTS;
+      if (this.#store.get(this.#slots + slot) === 0) return slot;
+    }
+    return -1;
   }
 
   #id(command: TlbInvalidation): number {

@@ -20,11 +20,14 @@ export interface Allocator {
   show(id: number): string;
 }
 
-/** Sizes. */
+/** Sizes, and names. */
 interface Sizes {
   readonly cpus: number;
   readonly mms: number;
+  /** 0: what CPUs reach is somebody else's to look at. */
   readonly pages: number;
+  /** How a report calls a process; by default A, B, … */
+  readonly nameOf?: (mm: number) => string;
 }
 
 /** State of the page that a process has at an address, or had last. */
@@ -47,6 +50,7 @@ export class RolloverContract {
   readonly #machine: Machine;
   readonly #hardware: Hardware;
   readonly #sizes: Sizes;
+  readonly #nameOf: (mm: number) => string;
   /** For each address of each process: which of its two pages it has or had last, and the state of that. */
   readonly #versions: number;
   readonly #states: number;
@@ -61,11 +65,12 @@ export class RolloverContract {
     this.#hardware = hardware;
     this.#sizes = sizes;
     const { store } = machine;
-    const { cpus, mms, pages } = sizes;
+    const { cpus, mms, pages, nameOf = mmName } = sizes;
+    this.#nameOf = nameOf;
     const show = (_at: number, state: number): string => ['free', 'mapped', 'being unmapped'][state] ?? '?';
     this.#versions = store.reserve(mms * pages, 'version of a page');
     this.#states = store.reserve(mms * pages, 'page', show);
-    this.#running = store.reserve(cpus, 'running', (_cpu, mm) => (mm === 0 ? 'nothing' : mmName(mm - 1)));
+    this.#running = store.reserve(cpus, 'running', (_cpu, mm) => (mm === 0 ? 'nothing' : nameOf(mm - 1)));
     this.#switching = store.reserve(cpus, 'switching');
     this.#device = store.reserve(mms, 'ASID that devices use');
     for (let at = 0; at < mms * pages; at++) store.set(this.#states + at, MAPPED);
@@ -119,7 +124,7 @@ export class RolloverContract {
   check(): void {
     const { cpus, pages } = this.#sizes;
     for (let cpu = 0; cpu < cpus; cpu++) {
-      const mm = this.#runs(cpu);
+      const mm = this.runs(cpu);
       if (mm < 0) continue;
       for (let page = 0; page < pages; page++)
         for (const pa of this.#hardware.outcomes(cpu, pageAddress(page))) this.#checkAccess(cpu, mm, pageOf(pa));
@@ -128,9 +133,9 @@ export class RolloverContract {
   }
 
   #checkAccess(cpu: number, mm: number, found: Page): void {
-    const what = `CPU${cpu}, which runs ${mmName(mm)} under ASID ${this.#hardware.asid(cpu)},`;
+    const what = `CPU${cpu}, which runs ${this.#nameOf(mm)} under ASID ${this.#hardware.asid(cpu)},`;
     if (found.mm !== mm)
-      this.#fail('reach', 'foreign-translation', `${what} can reach page ${found.page} of ${mmName(found.mm)}.`);
+      this.#fail('reach', 'foreign-translation', `${what} can reach page ${found.page} of ${this.#nameOf(found.mm)}.`);
     else if (this.#isFree(found))
       this.#fail('reach', 'stale-translation', `${what} can reach its page ${found.page}, which was freed.`);
   }
@@ -138,17 +143,17 @@ export class RolloverContract {
   #checkAsid(cpu: number, mm: number): void {
     const asid = this.#hardware.asid(cpu);
     for (let other = 0; other < cpu; other++) {
-      const theirs = this.#runs(other);
+      const theirs = this.runs(other);
       if (theirs < 0) continue;
       const same = this.#hardware.asid(other) === asid;
-      const both = `CPU${other} runs ${mmName(theirs)} under ASID ${this.#hardware.asid(other)}, CPU${cpu} ${mmName(mm)} under ASID ${asid}.`;
+      const both = `CPU${other} runs ${this.#nameOf(theirs)} under ASID ${this.#hardware.asid(other)}, CPU${cpu} ${this.#nameOf(mm)} under ASID ${asid}.`;
       if (theirs === mm && !same) this.#fail('tags', 'tag-split', both);
       if (theirs !== mm && same) this.#fail('tags', 'tag-shared', both);
     }
     for (let owner = 0; owner < this.#sizes.mms; owner++) {
       const device = this.#machine.store.get(this.#device + owner);
       if (device === 0) continue;
-      const now = `Devices use ASID ${device} for ${mmName(owner)}; CPU${cpu} runs ${mmName(mm)} under ASID ${asid}.`;
+      const now = `Devices use ASID ${device} for ${this.#nameOf(owner)}; CPU${cpu} runs ${this.#nameOf(mm)} under ASID ${asid}.`;
       if (owner === mm && device !== asid) this.#fail('tags', 'pinned-changed', now);
       if (owner !== mm && device === asid) this.#fail('tags', 'pinned-shared', now);
     }
@@ -157,16 +162,16 @@ export class RolloverContract {
   /** A switch has ended: whatever runs is known to the allocator. */
   checkTraces(allocator: Allocator): void {
     for (let cpu = 0; cpu < this.#sizes.cpus; cpu++) {
-      const mm = this.#runs(cpu);
+      const mm = this.runs(cpu);
       const trace = mm < 0 ? undefined : allocator.traceOf(cpu);
       if (trace === undefined || trace === allocator.idOf(mm)) continue;
-      const now = `${allocator.show(trace)} for CPU${cpu}, which runs ${mmName(mm)}, whose id is ${allocator.show(allocator.idOf(mm))}`;
+      const now = `${allocator.show(trace)} for CPU${cpu}, which runs ${this.#nameOf(mm)}, whose id is ${allocator.show(allocator.idOf(mm))}`;
       this.#fail('tags', 'running-not-reserved', `The next roll-over would keep ${now}.`);
     }
   }
 
   /** The process that accesses of a CPU are for, -1 for none. */
-  #runs(cpu: number): number {
+  runs(cpu: number): number {
     return this.#machine.store.get(this.#switching + cpu) === 1 ? -1 : this.running(cpu);
   }
 

@@ -2,13 +2,17 @@ import type { Store } from '../../../engine/store.ts';
 import { Ats, type AtsModelParts } from './ats/ats.ts';
 import { Changes } from './changes.ts';
 import { CommandQueue } from './commands/command-queue.ts';
+import { Broadcasts } from './broadcast/broadcasts.ts';
+import type { InvalidationListener } from './broadcast/listener.ts';
+import { OutstandingBroadcasts } from './broadcast/outstanding-broadcasts.ts';
 import { ConfigCache } from './configuration/config-cache.ts';
 import { ConfigGraph, type ConfigPlace } from './configuration/config-graph.ts';
 import { ConfigLookup } from './configuration/config-lookup.ts';
+import { ContextConfigs } from './configuration/context-configs.ts';
 import { resultOf, sameResult, type Access, type AccessResult } from './outcomes/event-record.ts';
 import type { SmmuFeatures } from './layout/features.ts';
 import { HeldQueries, type HeldDescription, type OutcomeSource } from './outcomes/held-queries.ts';
-import { HoldTable } from './holds.ts';
+import { commandMark, HoldTable } from './holds.ts';
 import { decodeCommand, type Command } from './commands/invalidation.ts';
 import { REGISTER } from './layout/register.ts';
 import { LookupConfigs } from './configuration/lookup-config.ts';
@@ -17,12 +21,12 @@ import { OutcomeSets, OutcomeTable, type Outcome } from './outcomes/outcome.ts';
 import { pagesOf, SlotOutcomes } from './outcomes/outcome-sets.ts';
 import { StageTwoOutcomes } from './outcomes/stage-two-outcomes.ts';
 import { PendingCommands } from './commands/pending.ts';
-import { Registers, type BroadcastMaintenance, type StreamTableRegisters } from './registers.ts';
+import { Registers, type BroadcastMaintenance } from './registers.ts';
 import { TagTable } from './translation/tag.ts';
 import type { StageTwo } from './translation/stage2/stage-two.ts';
 import { Translation } from './translation/translation.ts';
 import { indexUniverse, type IndexedUniverse, type Slot, type StreamContext, type Universe } from './universe.ts';
-import type { WalkNode, WalkReader } from './translation/walk-node.ts';
+import type { WalkReader } from './translation/walk-node.ts';
 import { WatchTable } from './watchers.ts';
 
 /** Room that the model takes in the store. */
@@ -49,6 +53,8 @@ export class SmmuV3 {
   readonly features: SmmuFeatures;
   /** Address translation services; undefined where no slot uses them. */
   readonly ats: Ats | undefined;
+  /** Broadcast TLB maintenance of CPUs. It has no effect unless `broadcast` is 'required'. */
+  readonly dvm: Broadcasts;
   readonly #store: Store;
   readonly #registers: Registers;
   readonly #holds: HoldTable;
@@ -64,8 +70,7 @@ export class SmmuV3 {
   readonly #slots: SlotOutcomes;
   readonly #queries: HeldQueries;
   readonly #watchers = new WatchTable();
-  /** Cell of each context: the set of configurations that it may use. */
-  readonly #contextCells: number;
+  readonly #contexts: ContextConfigs;
   readonly #changes: Changes;
   readonly #touchPlace = (place: ConfigPlace): void => this.#changes.touchStreams(place.streamId, place.streams);
   readonly #dirty = new Set<number>();
@@ -86,10 +91,10 @@ export class SmmuV3 {
     this.universe = indexUniverse(universe);
     this.#registers = new Registers(store, features);
     this.#holds = new HoldTable(store, capacity.entries ?? 1 << 14);
-    this.#pending = new PendingCommands(store, capacity.commands ?? 1 << 10);
+    const outstanding = features.btm ? new OutstandingBroadcasts(store) : undefined;
+    this.#pending = new PendingCommands(store, capacity.commands ?? 1 << 10, outstanding);
     this.#queue = this.#makeQueue(memory);
-    this.#contextCells = store.reserve(this.universe.contexts.length, 'configurations permitted');
-    store.mean(this.#contextCells, this.universe.contexts.length, (set) => this.#configs.content(set));
+    this.#contexts = new ContextConfigs(store, this.universe, this.#configs);
     this.#changes = new Changes(this.universe);
     const tags = new TagTable(this.universe.addresses.length);
     const holds = this.#holds;
@@ -127,15 +132,17 @@ export class SmmuV3 {
       stageTwo: stageTwoOutcomes,
       ...conflicts,
     });
+    const held = { holds, translation: this.#translation };
     this.#queries = new HeldQueries({
+      ...held,
       universe: this.universe,
-      translation: this.#translation,
       graph,
       cache: this.#cache,
-      holds,
-      configsOf: (context) => this.#configs.at(this.#configSet(context)),
+      configsOf: (context) => this.#contexts.of(context),
     });
     this.ats = this.#makeAts({ ...parts, store, holds });
+    const settle = (): void => this.#settle();
+    this.dvm = new Broadcasts({ ...held, registers: this.#registers, outstanding, settle });
     this.#everythingChanged();
   }
 
@@ -161,7 +168,7 @@ export class SmmuV3 {
       stageTwo: this.#stageTwo,
       pending: this.#pending,
       configLookup: this.#lookup,
-      configSetOf: (context) => this.#configSet(context),
+      configSetOf: (context) => this.#contexts.setOf(context),
       touched: (slots) => this.#changes.touchSlots(slots),
       settle: () => this.#settle(),
     });
@@ -208,6 +215,11 @@ export class SmmuV3 {
   /** Whether broadcast TLB maintenance has an effect. */
   get broadcast(): BroadcastMaintenance {
     return this.#registers.broadcast;
+  }
+
+  /** Has somebody told of each TLB entry that an invalidation covers. It costs nothing as long as nobody is. */
+  onInvalidation(listener: InvalidationListener): void {
+    this.dvm.audience.add(listener);
   }
 
   /** Reads 32 bits of a register (§6.2). */
@@ -302,7 +314,10 @@ export class SmmuV3 {
   }
 
   #issue(command: Command, sequence: number): void {
-    if (command.kind === 'tlb') this.#matched += this.#translation.invalidate(command, sequence);
+    if (command.kind === 'tlb') {
+      this.dvm.audience.tell('command', command, true);
+      this.#matched += this.#translation.invalidate(command, commandMark(sequence));
+    }
     if (command.kind === 'atc' && this.ats !== undefined) {
       this.#matched += this.ats.invalidate(command, sequence);
       // What a request can still bring is brought back.
@@ -312,10 +327,6 @@ export class SmmuV3 {
     this.#matched += this.#cache.invalidate(command, sequence, this.#touchPlace);
     // Following the pointers again reads, and so revives, what is in memory now.
     this.#settle();
-  }
-
-  #configSet(context: StreamContext): number {
-    return this.#store.get(this.#contextCells + context.index);
   }
 
   #everythingChanged(): void {
@@ -339,8 +350,12 @@ export class SmmuV3 {
     const registers = this.#registers.streamTable();
     this.#changes.takeStreams((streamId) => {
       this.#lookup.follow(streamId, registers);
-      for (const context of this.universe.contexts)
-        if (context.streamId === streamId) this.#reconfigure(context, registers);
+      for (const context of this.universe.contexts) {
+        if (context.streamId !== streamId) continue;
+        this.ats?.reconfigure(context);
+        if (this.#contexts.lookUp(context, this.#lookup, registers, this.#translation))
+          this.#changes.touchSlots(context.slots);
+      }
     });
   }
 
@@ -353,36 +368,8 @@ export class SmmuV3 {
     }
   }
 
-  /** Finds out what a context may use now. */
-  #reconfigure(context: StreamContext, registers: StreamTableRegisters): void {
-    const before = this.#configSet(context);
-    const after = this.#configs.set(this.#lookup.configsOf(context, registers));
-    this.ats?.reconfigure(context);
-    if (before === after) return;
-    this.#store.set(this.#contextCells + context.index, after);
-    this.#moveStarts(before, after);
-    this.#stageTwo.claim(this.#configs.at(after), context, this.universe.addressOf);
-    this.#changes.touchSlots(context.slots);
-  }
-
-  #moveStarts(before: number, after: number): void {
-    const old = this.#startsOf(before);
-    const now = this.#startsOf(after);
-    for (const start of now) if (!old.has(start)) this.#translation.tlb.addStart(start);
-    for (const start of old) if (!now.has(start)) this.#translation.tlb.removeStart(start);
-  }
-
-  #startsOf(configSet: number): Set<WalkNode> {
-    const starts = new Set<WalkNode>();
-    for (const config of this.#configs.at(configSet)) {
-      if (config.kind !== 'translate') continue;
-      for (const start of config.starts) if (start !== undefined) starts.add(start);
-    }
-    return starts;
-  }
-
   #update(slot: number): boolean {
     if (this.ats?.serves(slot) === true) return this.ats.update(slot);
-    return this.#slots.update(slot, this.#configSet(this.universe.contextOf[slot] as StreamContext));
+    return this.#slots.update(slot, this.#contexts.setOf(this.universe.contextOf[slot] as StreamContext));
   }
 }

@@ -39,9 +39,11 @@ export interface ConfigInvalidation {
   readonly substream: number;
 }
 
-/** CMD_TLBI_*: which TLB entries of the Non-secure EL1 world it covers. */
+/** CMD_TLBI_*, or a TLBI of a CPU: which TLB entries of the Non-secure EL1 world it covers. */
 export interface TlbInvalidation {
   readonly kind: 'tlb';
+  /** It came by broadcast: entries made under CD.ASET = 1 may opt out (§3.17). */
+  readonly broadcast?: true;
   /** Covers entries with information of stage 1 (the default), entries of stage 2 alone, or both. */
   readonly of?: 'stage 2' | 'both stages';
   /** VMID, -1 for all, or one of EL2 (`stream-world.ts`). */
@@ -88,6 +90,8 @@ export interface TlbTarget {
   /** Level of the descriptor cached. */
   readonly level: number;
   readonly leaf: boolean;
+  /** CD.ASET of the configuration that made it, 0 unless said otherwise; of stage 2 there is none. */
+  readonly aset?: number;
 }
 
 const ILLEGAL: Command = { kind: 'illegal' };
@@ -292,8 +296,17 @@ function coversSpace(vmid: number, target: number): boolean {
   return isEl2(target) ? vmid === ANY_EL2 : vmid === -1;
 }
 
-/** Whether a CMD_TLBI_* is required to drop an entry (§4.4.1, §4.4.2; Arm ARM D8.17). */
+/**
+ * Whether an entry need not be dropped by a broadcast because of CD.ASET = 1: by one that matches with an ASID, and where
+ * there are no ASIDs, in EL2, by one that matches with an address (§3.17, §16.7.7).
+ */
+function optsOut({ asid, byAddress }: TlbInvalidation, { stage, vmid, aset }: TlbTarget): boolean {
+  return stage === 1 && aset === 1 && (vmid === EL2 ? byAddress : asid !== -1);
+}
+
+/** Whether a CMD_TLBI_* or a broadcast is required to drop an entry (§3.17, §4.4.1, §4.4.2; Arm ARM D8.17). */
 export function coversTlb(command: TlbInvalidation, target: TlbTarget): boolean {
+  if (command.broadcast === true && optsOut(command, target)) return false;
   if (command.of !== 'both stages' && (command.of === 'stage 2') !== (target.stage === 2)) return false;
   if (command.vmid !== target.vmid && !coversSpace(command.vmid, target.vmid)) return false;
   if (command.asid !== -1 && command.asid !== target.asid && (target.asid !== -1 || !command.byAddress)) return false;

@@ -1,4 +1,6 @@
 import type { Store } from '../../../../engine/store.ts';
+import type { OutstandingBroadcasts } from '../broadcast/outstanding-broadcasts.ts';
+import { broadcastsOf, doomedBy, dooming, isDoomed, SEQUENCES_MAX } from '../holds.ts';
 import type { Command } from './invalidation.ts';
 
 /**
@@ -16,10 +18,15 @@ export class PendingCommands {
   readonly #first: number;
   readonly #commands: Command[] = [];
   readonly #ids = new Map<Command, number>();
+  readonly #broadcasts: OutstandingBroadcasts | undefined;
 
-  /** @param size most commands that can be outstanding. */
-  constructor(store: Store, size: number) {
+  /**
+   * @param size most commands that can be outstanding.
+   * @param broadcasts of an SMMU that takes part in broadcast maintenance: those that are outstanding beside the commands.
+   */
+  constructor(store: Store, size: number, broadcasts?: OutstandingBroadcasts) {
     this.#store = store;
+    this.#broadcasts = broadcasts;
     this.#size = size;
     this.#ring = store.reserve(size, 'outstanding commands');
     store.mean(this.#ring, size, (id) => JSON.stringify(this.#commands[id - 1]));
@@ -53,6 +60,7 @@ export class PendingCommands {
     const sequence = this.next;
     if (sequence - this.first === this.#size)
       throw new RangeError(`more than ${this.#size} commands outstanding: give the architecture model more room`);
+    if (sequence === SEQUENCES_MAX) throw new RangeError(`more than ${SEQUENCES_MAX} commands in one history`);
     this.#store.set(this.#ring + (sequence % this.#size), this.#id(command));
     this.#store.set(this.#next, sequence + 1);
     return sequence;
@@ -66,31 +74,38 @@ export class PendingCommands {
 
   /**
    * State (see `HoldTable`) of something read through a thing whose state is `state`: if that thing is doomed, what was
-   * read through it is doomed by the first of its dooming commands that covers both, for completion of an invalidation
-   * includes the walks that it affects (§3.21.1). A command that covers only one of them does not reach it.
+   * read through it is doomed by the first of its dooming commands that covers both, and by each of its dooming
+   * broadcasts that does, for completion of an invalidation includes the walks that it affects (§3.21.1). An
+   * invalidation that covers only one of them does not reach it.
    */
   inherit(state: number, covers: (command: Command) => boolean): number {
-    if (state < 2) return state;
-    const next = this.next;
-    for (let sequence = state - 2; sequence < next; sequence++) {
-      if (covers(this.at(sequence))) return sequence + 2;
-    }
-    return 1;
+    if (!isDoomed(state)) return state;
+    const first = dooming(state);
+    return doomedBy(first === -1 ? -1 : this.#firstFrom(first, covers), this.#covering(broadcastsOf(state), covers));
   }
 
   /**
-   * State of something read through two things. It goes with the first command that covers it and, of these two, one
-   * that is doomed: whoever read it came through both. A command that dooms only what it came through leaves it fresh.
+   * State of something read through two things. It goes with the first invalidation that covers it and, of these two,
+   * one that is doomed: whoever read it came through both. What dooms only what it came through leaves it fresh.
    */
   inheritTwo(first: Doomed, second: Doomed, covers: (command: Command) => boolean): number {
-    if (first.state < 2 && second.state < 2) return 1;
+    if (!isDoomed(first.state) && !isDoomed(second.state)) return 1;
+    const broadcasts = this.#covering(broadcastsOf(first.state) | broadcastsOf(second.state), covers);
+    if (dooming(first.state) === -1 && dooming(second.state) === -1) return doomedBy(-1, broadcasts);
+    const by = (command: Command, sequence: number): boolean =>
+      covers(command) && (reaches(first, command, sequence) || reaches(second, command, sequence));
+    return doomedBy(this.#firstFrom(this.first, by), broadcasts);
+  }
+
+  /** Sequence number of the first outstanding command from one on that passes a test, or -1. */
+  #firstFrom(from: number, passes: (command: Command, sequence: number) => boolean): number {
     const next = this.next;
-    for (let sequence = this.first; sequence < next; sequence++) {
-      const command = this.at(sequence);
-      if (covers(command) && (reaches(first, command, sequence) || reaches(second, command, sequence)))
-        return sequence + 2;
-    }
-    return 1;
+    for (let sequence = from; sequence < next; sequence++) if (passes(this.at(sequence), sequence)) return sequence;
+    return -1;
+  }
+
+  #covering(broadcasts: number, covers: (command: Command) => boolean): number {
+    return broadcasts === 0 ? 0 : (this.#broadcasts?.filter(broadcasts, covers) ?? 0);
   }
 
   #id(command: Command): number {
@@ -111,5 +126,6 @@ export interface Doomed {
 }
 
 function reaches({ state, covers }: Doomed, command: Command, sequence: number): boolean {
-  return state >= 2 && sequence >= state - 2 && covers(command);
+  const first = dooming(state);
+  return first !== -1 && sequence >= first && covers(command);
 }

@@ -1,6 +1,6 @@
 import type { Store } from '../../../../engine/store.ts';
 import type { ConfigGraph, ConfigPlace, ConfigVersion, ConfigWord, MixContent } from './config-graph.ts';
-import { both, type HoldTable } from '../holds.ts';
+import { both, longerLived, type HoldTable } from '../holds.ts';
 import { coversConfig, type Command, type ConfigInvalidation, type ConfigTarget } from '../commands/invalidation.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import type { PendingCommands } from '../commands/pending.ts';
@@ -62,7 +62,7 @@ export class ConfigCache {
     for (const place of places) place.nextState = 0;
     for (const { target, address, state, from } of pointers) {
       const place = this.#graph.place(target, address);
-      place.nextState = later(place.nextState, this.#inherit(state, from, place));
+      place.nextState = longerLived(place.nextState, this.#inherit(state, from, place));
     }
     for (const place of places) {
       this.#store.set(place.reachable, place.nextState);
@@ -180,9 +180,4 @@ export class ConfigCache {
       command.kind === 'config' && coversConfig(command, from) && coversConfig(command, to);
     return this.#pending.inherit(state, covers);
   }
-}
-
-/** The better of two states: held fresh, else doomed by the later command. */
-function later(first: number, second: number): number {
-  return first === 1 || second === 1 ? 1 : Math.max(first, second);
 }

@@ -1,4 +1,4 @@
-import type { HoldTable } from '../holds.ts';
+import { isDoomed, type HoldTable } from '../holds.ts';
 import { spaceName } from '../translation/stream-world.ts';
 import type { CombinedFetch, Leaf, WalkNode } from '../translation/walk-node.ts';
 import { PAGE_BYTES } from '../universe.ts';
@@ -12,7 +12,7 @@ export function hex(value: number): string {
 /** A translation that may be held, in words. */
 export function describeLeaf(holds: HoldTable, leaf: Leaf): HeldDescription {
   const { asid, vmid, page, pa, descriptorPa, parts } = leaf;
-  const doomed = holds.state(leaf.cell) > 1;
+  const doomed = isDoomed(holds.state(leaf.cell));
   const of = { kind: 'translation', asid, vmid, readFrom: descriptorPa, doomed } as const;
   const from = hex(page * PAGE_BYTES);
   if (leaf.stage === 2) {
@@ -38,7 +38,7 @@ function combinedText(leaf: Leaf, { first, second }: NonNullable<Leaf['parts']>)
 /** A table descriptor that may be held, or the start of walks, in words. */
 export function describeNode(holds: HoldTable, node: WalkNode): HeldDescription {
   const { start, asid, vmid, page, table, tableLevel, descriptorPa, stage } = node;
-  const doomed = !start && holds.state(node.cell) > 1;
+  const doomed = !start && isDoomed(holds.state(node.cell));
   const of = { kind: start ? 'start' : 'table', asid, vmid, readFrom: descriptorPa, doomed } as const;
   const from = `from ${hex(page * PAGE_BYTES)}`;
   if (stage === 2) {
@@ -55,7 +55,7 @@ export function describeFetch(holds: HoldTable, { node, base, pa, cell }: Combin
   const { asid, vmid, page, tableLevel } = node;
   const range = `(VMID ${vmid}, ASID ${asid}, from ${hex(page * PAGE_BYTES)})`;
   const descriptor = `descriptor of level ${tableLevel} at IPA ${hex(base.pa)} → ${hex(pa)}`;
-  const doomed = holds.state(cell) > 1;
+  const doomed = isDoomed(holds.state(cell));
   return { kind: 'table', text: `${range} → ${descriptor}, of both stages`, asid, vmid, readFrom: pa, doomed };
 }
 

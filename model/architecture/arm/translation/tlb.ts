@@ -103,37 +103,47 @@ export class Tlb {
   /**
    * An invalidation has been issued. What it covers is doomed, unless walks that begin after it would make it again.
    *
+   * @param mark see `HoldTable.doomBy`.
    * @returns how many entries it covers, whether it takes effect or a fresh walk brings them back.
    */
-  invalidate(command: TlbInvalidation, sequence: number): number {
+  invalidate(command: TlbInvalidation, mark: number): number {
+    const holds = this.#holds;
     const nodes: WalkNode[] = [];
     const leaves: Leaf[] = [];
     const fetches: CombinedFetch[] = [];
     for (const node of this.#graph.nodes)
-      if (!node.start && this.#holds.state(node.cell) === 1 && coversTlb(command, node)) nodes.push(node);
+      if (!node.start && holds.dooms(node.cell, mark) && coversTlb(command, node)) nodes.push(node);
     for (const leaf of this.#graph.leaves)
-      if (this.#holds.state(leaf.cell) === 1 && coversTlb(command, leaf)) leaves.push(leaf);
+      if (holds.dooms(leaf.cell, mark) && coversTlb(command, leaf)) leaves.push(leaf);
     for (const fetch of this.#fetches)
-      if (this.#holds.state(fetch.cell) === 1 && coversTlb(command, fetch.node)) fetches.push(fetch);
-    const combined = this.#combined.filter((leaf) => this.#holds.state(leaf.cell) === 1 && coversTlb(command, leaf));
-    for (const { cell } of nodes) this.#holds.doom(cell, sequence);
-    for (const { cell } of leaves) this.#holds.doom(cell, sequence);
-    for (const { cell } of fetches) this.#holds.doom(cell, sequence);
-    for (const { cell } of combined) this.#holds.doom(cell, sequence);
+      if (holds.dooms(fetch.cell, mark) && coversTlb(command, fetch.node)) fetches.push(fetch);
+    const combined = this.#combined.filter((leaf) => holds.dooms(leaf.cell, mark) && coversTlb(command, leaf));
+    for (const { cell } of nodes) holds.doomBy(cell, mark);
+    for (const { cell } of leaves) holds.doomBy(cell, mark);
+    for (const { cell } of fetches) holds.doomBy(cell, mark);
+    for (const { cell } of combined) holds.doomBy(cell, mark);
     this.#revive(nodes, fetches);
     for (const leaf of leaves) this.#reviveIfWalked(leaf, (result) => result.leaves.includes(leaf));
     for (const leaf of combined) this.#nested?.reviveLeaf(leaf);
     return nodes.length + leaves.length + fetches.length + combined.length;
   }
 
-  /** All invalidations before `sequence` have completed: what is still doomed by them goes. */
+  /** All commands before `sequence` have completed: what is still doomed by them goes. */
   complete(sequence: number): void {
+    this.#drop((cell) => this.#holds.complete(cell, sequence));
+  }
+
+  /** The broadcasts in a set have completed: what is still doomed by one of them goes. */
+  completeBroadcasts(broadcasts: number): void {
+    this.#drop((cell) => this.#holds.completeBroadcasts(cell, broadcasts));
+  }
+
+  #drop(goes: (cell: number) => boolean): void {
     for (const node of this.#graph.nodes)
-      if (!node.start && this.#holds.complete(node.cell, sequence))
-        for (const reader of node.readers) this.#touchReader(reader);
-    for (const leaf of this.#graph.leaves) if (this.#holds.complete(leaf.cell, sequence)) this.#touchLeaf(leaf);
-    for (const fetch of this.#fetches) if (this.#holds.complete(fetch.cell, sequence)) this.#touchReader(fetch);
-    for (const leaf of this.#combined) if (this.#holds.complete(leaf.cell, sequence)) this.#touchLeaf(leaf);
+      if (!node.start && goes(node.cell)) for (const reader of node.readers) this.#touchReader(reader);
+    for (const leaf of this.#graph.leaves) if (goes(leaf.cell)) this.#touchLeaf(leaf);
+    for (const fetch of this.#fetches) if (goes(fetch.cell)) this.#touchReader(fetch);
+    for (const leaf of this.#combined) if (goes(leaf.cell)) this.#touchLeaf(leaf);
   }
 
   /** Upper levels first, so that a table that comes back brings back what is below it. */

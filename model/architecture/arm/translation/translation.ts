@@ -46,14 +46,19 @@ export class Translation {
   }
 
   /** See `Tlb.invalidate`. Stage 2 comes first: then it is known what stage 1 can be read again through. */
-  invalidate(command: TlbInvalidation, sequence: number): number {
-    const ofStageTwo = this.stageTwo.used ? this.stageTwo.tlb.invalidate(command, sequence) : 0;
-    return ofStageTwo + this.tlb.invalidate(command, sequence);
+  invalidate(command: TlbInvalidation, mark: number): number {
+    const ofStageTwo = this.stageTwo.used ? this.stageTwo.tlb.invalidate(command, mark) : 0;
+    return ofStageTwo + this.tlb.invalidate(command, mark);
   }
 
   /** See `Tlb.complete`. */
   complete(sequence: number): void {
     this.stageTwo.tlb.complete(sequence);
     this.tlb.complete(sequence);
+  }
+  /** See `Tlb.completeBroadcasts`. */
+  completeBroadcasts(broadcasts: number): void {
+    this.stageTwo.tlb.completeBroadcasts(broadcasts);
+    this.tlb.completeBroadcasts(broadcasts);
   }
 }

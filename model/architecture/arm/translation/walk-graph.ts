@@ -186,6 +186,7 @@ export class WalkGraph {
         granule: interpretation.granule,
         level,
         leaf: true,
+        aset,
         pa: step.pa,
         permissions: step.permissions,
         attributes: step.attributes,
@@ -249,6 +250,7 @@ export class WalkGraph {
       granule,
       level: tableLevel - 1,
       leaf: false,
+      aset: lineage.aset,
       stage: interpretation.stage2 === undefined ? 1 : 2,
     };
     this.#nodeByKey.set(key, node);

@@ -17,18 +17,22 @@ export interface RolloverConfiguration extends Configuration {
   readonly cnp: boolean;
   /** Kernel page-table isolation: ASIDs in pairs. */
   readonly kpti: boolean;
+  /** Levels of the page tables, 1 or 2. */
+  readonly levels: number;
   /** Stores that each CPU may have pending, 1 or 2; 0: every store is in memory at once. */
   readonly weak: number;
 }
 
 /**
- * What programs do. `switch` and `idle` are the scheduler of the CPU; pages are mapped and unmapped by any CPU (reclaim
- * does); `pin` and `unpin` are the driver's of a device; `fork` makes a process of what the CPU runs.
+ * What programs do. `switch`, `idle` and `lazy` are the scheduler of the CPU: to a thread of a process, to `init_mm`, to a
+ * kernel thread that borrows what is loaded. Pages are mapped and unmapped by any CPU (reclaim does), `munmap` unmaps all
+ * that a process has. `pin` and `unpin` are the driver's of a device. What the CPU runs is the parent in `fork`, is followed
+ * by another process in `exec`, and ends in `exit`.
  */
 export type RolloverOperation =
-  | { readonly op: 'switch' | 'pin' | 'unpin' | 'fork'; readonly mm: number }
+  | { readonly op: 'switch' | 'pin' | 'unpin' | 'fork' | 'exec' | 'munmap'; readonly mm: number }
   | { readonly op: 'unmap' | 'map'; readonly mm: number; readonly page: number }
-  | { readonly op: 'idle' };
+  | { readonly op: 'idle' | 'lazy' | 'exit' };
 
 /** Every kind of operation. */
 export const OPERATIONS: readonly RolloverOperation['op'][] = [
@@ -39,13 +43,25 @@ export const OPERATIONS: readonly RolloverOperation['op'][] = [
   'pin',
   'unpin',
   'fork',
+  'exec',
+  'munmap',
+  'lazy',
+  'exit',
 ];
+
+/** Operations of a CPU on what it runs. */
+const OF_THE_CPU: readonly string[] = ['idle', 'lazy', 'exit'];
+
+function isOfTheCpu(op: RolloverOperation['op']): op is 'idle' | 'lazy' | 'exit' {
+  return OF_THE_CPU.includes(op);
+}
 
 const LIMITS = {
   cpus: [1, 4],
   asids: [2, 5],
   mms: [2, 6],
   pages: [1, 2],
+  levels: [1, 2],
   taken: [0, 5],
   weak: [0, 2],
 } as const;
@@ -59,11 +75,12 @@ export const PLAIN: RolloverConfiguration = {
   taken: 0,
   cnp: false,
   kpti: false,
+  levels: 1,
   weak: 0,
 };
 
 /** Fields that a trace from before they came may lack; then they are as in `PLAIN`. */
-const LATER: readonly string[] = ['kpti'];
+const LATER: readonly string[] = ['kpti', 'levels'];
 
 /** Random machines. */
 export const configurations: fc.Arbitrary<RolloverConfiguration> = fc
@@ -75,6 +92,7 @@ export const configurations: fc.Arbitrary<RolloverConfiguration> = fc
     taken: fc.nat({ max: 5 }),
     cnp: fc.constantFrom(false, false, true),
     kpti: fc.constantFrom(false, false, true),
+    levels: fc.constantFrom(1, 1, 2),
     weak: fc.constantFrom(0, 0, 1, 2),
   })
   .map(({ more, ...drawn }) => {
@@ -109,7 +127,8 @@ function problem(configuration: Configuration): string | undefined {
       return `"${field}" must be a ${typeof value}`;
   for (const field of Object.keys(configuration)) if (!(field in PLAIN)) return `there is no "${field}"`;
   for (const [field, [least, most]] of Object.entries(LIMITS))
-    if (!isWithin(configuration[field], least, most)) return `"${field}" is ${least} to ${most}`;
+    if (!isLeftOut(configuration, field) && !isWithin(configuration[field], least, most))
+      return `"${field}" is ${least} to ${most}`;
   const { cpus, asids, taken } = configuration as RolloverConfiguration;
   if (asids <= cpus) return '"asids" is more than "cpus", or a roll-over would leave none free';
   return taken > asids ? '"taken" is at most "asids"' : undefined;
@@ -129,7 +148,7 @@ export function rolloverOperation(operation: Operation): RolloverOperation {
   const known = OPERATIONS.find((candidate) => candidate === op);
   if (known === undefined)
     throw new RangeError(`family rollover has no operation "${op}"; it has ${OPERATIONS.join(', ')}`);
-  if (known === 'idle') return { op: known };
+  if (isOfTheCpu(known)) return { op: known };
   if (!isWithin(mm, 0, LIMITS.mms[1] - 1)) throw new RangeError(`operation ${op}: "mm" must be a process`);
   if (known !== 'unmap' && known !== 'map') return { op: known, mm };
   if (!isWithin(page, 0, LIMITS.pages[1] - 1)) throw new RangeError(`operation ${op}: "page" must be a page`);
@@ -145,7 +164,9 @@ export function mmName(mm: number): string {
 export function describe(operation: RolloverOperation): string {
   switch (operation.op) {
     case 'idle':
-      return 'idle';
+    case 'lazy':
+    case 'exit':
+      return operation.op;
     case 'unmap':
     case 'map':
       return `${operation.op}(${mmName(operation.mm)}, page ${operation.page})`;
@@ -157,7 +178,7 @@ export function describe(operation: RolloverOperation): string {
 /** The same for an earlier process or page. */
 export function simplify(operation: Operation): readonly Operation[] {
   const known = rolloverOperation(operation);
-  if (known.op === 'idle') return [];
+  if (!('mm' in known)) return [];
   const earlier = Array.from({ length: known.mm }, (_, mm) => ({ ...known, mm }));
   const first = 'page' in known && known.page > 0 ? [{ ...known, page: 0 }] : [];
   return [...first, ...earlier];

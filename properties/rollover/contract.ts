@@ -1,6 +1,6 @@
 import type { Machine } from '../../engine/machine.ts';
 import { mmName } from './configuration.ts';
-import { pageAddress, pageOf, type Page } from './pages.ts';
+import { isGarbage, pageAddress, pageOf, type Page } from './pages.ts';
 
 /** What of the CPUs the contract looks at. */
 export interface Hardware {
@@ -8,6 +8,8 @@ export interface Hardware {
   outcomes(cpu: number, va: number): readonly number[];
   /** The ASID that a CPU has loaded, -1 for none. */
   asid(cpu: number): number;
+  /** The top-level table that a CPU has loaded, -1 for none. */
+  table(cpu: number): number;
 }
 
 /** What of the allocator the contract looks at. */
@@ -28,6 +30,8 @@ interface Sizes {
   readonly pages: number;
   /** How a report calls a process; by default A, B, … */
   readonly nameOf?: (mm: number) => string;
+  /** Levels of page tables; by default 1. */
+  readonly levels?: number;
 }
 
 /** State of the page that a process has at an address, or had last. */
@@ -43,6 +47,8 @@ const [FREE, MAPPED, UNMAPPING] = [0, 1, 2];
  *   one of them; CPUs that run two use two (`tag-shared`, UniqueASIDActiveTask).
  * - What a CPU runs would be found by the next roll-over, under the id that the process has now (`running-not-reserved`):
  *   "we need to ensure that all copies of the old ASID are updated to reflect the mm" (check_update_reserved_asid()).
+ * - A table that may still be walked, because a CPU has it loaded or remembers where it is, has not been freed
+ *   (`table-free-in-use`): speculation reads it, whether or not the CPU runs the process (Arm ARM D8.16 R_SQBCS).
  * - A pinned ASID is that of its process as long as a device uses it (`pinned-changed`), and of no other (`pinned-shared`):
  *   comment above `arm64_mm_context_get()`, Linux 5.10 and later.
  */
@@ -114,6 +120,18 @@ export class RolloverContract {
     this.check();
   }
 
+  /** A process is gone, and the page of its top-level table is free. */
+  pgdFreed(mm: number, pgd: number): void {
+    const { cpus } = this.#sizes;
+    for (let cpu = 0; cpu < cpus; cpu++)
+      if (this.#hardware.table(cpu) === pgd)
+        this.#fail(
+          'reach',
+          'table-free-in-use',
+          `CPU${cpu} has the table of ${this.#nameOf(mm)} loaded, which was freed.`,
+        );
+  }
+
   /** Devices use an ASID for a process from now on; 0: they do no more. */
   pinned(mm: number, asid: number): void {
     this.#machine.store.set(this.#device + mm, asid);
@@ -122,22 +140,36 @@ export class RolloverContract {
 
   /** Something may be reachable that was not. */
   check(): void {
-    const { cpus, pages } = this.#sizes;
+    const { cpus, pages, levels = 1 } = this.#sizes;
     for (let cpu = 0; cpu < cpus; cpu++) {
+      if (levels > 1) this.#checkTables(cpu);
       const mm = this.runs(cpu);
       if (mm < 0) continue;
       for (let page = 0; page < pages; page++)
-        for (const pa of this.#hardware.outcomes(cpu, pageAddress(page))) this.#checkAccess(cpu, mm, pageOf(pa));
+        for (const pa of this.#hardware.outcomes(cpu, pageAddress(page))) this.#checkAccess(cpu, mm, pa);
       this.#checkAsid(cpu, mm);
     }
   }
 
-  #checkAccess(cpu: number, mm: number, found: Page): void {
+  #checkTables(cpu: number): void {
+    const { pages } = this.#sizes;
+    const asid = this.#hardware.asid(cpu);
+    if (asid < 0) return;
+    for (let page = 0; page < pages; page++)
+      if (this.#hardware.outcomes(cpu, pageAddress(page)).some(isGarbage)) {
+        const what = `CPU${cpu} has ASID ${asid} loaded, under which it can walk`;
+        this.#fail('reach', 'table-free-in-use', `${what} a table for page ${page} that was freed.`);
+      }
+  }
+
+  #checkAccess(cpu: number, mm: number, pa: number): void {
+    if (isGarbage(pa)) return;
+    const found = pageOf(pa);
+    if (found.mm === mm && !this.#isFree(found)) return;
     const what = `CPU${cpu}, which runs ${this.#nameOf(mm)} under ASID ${this.#hardware.asid(cpu)},`;
     if (found.mm !== mm)
       this.#fail('reach', 'foreign-translation', `${what} can reach page ${found.page} of ${this.#nameOf(found.mm)}.`);
-    else if (this.#isFree(found))
-      this.#fail('reach', 'stale-translation', `${what} can reach its page ${found.page}, which was freed.`);
+    else this.#fail('reach', 'stale-translation', `${what} can reach its page ${found.page}, which was freed.`);
   }
 
   #checkAsid(cpu: number, mm: number): void {
@@ -145,17 +177,15 @@ export class RolloverContract {
     for (let other = 0; other < cpu; other++) {
       const theirs = this.runs(other);
       if (theirs < 0) continue;
-      const same = this.#hardware.asid(other) === asid;
+      if ((theirs === mm) === (this.#hardware.asid(other) === asid)) continue;
       const both = `CPU${other} runs ${this.#nameOf(theirs)} under ASID ${this.#hardware.asid(other)}, CPU${cpu} ${this.#nameOf(mm)} under ASID ${asid}.`;
-      if (theirs === mm && !same) this.#fail('tags', 'tag-split', both);
-      if (theirs !== mm && same) this.#fail('tags', 'tag-shared', both);
+      this.#fail('tags', theirs === mm ? 'tag-split' : 'tag-shared', both);
     }
     for (let owner = 0; owner < this.#sizes.mms; owner++) {
       const device = this.#machine.store.get(this.#device + owner);
-      if (device === 0) continue;
+      if (device === 0 || (owner === mm) === (device === asid)) continue;
       const now = `Devices use ASID ${device} for ${this.#nameOf(owner)}; CPU${cpu} runs ${this.#nameOf(mm)} under ASID ${asid}.`;
-      if (owner === mm && device !== asid) this.#fail('tags', 'pinned-changed', now);
-      if (owner !== mm && device === asid) this.#fail('tags', 'pinned-shared', now);
+      this.#fail('tags', owner === mm ? 'pinned-changed' : 'pinned-shared', now);
     }
   }
 

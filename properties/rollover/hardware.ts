@@ -49,6 +49,10 @@ export class RolloverHardware implements Arm64Cpu, Hardware {
     return this.tlbs.loaded(cpu)?.asid ?? -1;
   }
 
+  table(cpu: number): number {
+    return this.tlbs.loaded(cpu)?.table ?? -1;
+  }
+
   writeTtbr0(cpu: number, pgd: number, asid: number, userAsid: number): void {
     for (const half of this.#halvesOf(cpu)) this.tlbs.load(half, { table: pgd, asid: half === cpu ? userAsid : asid });
     this.#written(cpu, pgd);

@@ -6,6 +6,7 @@ import {
   Arm64Context,
   Arm64Mm,
   Arm64Pgtable,
+  Arm64Sched,
   Arm64Tlbflush,
   showContextId,
   type Arm64Cpu,
@@ -13,12 +14,14 @@ import {
   type ContextNote,
   type ContextObserver,
   type PageOwner,
+  type PgtableOptions,
 } from '../../impl/kernel/arm64/index.ts';
 import type { Memory, PhysicalMemory } from '../../impl/platform/index.ts';
 import { mmName, OPERATIONS, type RolloverConfiguration, type RolloverOperation } from './configuration.ts';
 import { RolloverContract, type Allocator } from './contract.ts';
-import { RolloverHardware } from './hardware.ts';
-import { pageAddress, pageAt, physicalAddress, tableAddress } from './pages.ts';
+import { RolloverHardware, type HardwareOptions } from './hardware.ts';
+import { pageAddress, tableAddress } from './pages.ts';
+import { Processes } from './processes.ts';
 
 /** Replaced routines. */
 export interface RolloverParts {
@@ -29,11 +32,17 @@ export interface RolloverParts {
     observer: ContextObserver,
   ) => Arm64Context;
   readonly tlbflush: new (machine: Machine, cpu: Arm64Cpu, kpti?: boolean) => Arm64Tlbflush;
-  readonly pgtable: new (memory: Memory, tlbflush: Arm64Tlbflush, owner: PageOwner) => Arm64Pgtable;
+  readonly pgtable: new (
+    memory: Memory,
+    tlbflush: Arm64Tlbflush,
+    owner: PageOwner,
+    options: PgtableOptions,
+  ) => Arm64Pgtable;
+  readonly sched: new (...parts: ConstructorParameters<typeof Arm64Sched>) => Arm64Sched;
 }
 
-/** What is counted: all that the allocator notes. */
-export const NOTES: readonly ContextNote[] = [
+/** What is counted: all that the allocator notes, and what the world does about processes. */
+export const NOTES = [
   'roll-over',
   'second roll-over',
   'running ASID reserved',
@@ -44,10 +53,11 @@ export const NOTES: readonly ContextNote[] = [
   'fast path after a roll-over',
   'fast path met a roll-over',
   'flush after a roll-over',
-];
+  'process ended while a CPU had its table',
+  'lazy TLB used again',
+] as const satisfies readonly (ContextNote | string)[];
 
-/** Entries, and starts of walks, that a TLB can ever see: each process under each ASID with each of its pages. */
-const CAPACITY = 256;
+type Note = (typeof NOTES)[number];
 
 /** The kernel of a world, its processes and its operations, with the contract listening. */
 export class RolloverKernel {
@@ -56,8 +66,10 @@ export class RolloverKernel {
   readonly #hardware: RolloverHardware;
   readonly #context: Arm64Context;
   readonly #pgtable: Arm64Pgtable;
+  readonly #sched: Arm64Sched;
+  readonly #processes: Processes;
   readonly #mms: readonly Arm64Mm[];
-  readonly #cpus: number;
+  readonly #configuration: RolloverConfiguration;
   readonly #allocator: Allocator = {
     traceOf: (cpu) => this.#context.traceOf(cpu),
     idOf: (mm) => this.#mm(mm).id.peek(0),
@@ -65,8 +77,6 @@ export class RolloverKernel {
   };
   /** How many devices use each process. */
   readonly #pins: readonly Cell[];
-  /** The process has run, or was made by fork: it cannot be made again. */
-  readonly #born: readonly Cell[];
 
   constructor(
     machine: Machine,
@@ -75,25 +85,30 @@ export class RolloverKernel {
     parts: Partial<RolloverParts>,
   ) {
     this.#machine = machine;
-    const { cpus, mms, pages } = configuration;
-    this.#cpus = cpus;
-    const addresses = Array.from({ length: pages }, (_, page) => pageAddress(page));
-    const hardware = { ...configuration, common: configuration.cnp, addresses, capacity: CAPACITY };
-    const written = (cpu: number, pgd: number | undefined): void => this.#switched(cpu, pgd);
-    this.#hardware = new RolloverHardware(machine.store, physical, hardware, written);
-    this.#contract = new RolloverContract(machine, this.#hardware, configuration);
-    const observer = { noted: (note: ContextNote) => machine.tally(NOTES.indexOf(note)) };
+    this.#configuration = configuration;
+    const { cpus, mms, kpti, levels } = configuration;
+    this.#hardware = new RolloverHardware(machine.store, physical, tlbsOf(configuration), (cpu, pgd) =>
+      this.#switched(cpu, pgd),
+    );
+    const contract = new RolloverContract(machine, this.#hardware, configuration);
+    this.#contract = contract;
+    const observer = { noted: (note: ContextNote) => this.#noted(note) };
     this.#context = new (parts.context ?? Arm64Context)(machine, this.#hardware, configuration, observer);
-    const tlbflush = new (parts.tlbflush ?? Arm64Tlbflush)(machine, this.#hardware, configuration.kpti);
-    this.#pgtable = new (parts.pgtable ?? Arm64Pgtable)(memory, tlbflush, this.#owner());
+    const tlbflush = new (parts.tlbflush ?? Arm64Tlbflush)(machine, this.#hardware, kpti);
+    const processes = new Processes(machine, { physical, contract, mms: () => this.#mms }, configuration);
+    this.#processes = processes;
+    const options = { levels: levels === 2 ? 2 : 1 } as const;
+    this.#pgtable = new (parts.pgtable ?? Arm64Pgtable)(memory, tlbflush, processes, options);
     const indices = Array.from({ length: mms }, (_, mm) => mm);
     this.#mms = indices.map((mm) => new Arm64Mm(machine, mmName(mm), tableAddress(mm)));
     this.#pins = indices.map((mm) => new Cell(machine, `pins of ${mmName(mm)}`, { internal: true }));
-    this.#born = indices.map((mm) => new Cell(machine, `${mmName(mm)} exists`, { internal: true }));
-    physical.onWrite(() => this.#contract.check());
-    for (const [mm, each] of this.#mms.entries())
-      for (let page = 0; page < pages; page++)
-        this.#pgtable.setPte(each, pageAddress(page), physicalAddress({ mm, page, version: 0 }));
+    this.#sched = new (parts.sched ?? Arm64Sched)(
+      machine,
+      { context: this.#context, pgtable: this.#pgtable, observer: processes },
+      { mms: this.#mms, cpus },
+    );
+    physical.onWrite(() => contract.check());
+    for (const mm of this.#mms) processes.mapAll(mm, this.#pgtable);
   }
 
   /** An operation on a CPU. */
@@ -103,43 +118,66 @@ export class RolloverKernel {
         return this.#switch(cpu, operation.mm);
       case 'idle':
         return this.#idle(cpu);
+      case 'lazy':
+        return this.#lazy(cpu);
       case 'unmap':
       case 'map':
         return this.#change(cpu, operation);
+      case 'munmap':
+        return this.#munmap(cpu, operation.mm);
       case 'pin':
         return this.#pin(operation.mm);
       case 'unpin':
         return this.#unpin(operation.mm);
       case 'fork':
         return this.#fork(cpu, operation.mm);
+      case 'exec':
+        return this.#exec(cpu, operation.mm);
+      case 'exit':
+        return this.#exit(cpu);
     }
   }
 
   /** What each CPU runs. */
   snapshot(): readonly string[] {
-    return Array.from({ length: this.#cpus }, (_, cpu) => {
+    return Array.from({ length: this.#configuration.cpus }, (_, cpu) => {
       const mm = this.#contract.running(cpu);
       const asid = this.#hardware.asid(cpu);
       return `CPU${cpu} ${mm < 0 ? 'runs nothing' : `runs ${mmName(mm)}`}${asid < 0 ? '' : `, ASID ${asid}`}`;
     });
   }
 
-  /** `switch_mm()`, which does nothing if the process is the same. */
+  /** `context_switch()` to a thread of a process, which does nothing if the CPU runs one of it. */
   *#switch(cpu: number, mm: number): Task {
-    const goes = yield* this.#first('switch', `schedule ${mmName(mm)}`, () => {
-      if (this.#contract.running(cpu) === mm) return false;
-      this.#contract.switching(cpu);
-      this.#exists(mm);
-      return true;
+    const plan = yield* this.#firstOf('switch', `schedule ${mmName(mm)}`, () => {
+      if (this.#contract.running(cpu) === mm || !this.#processes.exist(mm)) return NOT;
+      const next = this.#sched.begin(cpu, this.#mm(mm));
+      if ((next & 1) === 1) this.#contract.switching(cpu);
+      else {
+        this.#noted('lazy TLB used again');
+        this.#contract.switched(cpu, mm);
+      }
+      return next;
     });
-    if (goes) yield* this.#context.check_and_switch_context(cpu, this.#mm(mm));
+    if (plan !== NOT) yield* this.#sched.finish(cpu, this.#mm(mm), plan);
   }
 
   /** `__switch_mm(&init_mm)`. */
   *#idle(cpu: number): Task {
     yield* this.#first('idle', 'TTBR0 := reserved', () => {
       if (this.#contract.running(cpu) < 0) return false;
+      this.#sched.enterInitMm(cpu);
       this.#hardware.clearTtbr0(cpu);
+      this.#contract.switched(cpu, -1);
+      return true;
+    });
+  }
+
+  /** `context_switch()` to a kernel thread. */
+  *#lazy(cpu: number): Task {
+    yield* this.#first('lazy', 'schedule a kernel thread', () => {
+      if (this.#contract.running(cpu) < 0) return false;
+      this.#sched.enterLazyTlb(cpu);
       this.#contract.switched(cpu, -1);
       return true;
     });
@@ -149,16 +187,28 @@ export class RolloverKernel {
     cpu: number,
     { op, mm, page }: { readonly op: 'unmap' | 'map'; readonly mm: number; readonly page: number },
   ): Task {
-    yield* this.#first(op, `${op} page ${page} of ${mmName(mm)}`, () => true);
+    const applies = yield* this.#first(op, `${op} page ${page} of ${mmName(mm)}`, () => this.#processes.isThere(mm));
+    if (!applies) return;
     const va = pageAddress(page);
     const space = this.#mm(mm);
     yield* op === 'map' ? this.#pgtable.map(space, va) : this.#pgtable.unmap(cpu, space, va);
   }
 
+  *#munmap(cpu: number, mm: number): Task {
+    const applies = yield* this.#first('munmap', `munmap ${mmName(mm)}`, () => this.#processes.isThere(mm));
+    if (applies) yield* this.#pgtable.unmap_region(cpu, this.#mm(mm), this.#processes.rangeOf(), true);
+  }
+
   *#pin(mm: number): Task {
-    yield* this.#first('pin', `bind ${mmName(mm)}`, () => this.#exists(mm));
+    const applies = yield* this.#first('pin', `bind ${mmName(mm)}`, () => {
+      if (!this.#processes.exist(mm)) return false;
+      this.#processes.binding(mm, 1);
+      return true;
+    });
+    if (!applies) return;
     const asid = yield* this.#context.arm64_mm_context_get(this.#mm(mm));
     yield* step(`device uses ASID ${asid}`, () => {
+      this.#processes.binding(mm, -1);
       if (asid === 0) return undefined;
       this.#pinCell(mm).value++;
       this.#contract.pinned(mm, asid);
@@ -177,18 +227,48 @@ export class RolloverKernel {
     if (goes) yield* this.#context.arm64_mm_context_put(this.#mm(mm));
   }
 
-  /** `dup_mm()` of what the CPU runs: a copy of the parent's `mm_struct`, and what `init_new_context()` makes of it. */
+  /** `dup_mm()` of what the CPU runs: a copy of the parent's `mm_struct`, and what `mm_init()` makes of it. */
   *#fork(cpu: number, mm: number): Task {
     yield* this.#first('fork', `dup_mm to ${mmName(mm)}`, () => {
       const parent = this.#contract.running(cpu);
-      if (parent < 0 || (this.#born[mm] as Cell).value === 1) return false;
-      this.#exists(mm);
+      if (parent < 0 || !this.#processes.begin(mm, this.#pgtable)) return false;
       this.#mm(mm).pinned.value = this.#mm(parent).pinned.value;
-      this.#context.init_new_context(this.#mm(mm));
+      this.#sched.mm_init(this.#mm(mm));
       // The child runs after it was put on a run queue, under the lock of that.
       smp_mb(this.#machine);
       return true;
     });
+  }
+
+  /** `begin_new_exec()`: a new address space for what the CPU runs, whose other threads are gone. */
+  *#exec(cpu: number, mm: number): Task {
+    const before = yield* this.#firstOf('exec', `exec_mmap to ${mmName(mm)}`, () => {
+      const old = this.#contract.running(cpu);
+      if (old < 0 || this.#sched.isRunElsewhere(cpu, this.#mm(old))) return NOT;
+      if (!this.#processes.begin(mm, this.#pgtable)) return NOT;
+      this.#processes.ending(old);
+      this.#sched.mm_init(this.#mm(mm));
+      this.#sched.begin(cpu, this.#mm(mm));
+      this.#contract.switching(cpu);
+      return old;
+    });
+    if (before === NOT) return;
+    yield* this.#sched.finish(cpu, this.#mm(mm), 1);
+    yield* this.#sched.mmput(cpu, this.#mm(before));
+  }
+
+  /** `exit_mm()` of the last thread, on its CPU, which goes on as a kernel thread does. */
+  *#exit(cpu: number): Task {
+    const mm = yield* this.#firstOf('exit', 'exit_mm', () => {
+      const old = this.#contract.running(cpu);
+      if (old < 0 || this.#sched.isRunElsewhere(cpu, this.#mm(old))) return NOT;
+      this.#processes.ending(old);
+      this.#sched.enterLazyTlb(cpu);
+      this.#contract.switched(cpu, -1);
+      this.#noted('process ended while a CPU had its table');
+      return old;
+    });
+    if (mm !== NOT) yield* this.#sched.mmput(cpu, this.#mm(mm));
   }
 
   /** The first step of an operation, which finds out whether it applies. */
@@ -197,18 +277,34 @@ export class RolloverKernel {
       label,
       () => {
         const applies = run();
-        const at = NOTES.length + OPERATIONS.indexOf(op);
-        this.#machine.tally(at);
-        if (!applies) this.#machine.tally(at + OPERATIONS.length);
+        this.#count(op, applies);
         return applies;
       },
       (applies) => (applies ? undefined : 'does not apply'),
     );
   }
 
-  #exists(mm: number): boolean {
-    (this.#born[mm] as Cell).value = 1;
-    return true;
+  /** The same where there is something to go on with; `NOT` if the operation does not apply. */
+  #firstOf(op: RolloverOperation['op'], label: string, run: () => number): Step<number> {
+    return step(
+      label,
+      () => {
+        const found = run();
+        this.#count(op, found !== NOT);
+        return found;
+      },
+      (found) => (found === NOT ? 'does not apply' : undefined),
+    );
+  }
+
+  #count(op: RolloverOperation['op'], applies: boolean): void {
+    const at = NOTES.length + OPERATIONS.indexOf(op);
+    this.#machine.tally(at);
+    if (!applies) this.#machine.tally(at + OPERATIONS.length);
+  }
+
+  #noted(note: Note): void {
+    this.#machine.tally(NOTES.indexOf(note));
   }
 
   #switched(cpu: number, pgd: number | undefined): void {
@@ -220,18 +316,6 @@ export class RolloverKernel {
     this.#contract.checkTraces(this.#allocator);
   }
 
-  #owner(): PageOwner {
-    const index = (mm: Arm64Mm): number => this.#mms.indexOf(mm);
-    return {
-      unmapping: (mm, va) => this.#contract.unmapping(index(mm), pageAt(va)),
-      freed: (mm, va) => this.#contract.freed(index(mm), pageAt(va)),
-      mapping: (mm, va) => {
-        const [at, page] = [index(mm), pageAt(va)];
-        return physicalAddress({ mm: at, page, version: this.#contract.mapping(at, page) });
-      },
-    };
-  }
-
   #mm(mm: number): Arm64Mm {
     return this.#mms[mm] as Arm64Mm;
   }
@@ -239,4 +323,22 @@ export class RolloverKernel {
   #pinCell(mm: number): Cell {
     return this.#pins[mm] as Cell;
   }
+}
+
+/** What `#firstOf` says of an operation that does not apply. */
+const NOT = -1;
+
+/** Tables with two levels, of which the upper one has two entries. */
+const TWO_LEVELS = { granule: 12, inputBits: 22 } as const;
+
+function tlbsOf({ cpus, asids, mms, pages, cnp, kpti, levels }: RolloverConfiguration): HardwareOptions {
+  return {
+    cpus,
+    addresses: Array.from({ length: pages }, (_, page) => pageAddress(page)),
+    common: cnp,
+    kpti,
+    // Of each process under each ASID: a start, a table, and for each address its two pages and what is nobody's.
+    capacity: (kpti ? 2 : 1) * (asids + 2) * mms * (2 + 3 * pages),
+    ...(levels > 1 ? { regime: TWO_LEVELS } : {}),
+  };
 }

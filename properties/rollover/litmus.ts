@@ -19,6 +19,10 @@ const unmap = (mm: number): RolloverOperation => ({ op: 'unmap', mm, page: 0 });
 const pin = (mm: number): RolloverOperation => ({ op: 'pin', mm });
 const unpin = (mm: number): RolloverOperation => ({ op: 'unpin', mm });
 const fork = (mm: number): RolloverOperation => ({ op: 'fork', mm });
+const exec = (mm: number): RolloverOperation => ({ op: 'exec', mm });
+const munmap = (mm: number): RolloverOperation => ({ op: 'munmap', mm });
+const lazy: RolloverOperation = { op: 'lazy' };
+const exit: RolloverOperation = { op: 'exit' };
 
 /** The smallest program for each way in which a roll-over can go wrong. */
 export const ROLLOVER_LITMUS: readonly Litmus[] = [
@@ -149,5 +153,44 @@ export const ROLLOVER_LITMUS: readonly Litmus[] = [
     [[pin(A), pin(A), unpin(A), ...to(B, C, D)]],
     ['rollover-pin-not-counted'],
     { cpus: 1, taken: 2 },
+  ),
+  litmus(
+    'rollover-exit',
+    'a process ends, and others take its place and its CPU',
+    [[...to(A), exit, ...to(B), fork(A), ...to(A)]],
+    [],
+    { cpus: 1 },
+  ),
+  litmus('rollover-exec', 'a process is followed by another one', [[...to(A), exec(B), ...to(C, B)], to(C)], [], {
+    taken: 1,
+  }),
+  litmus(
+    'rollover-lazy',
+    'a kernel thread borrows what was loaded while another CPU begins a generation',
+    [[...to(A), lazy, ...to(A)], to(B, C, D)],
+    [],
+    { taken: 1 },
+  ),
+  litmus(
+    'tlbi-exit-lazy',
+    'a process ends while a kernel thread has its table',
+    [
+      [...to(A), lazy, ...to(B)],
+      [...to(A), exit],
+    ],
+    [],
+    { levels: 2 },
+  ),
+  litmus('tlbi-munmap', 'all that a process has is unmapped while another CPU runs it', [to(A), [munmap(A)]], [], {
+    pages: 2,
+    levels: 2,
+  }),
+  litmus('tlbi-kpti', 'a page is unmapped of a process with two ASIDs', [to(A), [unmap(A)]], [], { kpti: true }),
+  litmus(
+    'rollover-kpti',
+    'a generation ends while processes have two ASIDs each',
+    [to(A), [pin(B), ...to(C, D, C)]],
+    [],
+    { asids: 4, taken: 2, kpti: true },
   ),
 ];

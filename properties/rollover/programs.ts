@@ -13,9 +13,22 @@ const OPERATIONS_MAX = 14;
 type Weights = Readonly<Record<RolloverOperation['op'], number>>;
 
 /** One program out of several is about pages, about roll-overs alone, about devices. */
-const PAGES: Weights = { switch: 12, idle: 1, unmap: 3, map: 1, pin: 0, unpin: 0, fork: 0 };
-const SWITCHES: Weights = { switch: 20, idle: 1, unmap: 1, map: 0, pin: 0, unpin: 0, fork: 0 };
-const DEVICES: Weights = { switch: 16, idle: 0, unmap: 1, map: 0, pin: 4, unpin: 3, fork: 12 };
+const NONE: Weights = {
+  switch: 0,
+  idle: 0,
+  lazy: 0,
+  unmap: 0,
+  map: 0,
+  munmap: 0,
+  pin: 0,
+  unpin: 0,
+  fork: 0,
+  exec: 0,
+  exit: 0,
+};
+const PAGES: Weights = { ...NONE, switch: 12, idle: 1, unmap: 3, map: 1 };
+const SWITCHES: Weights = { ...NONE, switch: 20, idle: 1, unmap: 1 };
+const DEVICES: Weights = { ...NONE, switch: 16, unmap: 1, pin: 4, unpin: 3, fork: 12 };
 /** How much more likely the process that a program is about is switched to than another one. */
 const FOCUS_WEIGHT = 2;
 
@@ -71,7 +84,7 @@ function operation(draw: Draw, at: Situation, { mms, pages }: RolloverConfigurat
     return [sketch.applies(cpu, op) ? weight : 0, op];
   });
   const op = draw.weighted(kinds);
-  if (op === 'idle') return { op };
+  if (op === 'idle' || op === 'lazy' || op === 'exit') return { op };
   if (op === 'switch' && at.inTurn) {
     const turn = sketch.turn(cpu, focus);
     return {

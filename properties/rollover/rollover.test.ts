@@ -57,7 +57,7 @@ test.each([
 });
 
 test.each([
-  [{ op: 'exit', mm: 0 }, 'family rollover has no operation "exit"'],
+  [{ op: 'clone', mm: 0 }, 'family rollover has no operation "clone"'],
   [{ op: 'switch', mm: 9 }, 'operation switch: "mm" must be a process'],
   [{ op: 'unmap', mm: 0, page: 2 }, 'operation unmap: "page" must be a page'],
 ])('the operation %j is refused', (wrong, why) => {

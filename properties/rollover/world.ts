@@ -33,10 +33,10 @@ export class RolloverWorld implements World {
   /** @param parts replaced routines: a hazard. */
   constructor(configuration: Configuration, parts: Partial<RolloverParts> = {}) {
     this.configuration = rolloverConfiguration(configuration);
-    const { weak, mms } = this.configuration;
+    const { weak, mms, levels } = this.configuration;
     const { machine } = this;
     if (weak > 0) machine.buffers = new StoreBuffers(machine, weak);
-    const physical = new PhysicalMemory(machine.store, [{ base: TABLES, frames: mms }]);
+    const physical = new PhysicalMemory(machine.store, [{ base: TABLES, frames: mms * levels }]);
     const memory = machine.buffers === undefined ? physical : new CpuMemory(physical, machine.buffers);
     this.#kernel = new RolloverKernel(machine, { physical, memory }, this.configuration, parts);
     machine.tallies.fill(0);

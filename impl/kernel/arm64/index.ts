@@ -5,4 +5,5 @@ export * from './context.ts';
 export * from './mm.ts';
 export * from './pgtable.ts';
 export * from './port.ts';
+export * from './sched.ts';
 export * from './tlbflush.ts';

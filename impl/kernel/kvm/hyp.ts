@@ -25,7 +25,7 @@ export class KvmHyp {
   }
 
   /**
-   * `__kvm_vcpu_run()` until the guest is entered. Whatever the CPU has stored is in memory before (`vcpu->mode` is stored
+   * `__kvm_vcpu_run()` as far as the guest is entered. Whatever the CPU has stored is in memory before (`vcpu->mode` is stored
    * with `smp_store_mb`, `kvm_arch_vcpu_ioctl_run`).
    *
    * @param entered called in the step in which the guest is entered.
@@ -40,16 +40,8 @@ export class KvmHyp {
     });
   }
 
-  /** An exception takes a CPU out of its guest, and to the host. */
-  exit(cpu: number): Step<undefined> {
-    return step('exit from the guest, VTTBR := host', () => {
-      this.exitNow(cpu);
-      return undefined;
-    });
-  }
-
-  /** The same within a step. */
-  exitNow(cpu: number): void {
+  /** `__kvm_vcpu_run()` from an exception on, inside a step: out of the guest, and to the host. */
+  exit(cpu: number): void {
     this.guest(cpu).value = 0;
     this.cpu.enterHyp(cpu);
     this.load_host_stage2(cpu);

@@ -54,18 +54,18 @@ export class KvmVcpus {
     yield* this.hyp.kvm_vcpu_run(cpu, vcpu.kvm, () => this.vmid.entered(cpu));
   }
 
-  /** The guest is left for the host: an interrupt, or a fault. The vCPU stays loaded. */
-  *vcpu_exit(cpu: number): Task {
-    if (yield* step('in guest?', () => this.isInGuest(cpu))) yield* this.hyp.exit(cpu);
-  }
-
-  /** `vcpu_put()`: the thread of the vCPU leaves the CPU, out of the guest. */
-  *vcpu_put(cpu: number, vcpu: KvmVcpu): Task {
-    yield* this.vmid.kvm_arm_vmid_clear_active(cpu);
-    yield* step(`${vcpu.name}.cpu := -1`, () => {
+  /** `vcpu_put()`: the thread of the vCPU, which is out of the guest, leaves the CPU. */
+  vcpu_put(cpu: number, vcpu: KvmVcpu): Step<undefined> {
+    return step(`vcpu_put(${vcpu.name})`, () => {
+      this.vmid.kvm_arm_vmid_clear_active(cpu);
       vcpu.cpu.value = 0;
       return undefined;
     });
+  }
+
+  /** An interrupt takes a CPU out of the guest that it may be in, inside a step. The vCPU stays loaded. */
+  interrupt(cpu: number): void {
+    if (this.isInGuest(cpu)) this.hyp.exit(cpu);
   }
 
   /** Inside a step: whether a CPU is in a guest. */

@@ -28,12 +28,13 @@ export type VmidNote =
   | 'pinned VMID kept'
   | 'no VMID left to pin'
   | 'fast path after a roll-over'
-  | 'fast path met a roll-over'
-  | 'slow path with a current VMID';
+  | 'fast path met a roll-over';
 
 /** Where what is notable inside the allocator is told. */
 export interface VmidObserver {
   noted(note: VmidNote): void;
+  /** A roll-over has kept an id for a CPU: 0, or that of VMID 0, if the CPU runs nothing. */
+  reserved(cpu: number, id: VmidId): void;
 }
 
 /**
@@ -89,12 +90,9 @@ export class KvmVmid {
     if (!(yield* this.fastPath(cpu, id))) yield* this.slowPath(cpu, kvm, id);
   }
 
-  /**
-   * `kvm_arm_vmid_clear_active()`, with preemption off: the CPU runs no vCPU any more, and a roll-over reserves nothing
-   * for it.
-   */
-  kvm_arm_vmid_clear_active(cpu: number): Step<undefined> {
-    return this.storeActive(cpu, VMID_ACTIVE_INVALID);
+  /** `kvm_arm_vmid_clear_active()`, inside a step: the CPU runs no vCPU any more, and a roll-over reserves nothing for it. */
+  kvm_arm_vmid_clear_active(cpu: number): void {
+    this.activeOf(cpu).value = VMID_ACTIVE_INVALID;
   }
 
   /**
@@ -144,12 +142,6 @@ export class KvmVmid {
     if (!this.lock.ready()) return undefined;
     const active = this.activeOf(cpu).peek(0);
     return active === 0 ? this.reservedOf(cpu).peek(0) : active;
-  }
-
-  /** For checks: by which id the last roll-over has kept a VMID for a CPU, 0 for none. */
-  reservedFor(cpu: number): VmidId {
-    const reserved = this.reservedOf(cpu).peek(0);
-    return vmidOf(reserved) === 0 ? 0 : reserved;
   }
 
   /** Whether the VMID is pinned, or may be: then `refcount_inc_not_zero()` has counted the device. */
@@ -331,6 +323,7 @@ export class KvmVmid {
       this.observer.noted(active === 0 ? 'reserved VMID reserved again' : 'running VMID reserved');
     this.map.set(vmidOf(kept));
     cell.value = kept;
+    this.observer.reserved(cpu, kept);
   }
 
   /** The first free VMID from a number on, taken, in the current generation; 0 if there is none. */

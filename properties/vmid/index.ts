@@ -1,0 +1,50 @@
+import type { Family } from '../family.ts';
+import { configurations, PLAIN, plainer, simplify, vmidOperation } from './configuration.ts';
+import { VMID_HAZARDS, type VmidHazard } from './hazards/index.ts';
+import { VMID_LITMUS } from './litmus.ts';
+import { alphabet, programs } from './programs.ts';
+import { VmidWorld, WITNESSES } from './world.ts';
+
+/**
+ * A hazard of the family.
+ *
+ * @throws RangeError for an unknown one, naming those there are.
+ */
+function hazardNamed(id: string): VmidHazard {
+  const found = VMID_HAZARDS.find((hazard) => hazard.id === id);
+  if (found !== undefined) return found;
+  const known = VMID_HAZARDS.map((hazard) => hazard.id).join(', ');
+  throw new RangeError(`family vmid has no hazard "${id}"; it has ${known}`);
+}
+
+/** Room for as many CPUs as programs are exhausted on, and for one pinned VMID. */
+const SMALL = { ...PLAIN, cpus: 3, vmids: 5 };
+
+/** The VMID allocator of KVM over the TLBs of the CPUs. */
+export const vmid: Family = {
+  name: 'vmid',
+  summary:
+    'the VMID allocator of KVM: roll-overs, pinned VMIDs, vCPUs that move, and stage 2, over the TLBs of the CPUs',
+  hazards: VMID_HAZARDS,
+  litmus: VMID_LITMUS,
+  configurations,
+  programs,
+  world: (configuration, hazard) => new VmidWorld(configuration, hazard === undefined ? {} : hazardNamed(hazard).parts),
+  small: {
+    worlds: [
+      { name: 'plain', configuration: SMALL },
+      { name: 'used-up', configuration: { ...SMALL, taken: 5 } },
+      { name: 'one-left', configuration: { ...SMALL, taken: 4 } },
+      { name: 'cnp', configuration: { ...SMALL, cnp: true, taken: 5 } },
+      { name: 'weak', configuration: { ...SMALL, weak: 1, taken: 5 } },
+    ],
+    alphabet,
+    alike: (_configuration, operation) => {
+      const known = vmidOperation(operation);
+      return 'vm' in known ? { kind: 'machine', index: known.vm } : undefined;
+    },
+  },
+  plainer,
+  simplify,
+  witnesses: WITNESSES,
+};

@@ -50,10 +50,13 @@ export class Registers {
   readonly #cells = new Map<number, number>();
   readonly #constants = new Map<number, number>();
   readonly #features: SmmuFeatures;
+  /** Cell, where IDR0.BTM = 1: CR2.PTM has changed since SMMUEN was 1. */
+  readonly #participationChanged: number;
 
   constructor(store: Store, features: SmmuFeatures) {
     this.#store = store;
     this.#features = features;
+    this.#participationChanged = features.btm ? store.reserve(1, 'CR2.PTM has changed') : -1;
     const writable = features.pri ? [...WRITABLE, ...PAGE_REQUESTS] : WRITABLE;
     const base = store.reserve(2 * writable.length, 'SMMU registers');
     for (const [at, offset] of writable.entries()) this.#cells.set(offset, base + 2 * at);
@@ -81,6 +84,7 @@ export class Registers {
     if (this.#readOnly(isWide(offset - 4) ? offset - 4 : offset)) return;
     const cell = this.#cells.get(offset);
     if (cell !== undefined) {
+      if (this.#features.btm) this.#noteParticipation(offset, low);
       // GBPA.UPDATE is cleared as soon as the update is made (§6.3.14).
       this.#store.set(cell, offset === REGISTER.GBPA ? low & 0x7fff_ffff : low);
       if (high !== undefined) this.#store.set(cell + 1, high);
@@ -118,9 +122,13 @@ export class Registers {
     return this.#features.hyp && read(CR2.fields.E2H, this.lanes(REGISTER.CR2)) === 1;
   }
 
-  /** With PTM = 1 broadcast invalidations of Non-secure EL1 and EL2 need not have an effect (§6.3.12). */
+  /**
+   * With PTM = 1 broadcast invalidations of Non-secure EL1 and EL2 need not have an effect (§6.3.12). A change of PTM may
+   * take effect at any time until SMMUEN is 1 again: before that they need not have one either (§6.3.12.1).
+   */
   get broadcast(): BroadcastMaintenance {
     if (!this.#features.btm) return 'none';
+    if (this.#store.get(this.#participationChanged) === 1) return 'permitted';
     return read(CR2.fields.PTM, this.lanes(REGISTER.CR2)) === 1 ? 'permitted' : 'required';
   }
 
@@ -168,6 +176,14 @@ export class Registers {
       default:
         return false;
     }
+  }
+
+  #noteParticipation(offset: number, low: number): void {
+    if (offset === REGISTER.CR0 && read(CR0.fields.SMMUEN, [low, 0]) === 1)
+      this.#store.set(this.#participationChanged, 0);
+    const { PTM } = CR2.fields;
+    if (offset === REGISTER.CR2 && read(PTM, [low, 0]) !== read(PTM, this.lanes(REGISTER.CR2)))
+      this.#store.set(this.#participationChanged, 1);
   }
 
   #controlMask(): number {

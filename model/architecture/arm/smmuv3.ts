@@ -316,7 +316,8 @@ export class SmmuV3 {
   #issue(command: Command, sequence: number): void {
     if (command.kind === 'tlb') {
       this.dvm.audience.tell('command', command, true);
-      this.#matched += this.#translation.invalidate(command, commandMark(sequence));
+      const { enabled } = this.#registers;
+      this.#matched += this.#translation.invalidate(command, commandMark(sequence), enabled);
     }
     if (command.kind === 'atc' && this.ats !== undefined) {
       this.#matched += this.ats.invalidate(command, sequence);
@@ -362,7 +363,8 @@ export class SmmuV3 {
   /** What goes through a page for which stage 2 may have changed is looked at again, which may lead to more pages. */
   #settleStageTwo(): void {
     for (let page = this.#stageTwo.takeTouched(); page !== undefined; page = this.#stageTwo.takeTouched()) {
-      this.#translation.tlb.stageTwoChanged(page);
+      // Nothing is inserted while translation is disabled (§6.3.9.6).
+      if (this.#registers.enabled) this.#translation.tlb.stageTwoChanged(page);
       this.#changes.touchSlots(page.slots);
       for (const streamId of page.streams) this.#changes.touchStreams(streamId, 1);
     }

@@ -42,7 +42,7 @@ export class Broadcasts implements DvmReceiver {
     if (outstanding === undefined) return;
     const required = registers.broadcast === 'required';
     this.audience.tell('broadcast', outstanding.interned(command), required);
-    if (required) translation.invalidate(outstanding.add(command, slot), broadcastMark(slot));
+    if (required) translation.invalidate(outstanding.add(command, slot), broadcastMark(slot), registers.enabled);
   }
 
   /**

@@ -104,9 +104,10 @@ export class Tlb {
    * An invalidation has been issued. What it covers is doomed, unless walks that begin after it would make it again.
    *
    * @param mark see `HoldTable.doomBy`.
+   * @param walks whether there are such walks: none while translation is disabled (§6.3.9.6).
    * @returns how many entries it covers, whether it takes effect or a fresh walk brings them back.
    */
-  invalidate(command: TlbInvalidation, mark: number): number {
+  invalidate(command: TlbInvalidation, mark: number, walks: boolean): number {
     const holds = this.#holds;
     const nodes: WalkNode[] = [];
     const leaves: Leaf[] = [];
@@ -122,9 +123,11 @@ export class Tlb {
     for (const { cell } of leaves) holds.doomBy(cell, mark);
     for (const { cell } of fetches) holds.doomBy(cell, mark);
     for (const { cell } of combined) holds.doomBy(cell, mark);
-    this.#revive(nodes, fetches);
-    for (const leaf of leaves) this.#reviveIfWalked(leaf, (result) => result.leaves.includes(leaf));
-    for (const leaf of combined) this.#nested?.reviveLeaf(leaf);
+    if (walks) {
+      this.#revive(nodes, fetches);
+      for (const leaf of leaves) this.#reviveIfWalked(leaf, (result) => result.leaves.includes(leaf));
+      for (const leaf of combined) this.#nested?.reviveLeaf(leaf);
+    }
     return nodes.length + leaves.length + fetches.length + combined.length;
   }
 

@@ -46,9 +46,9 @@ export class Translation {
   }
 
   /** See `Tlb.invalidate`. Stage 2 comes first: then it is known what stage 1 can be read again through. */
-  invalidate(command: TlbInvalidation, mark: number): number {
-    const ofStageTwo = this.stageTwo.used ? this.stageTwo.tlb.invalidate(command, mark) : 0;
-    return ofStageTwo + this.tlb.invalidate(command, mark);
+  invalidate(command: TlbInvalidation, mark: number, walks: boolean): number {
+    const ofStageTwo = this.stageTwo.used ? this.stageTwo.tlb.invalidate(command, mark, walks) : 0;
+    return ofStageTwo + this.tlb.invalidate(command, mark, walks);
   }
 
   /** See `Tlb.complete`. */

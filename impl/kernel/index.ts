@@ -15,5 +15,6 @@ export * from './mm.ts';
 export * from './objects.ts';
 export * from './operations.ts';
 export * from './ownership.ts';
+export * from './reassign.ts';
 export * from './sva.ts';
 export * from './tlb.ts';

@@ -24,6 +24,8 @@ export interface AsidConfiguration extends Configuration {
   readonly weak?: number;
   /** Programs may make allocations fail. Absent: they may not. */
   readonly faults?: boolean;
+  /** How a domain makes room for a process: see `designs.ts`. Absent: `both`. Not drawn at random. */
+  readonly reassign?: string;
 }
 
 /** The plain world: one device on domain0, one page mapped. */
@@ -62,7 +64,7 @@ export const configurations: fc.Arbitrary<AsidConfiguration> = fc
   }));
 
 /** Fields that a configuration may have beyond those of `PLAIN`, with the value that stands for their absence. */
-const OPTIONS = { weak: 0, faults: false } as const;
+const OPTIONS = { weak: 0, faults: false, reassign: 'both' } as const;
 
 /** The configurations that have one more field as in `PLAIN`; first those without an option. */
 export function plainer(configuration: Configuration): readonly Configuration[] {

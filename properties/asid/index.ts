@@ -1,4 +1,5 @@
-import type { Family } from '../family.ts';
+import type { KernelParts } from '../../impl/kernel/index.ts';
+import type { Configuration, Family } from '../family.ts';
 import { configurations, asidConfiguration, plainer } from './configuration.ts';
 import { ASID_HAZARDS, type AsidHazard } from './hazards/index.ts';
 import { ASID_LITMUS } from './litmus.ts';
@@ -22,6 +23,13 @@ export function hazardNamed(id: string): AsidHazard {
   return found;
 }
 
+function partsOf({ reassign = 'both' }: Configuration, hazard: string | undefined): Partial<KernelParts> {
+  const parts = hazard === undefined ? {} : hazardNamed(hazard).parts;
+  if (parts.sva !== undefined && reassign !== 'both')
+    throw new RangeError(`hazard ${hazard ?? ''} is in the way that "reassign=${String(reassign)}" goes instead of`);
+  return parts;
+}
+
 /** ASID sharing between CPU and SMMU, and the orders that the SMMUv3 driver must keep, at stage 1 without ATS. */
 export const asid: Family = {
   name: 'asid',
@@ -30,7 +38,7 @@ export const asid: Family = {
   litmus: ASID_LITMUS,
   configurations,
   programs: (configuration) => programs(asidConfiguration(configuration)),
-  world: (configuration, hazard) => new AsidWorld(configuration, hazard === undefined ? {} : hazardNamed(hazard).parts),
+  world: (configuration, hazard) => new AsidWorld(configuration, partsOf(configuration, hazard)),
   small: ASID_SMALL,
   plainer,
   simplify,

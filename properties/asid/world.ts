@@ -18,6 +18,7 @@ import type { ContractEvent } from '../../model/contract/events.ts';
 import { observe, type ArchitectureOutcome, type Vocabulary } from '../../model/contract/observe.ts';
 import type { Configuration, Operation, Program, World } from '../family.ts';
 import { asidConfiguration, frameName, kernelConfig, type AsidConfiguration } from './configuration.ts';
+import { reassignParts } from './designs.ts';
 import type { EndToEndOptions, EndToEndWorld, Place } from '../end-to-end/family.ts';
 import { explain, structure, type FailureSources } from './explain.ts';
 import { LeakCheck } from './leaks.ts';
@@ -90,7 +91,8 @@ export class AsidWorld implements World, EndToEndWorld {
     this.#witnesses = new Witnesses(machine, this.architecture);
     const port = options.tap?.port(this.#witnesses.port()) ?? this.#witnesses.port();
     const sink = { emit: (event: ContractEvent) => this.#emit(event) };
-    this.kernel = new Kernel({ machine, memory, port, sink }, config, parts);
+    const use = { ...reassignParts(this.configuration.reassign), ...parts };
+    this.kernel = new Kernel({ machine, memory, port, sink }, config, use);
     this.#operations = new Operations(this.kernel);
     this.#storeNames = new StoreNames(this.kernel, memory);
     this.#witnesses.kernel = this.kernel;

@@ -36,7 +36,7 @@ export const SMALLEST: Regime = { granule: 12, inputBits: 16 };
 export function walkStart(stage: 1 | 2, { granule, inputBits, level }: Regime): WalkStart {
   const start = level ?? startLevel(granule, inputBits);
   const entryBits = inputBits - levelShift(granule, start);
-  if (entryBits < 1 || entryBits > granule - 3 + (stage === 2 ? CONCATENATION_BITS : 0))
+  if (start < 0 || start > 3 || entryBits < 1 || entryBits > granule - 3 + (stage === 2 ? CONCATENATION_BITS : 0))
     throw new RangeError(
       `walks of ${inputBits} bits with a granule of 2^${granule} bytes do not start at level ${start}`,
     );

@@ -84,7 +84,7 @@ test('every history of two TLBIs is told exactly, of three never too late', () =
         else copies.complete(mask);
         state = [addCopy, doom, complete][kind]?.(state, mask) ?? state;
         if (bits === 2) expect(copiesOf(state)).toEqual(copies.lasting);
-        else for (const copy of copiesOf(state)) expect(copies.masks.some((mask) => (copy & mask) === mask)).toBe(true);
+        else for (const copy of copiesOf(state)) expect(copies.masks.some((real) => (copy & real) === real)).toBe(true);
       }
     }
 });

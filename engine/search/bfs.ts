@@ -99,7 +99,7 @@ class BreadthFirst {
         if (frame.endsSearch(this.#options)) return this.#violation(state, agent);
         explored = this.#options.countFailures === true;
       }
-      if (explored && frame.visit(agent, used) !== 0) {
+      if (explored && frame.visit(agent, used)) {
         this.#remember(frame.visited.size - 1, state, agent);
         this.#save(frame.visited.size - 1, agent, used);
         if (frame.isFull()) return frame.result('bound', 'states');

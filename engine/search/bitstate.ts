@@ -23,7 +23,7 @@ export class BitstateVisited implements Seen {
     this.#bits = this.#words.length * 32;
   }
 
-  visit(low: number, high: number): number {
+  visit(low: number, high: number): boolean {
     const words = this.#words;
     let place = low;
     let fresh = 0;
@@ -38,11 +38,11 @@ export class BitstateVisited implements Seen {
       }
       place = Math.imul(place ^ high, 0x9e3779b1) ^ (high >>> 15);
     }
-    if (fresh === 0) return 0;
+    if (fresh === 0) return false;
     this.#bitsSet += fresh;
     this.#expected += (this.#bitsSet / this.#bits) ** HASHES;
     this.size++;
-    return -1;
+    return true;
   }
 
   omissions(): Omissions {

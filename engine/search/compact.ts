@@ -29,20 +29,20 @@ export class CompactVisited implements Seen {
     return this.size >= this.#sizeMax;
   }
 
-  visit(low: number, high: number): number {
+  visit(low: number, high: number): boolean {
     const table = this.#table;
     const word = high === 0 ? 1 : high | 0;
     const slots = table.length;
     const home = ((low >>> 0) * this.#scale) | 0;
     let at = home;
     while (table[at] !== 0) {
-      if (table[at] === word) return 0;
+      if (table[at] === word) return false;
       if (++at === slots) at = 0;
     }
     table[at] = word;
     this.size++;
     this.#comparisons += at < home ? at - home + slots : at - home;
-    return -1;
+    return true;
   }
 
   omissions(): Omissions {

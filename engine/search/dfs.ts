@@ -1,6 +1,5 @@
 import type { Node } from '../automaton.ts';
 import { Frame } from './frame.ts';
-import type { Ends } from './seen.ts';
 import type { SearchOptions, SearchResult } from './options.ts';
 import type { Sleepers } from './sleep.ts';
 import { EVERYTHING, type Branches, type Unit } from './unit.ts';
@@ -48,11 +47,14 @@ export function depthFirst(system: System, options: SearchOptions): SearchResult
  * agent is put to sleep only if nothing is open when its step has been explored. At the end the path is empty, and all
  * reachable states are done.
  *
- * Several searches that share a set of states need to be told which are done (`Seen.ends`): a search notes that of a state
- * that was new to it when it leaves it, if nothing is open, and nothing that was given away or met and not done is behind it
- * (`#unsure`). Then the same holds of all of them together, in the order of time: what is done stays so, and an agent sleeps
- * only where its step leads to a state that is done, so that sleep sets go with pieces of work. Whoever has not left a state
- * yet is going to make its other steps.
+ * Searches that share a set of states (`Seen.isShared`) cannot know what the others are done with, so they go by the agents'
+ * numbers instead: from a state s, an agent sleeps behind a step of an agent with a lower number only. No state is missed
+ * then, whatever the order in which states are reached: say that a step of x is left out that leads to w, since x slept
+ * there behind the step of y, from a state s on. The steps commute, so y's step leads from sx to w, too, where sx is the
+ * state behind x's step from s; and y < x. If sx is reached at all, w is reached by that step, or it is left out too, for
+ * the sake of one of a still lower number, and so on. And sx is reached, by induction, if there is an order of states in
+ * which it comes before w. That order is the one of steps, unless a task comes back to where it was; so steps to a place
+ * that is known by a key (`forget`) are never left out, and nobody sleeps behind them.
  */
 export class DepthFirst {
   readonly #frame: Frame;
@@ -66,18 +68,15 @@ export class DepthFirst {
   #live = 0;
   /** The lowest depth of a state of the path that was met again. */
   #open = NOWHERE;
-  /** States of the path up to this depth are not done when they are left: some of what is behind them is another's to explore. */
-  #unsure = -1;
   readonly #mindsLoops: boolean;
-  readonly #ends: Ends | undefined;
+  /** Whether agents sleep by their numbers. */
+  readonly #ranked: boolean;
   /** Context switches up to the step at hand. */
   #switches = 0;
   #budget = 0;
   readonly #pollMask: number;
   /** Whether agents with low numbers go first. */
   readonly #upwards: boolean;
-  /** Agents that are tried last: another searcher is exploring what is behind their steps. */
-  #last = 0;
   /** The schedule to the first state of the path. */
   #prefix: Uint8Array = EVERYTHING.prefix;
 
@@ -87,8 +86,8 @@ export class DepthFirst {
     this.#options = options;
     this.#pollMask = pollMask;
     this.#upwards = frame.sleepers === undefined;
-    this.#mindsLoops = frame.sleepers !== undefined;
-    this.#ends = this.#mindsLoops ? frame.visited.ends : undefined;
+    this.#ranked = frame.visited.isShared === true;
+    this.#mindsLoops = frame.sleepers !== undefined && !this.#ranked;
   }
 
   /** Explores a part of the search, by default all of it. */
@@ -114,7 +113,6 @@ export class DepthFirst {
       const agents = path[at + TODO] as number;
       if (agents === 0) continue;
       path[at + TODO] = 0;
-      if (depth > this.#unsure) this.#unsure = depth;
       return { prefix: this.#schedule(depth), agents, asleep: path[at + ASLEEP] as number };
     }
     return undefined;
@@ -151,8 +149,6 @@ export class DepthFirst {
     this.#depth = 0;
     this.#switches = 0;
     this.#open = NOWHERE;
-    this.#unsure = -1;
-    this.#last = agents === -1 ? 0 : ~agents & ~asleep;
     let previous = -1;
     for (const agent of prefix) {
       if (previous >= 0 && agent !== previous && frame.switchesMax >= 0 && frame.isEnabled(previous)) this.#switches++;
@@ -196,9 +192,7 @@ export class DepthFirst {
     const path = this.#path;
     const at = this.#depth * ENTRY;
     for (let todo = path[at + TODO] as number; todo !== 0;) {
-      const first = todo & ~this.#last;
-      const some = first === 0 ? todo : first;
-      const agent = 31 - Math.clz32(this.#upwards ? some & -some : some);
+      const agent = 31 - Math.clz32(this.#upwards ? todo & -todo : todo);
       todo ^= 1 << agent;
       // What the wait reads is part of the footprint of the step.
       store.touched = 0;
@@ -221,13 +215,12 @@ export class DepthFirst {
     const at = depth * ENTRY;
     const node = frame.nodes[agent] as Node;
     const next = frame.advance(agent);
-    const asleep = sleepers === undefined ? 0 : sleepers.pass(depth, agent, this.#path[at + ASLEEP] as number);
+    const asleep = sleepers === undefined ? 0 : sleepers.pass(depth, agent, this.#sleepersBehind(at, agent, next));
     if (frame.system.machine.failure !== undefined) {
       if (frame.endsSearch(this.#options)) return this.#violation(depth, agent);
       if (this.#options.countFailures !== true) return this.#stepBack(at, agent, node, this.#open > depth);
     }
-    const known = frame.visit(agent, this.#switches);
-    if (known >= 0) return this.#stepBack(at, agent, node, this.#isDone(known, depth));
+    if (!frame.visit(agent, this.#switches)) return this.#stepBack(at, agent, node, this.#isDone(depth));
     if (next.step === undefined) this.#live ^= 1 << agent;
     this.#depth = depth + 1;
     this.#left[depth + 1] = node;
@@ -276,33 +269,26 @@ export class DepthFirst {
     print.high = path[at + HIGH] as number;
   }
 
-  /** The state at `depth` is left: if it is done, the set is told. */
-  #finish(depth: number): boolean {
-    if (depth === this.#open) this.#open = NOWHERE;
-    const unsure = this.#unsure;
-    const isUnsure = depth <= unsure;
-    const above = depth - 1;
-    this.#unsure = isUnsure ? above : unsure;
-    if (isUnsure) return false;
-    if (this.#open !== NOWHERE) return false;
-    if (this.#ends === undefined) return true;
+  /** Those that may sleep behind a step of `agent` from the state at `at`; by its number it may then sleep itself. */
+  #sleepersBehind(at: number, agent: number, next: Node): number {
     const path = this.#path;
-    const at = depth * ENTRY;
-    this.#ends.finish(path[at + LOW] as number, path[at + HIGH] as number);
-    return true;
+    const asleep = path[at + ASLEEP] as number;
+    if (!this.#ranked) return asleep;
+    if (next.key !== undefined) return 0;
+    path[at + ASLEEP] = asleep | (1 << agent);
+    return asleep & (-2 << agent);
   }
 
-  /** True if the state at hand, which is known (`Seen.visit`), is done; else it is noted where the path has met it. */
-  #isDone(known: number, depth: number): boolean {
-    if (!this.#mindsLoops) return false;
-    const { loops } = this.#frame.automaton;
-    const unsure = this.#unsure;
-    const isLeft = known === 0;
-    const isKnownDone = isLeft && this.#ends !== undefined;
-    if (loops && !isKnownDone && this.#noteIfOnPath(depth)) return false;
-    // Written in any case: compiled code that has never seen a write would be thrown away at the first one, late in the search.
-    this.#unsure = isLeft ? unsure : depth;
-    return isKnownDone || (isLeft && this.#open > depth);
+  /** The state at `depth` is left: true if it is done. */
+  #finish(depth: number): boolean {
+    if (depth === this.#open) this.#open = NOWHERE;
+    return this.#mindsLoops && this.#open === NOWHERE;
+  }
+
+  /** True if the state at hand, which is known, is done; else it is noted where the path has met it. */
+  #isDone(depth: number): boolean {
+    if (!this.#mindsLoops || (this.#frame.automaton.loops && this.#noteIfOnPath(depth))) return false;
+    return this.#open > depth;
   }
 
   /** If the state at hand is on the path, steps that led to it have not been explored to the end. */

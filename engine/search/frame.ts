@@ -105,10 +105,10 @@ export class Frame {
   }
 
   /**
-   * Marks the current state as seen, and returns whether it is new (`Seen.visit`). With a switch bound, what is left of it
-   * belongs to the state.
+   * Marks the current state as seen, and returns whether it is new. With a switch bound, what is left of it belongs to the
+   * state.
    */
-  visit(previous: number, switches: number): number {
+  visit(previous: number, switches: number): boolean {
     const { print, orbit, visited } = this;
     const used = this.switchesMax < 0 ? -1 : switches;
     if (orbit !== undefined) {

@@ -66,7 +66,7 @@ test('the fingerprints of orbits are spread evenly, as a table needs them', () =
   machine.agents = agents;
   const negative = new Set<number>();
   class Watched extends Visited {
-    override visit(low: number, high: number): number {
+    override visit(low: number, high: number): boolean {
       if (low < 0) negative.add(low);
       return super.visit(low, high);
     }

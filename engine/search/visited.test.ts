@@ -14,7 +14,7 @@ describe('Visited', () => {
         const model = new Set<string>();
         for (const [low, high] of pairs) {
           const key = low === 0 && high === 0 ? '0 1' : `${low} ${high}`;
-          expect(visited.add(low, high)).toBe(!model.has(key));
+          expect(visited.visit(low, high)).toBe(!model.has(key));
           model.add(key);
           expect(visited.size).toBe(model.size);
         }
@@ -26,14 +26,14 @@ describe('Visited', () => {
     const visited = new Visited();
     for (let round = 0; round < 2; round++)
       for (let at = 0; at < 1_300_000; at++)
-        if (visited.add(mixLow(at, 1), mixHigh(at, 1)) !== (round === 0)) throw new Error(`${at} in round ${round}`);
+        if (visited.visit(mixLow(at, 1), mixHigh(at, 1)) !== (round === 0)) throw new Error(`${at} in round ${round}`);
     expect(visited.size).toBe(1_300_000);
   });
 
   test('pairs that share a lane, or a slot, are kept apart', () => {
     const visited = new Visited(8);
-    for (let at = 0; at < 1000; at++) expect([visited.add(7, at), visited.add(at + 8, 7)]).toEqual([true, true]);
-    for (let at = 0; at < 1000; at++) expect([visited.add(7, at), visited.add(at + 8, 7)]).toEqual([false, false]);
+    for (let at = 0; at < 1000; at++) expect([visited.visit(7, at), visited.visit(at + 8, 7)]).toEqual([true, true]);
+    for (let at = 0; at < 1000; at++) expect([visited.visit(7, at), visited.visit(at + 8, 7)]).toEqual([false, false]);
     expect(visited.size).toBe(2000);
   });
 });

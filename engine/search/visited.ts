@@ -73,12 +73,7 @@ export class Visited implements Seen {
   }
 
   /** `Seen.visit`. */
-  visit(low: number, high: number): number {
-    return this.add(low, high) ? -1 : 0;
-  }
-
-  /** Adds a fingerprint; false if it was there. */
-  add(low: number, high: number): boolean {
+  visit(low: number, high: number): boolean {
     const lane0 = low | 0;
     const lane1 = (low | high) === 0 ? 1 : high | 0;
     const recent = this.#recent;

@@ -241,7 +241,7 @@ export class OpenSearch {
     const key = ((this.#path[at + ALIKE] as number) << 4) | (this.#path[at + LEFT] as number);
     const names = this.#names;
     names.print(this.#nodes, this.#low ^ mixLow(key, SALT), this.#high ^ mixHigh(key, SALT));
-    if (!this.#visited.add(names.low, names.high)) return false;
+    if (!this.#visited.visit(names.low, names.high)) return false;
     this.states++;
     return true;
   }

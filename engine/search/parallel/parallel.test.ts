@@ -63,8 +63,7 @@ describe('a search by several threads', () => {
       const { ends, transitions } = alone;
       const reduced = await run(description, DFS, { threads });
       expect(reduced).toMatchObject({ verdict: 'exhausted', states, ends });
-      // With more threads, one meets what another has not left yet: how often is up to chance.
-      expect(reduced.transitions).toBeLessThan(threads === 1 ? transitions / 2 : transitions);
+      expect(reduced.transitions).toBeLessThan(transitions / 2);
       const full = await run(description, { ...DFS, reduction: 'none' }, { threads });
       expect(full).toMatchObject({ verdict: 'exhausted', states, ends, transitions });
     }
@@ -141,12 +140,15 @@ describe('a search by several threads', () => {
 describe('a search taken up again', () => {
   test('counts exactly what an uninterrupted one counts, in whatever number of threads', async () => {
     const description: TestWorld = { kind: 'asid-share', size: { ...SIZES.M, locked: true } };
-    // Ready to be saved, one thread makes the same steps as without; taken up again, some more.
     const checkpoint = { seconds: 1000, save: () => undefined };
     const alone = await run(description, DFS, { threads: 1 });
     expect(alone.states).toBe(144_021);
-    expect(await run(description, DFS, { threads: 1, checkpoint })).toEqual(alone);
-    const { verdict, states, ends } = alone;
+    const { verdict, states, ends, depth } = alone;
+    const saved = await run(description, DFS, { threads: 1, checkpoint });
+    expect(saved).toMatchObject({ verdict, states, ends, depth });
+    // What could be taken up by others leaves out a little less.
+    expect(saved.transitions).toBeGreaterThanOrEqual(alone.transitions);
+    expect(saved.transitions).toBeLessThan(alone.transitions * 1.1);
     expect(await inPieces(description, DFS, [1, 1, 1])).toMatchObject({ verdict, states, ends });
     expect(await inPieces(description, DFS, [2, 1, 4, 2])).toMatchObject({ verdict, states, ends });
     const full: PlainOptions = { ...DFS, reduction: 'none' };

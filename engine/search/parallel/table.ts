@@ -1,26 +1,23 @@
-import type { Ends, Seen } from '../seen.ts';
+import type { Seen } from '../seen.ts';
 
 /** Words of an entry: the two lanes of a fingerprint. */
 const ENTRY = 2;
-/** The bit of lane 1 that says that a state is done: 63 bits are left of the fingerprint. */
-const DONE = 1;
 /** Slots of the smallest table: what threads add between two looks at how full it is must find place. */
 const CAPACITY_MIN = 1 << 15;
 /** Slots that a thread moves at a time when the table grows. */
 const PART = 1 << 12;
+/** Words of a page of memory. */
+const PAGE = 1 << 10;
 
 /**
  * A set of 64-bit fingerprints in memory that several threads share: open addressing with linear probing. A slot is taken by
  * exchanging its first lane against 0, and then shown by writing its second: whoever meets a taken slot that is not yet
  * shown waits for that. So each fingerprint is new to exactly one thread, and nothing is ever locked.
  *
- * The thread to which a state was new says when it is done. That is a plain write, which others see soon enough: a state that
- * is taken for one that is not done costs some steps, never a state.
- *
  * The table does not grow by itself: `moveTo` moves it into a larger one, while nobody visits.
  */
-export class SharedTable implements Seen, Ends {
-  readonly ends: Ends = this;
+export class SharedTable implements Seen {
+  readonly isShared = true;
   /** Number of states that were new to this thread. */
   size = 0;
   #words: Int32Array;
@@ -44,9 +41,9 @@ export class SharedTable implements Seen, Ends {
   }
 
   /** `Seen.visit`. */
-  visit(low: number, high: number): number {
-    const lane0 = keptLow(low);
-    const lane1 = keptHigh(high);
+  visit(low: number, high: number): boolean {
+    const lane0 = kept(low);
+    const lane1 = kept(high);
     const words = this.#words;
     const last = words.length - 1;
     for (let at = (lane0 >>> this.#shift) << 1; ; at = (at + ENTRY) & last) {
@@ -56,26 +53,14 @@ export class SharedTable implements Seen, Ends {
         if (found === 0) {
           words[at + 1] = lane1;
           this.size++;
-          return -1;
+          return true;
         }
       }
       if (found !== lane0) continue;
       let other = words[at + 1] as number;
       while (other === 0) other = Atomics.load(words, at + 1);
-      if ((other & ~DONE) === lane1) return other === lane1 ? 1 : 0;
+      if (other === lane1) return false;
     }
-  }
-
-  /** `Ends.finish`. */
-  finish(low: number, high: number): void {
-    const words = this.#words;
-    const last = words.length - 1;
-    const lane0 = keptLow(low);
-    const lane1 = keptHigh(high);
-    let at = ((lane0 >>> this.#shift) << 1) - ENTRY;
-    do at = (at + ENTRY) & last;
-    while (words[at] !== lane0 || words[at + 1] !== lane1);
-    words[at + 1] = lane1 | DONE;
   }
 
   /**
@@ -89,9 +74,23 @@ export class SharedTable implements Seen, Ends {
     const { capacity } = this;
     this.#words = new Int32Array(memory);
     this.#shift = shiftFor(this.#words);
-    for (let from = nextPart() * PART; from < capacity; from = nextPart() * PART)
-      this.fill(old.subarray(from * ENTRY, Math.min(from + PART, capacity) * ENTRY));
+    const factor = this.capacity / capacity;
+    for (let from = nextPart() * PART; from < capacity; from = nextPart() * PART) {
+      const to = Math.min(from + PART, capacity);
+      this.#touch(from * factor * ENTRY, to * factor * ENTRY);
+      this.fill(old.subarray(from * ENTRY, to * ENTRY));
+    }
     moved();
+  }
+
+  /**
+   * Makes room in memory by a write to each page that changes nothing. A page that is read first is given to all who have read
+   * it as one page of zeros, and that is taken back from every processor at the first write: with several threads most of
+   * the time of a small search went there.
+   */
+  #touch(from: number, to: number): void {
+    const words = this.#words;
+    for (let at = from; at < to; at += PAGE) Atomics.compareExchange(words, at, 0, 0);
   }
 
   /** All entries, two words each, in any order. Nobody may be visiting. */
@@ -128,15 +127,9 @@ function shiftFor(words: Int32Array): number {
   return Math.clz32(words.length / ENTRY) + 1;
 }
 
-/** Lane 0 as it is kept: 0 would mean that the slot is free. */
-function keptLow(low: number): number {
-  return (low | 0) === 0 ? 1 : low | 0;
-}
-
-/** Lane 1 as it is kept while the state is not done: 0 would mean that it is not shown. */
-function keptHigh(high: number): number {
-  const lane = high & ~DONE;
-  return lane === 0 ? 2 : lane;
+/** A lane as it is kept: 0 would mean that the slot is free, or not shown yet. */
+function kept(lane: number): number {
+  return (lane | 0) === 0 ? 1 : lane | 0;
 }
 
 /** The slots for a number of states: half full at most. */

@@ -1,0 +1,119 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { asidShare, SIZES } from '../../../bench/workloads/asid-share.ts';
+import { fingerprint } from '../../failure.ts';
+import type { System } from '../../system.ts';
+import { buildLoops, loopPrograms } from '../../testing/looping.ts';
+import { build, programs } from '../../testing/programs.ts';
+import { DepthFirst } from '../dfs.ts';
+import { Frame } from '../frame.ts';
+import { search, type SearchOptions } from '../search.ts';
+import { EVERYTHING, type Unit } from '../unit.ts';
+import { SharedTable } from './table.ts';
+
+/** Larger state spaces are not compared. */
+const STATES_MAX = 2000;
+/** Searches that stand still in the midst of their work while another one works. */
+const NESTED_MAX = 4;
+
+/** Things that worlds number as they come up have no names here, by which several worlds could agree on them. */
+const namedOnly = loopPrograms.filter((program) =>
+  program.every(({ list }) => list.every(({ kind }) => kind !== 'intern')),
+);
+
+/** What several searches of one set of states have seen together. */
+interface Seen {
+  readonly states: number;
+  readonly ends: number;
+  readonly transitions: number;
+  readonly failures: readonly string[];
+}
+
+/** What to do after each new state: nothing, give steps away for later, or have them explored at once by another searcher. */
+type Choice = 'go on' | 'later' | 'now';
+const choices = fc.array(fc.constantFrom<Choice>('go on', 'go on', 'later', 'now'), { minLength: 1, maxLength: 50 });
+
+/**
+ * Searches that share a set of states, in an order that can be had again: while one stands still after some step, another one
+ * explores what was given to it. Each has a world of its own, as threads have.
+ */
+function together(make: () => System, plan: readonly Choice[], reduction: 'sleep' | 'none'): Seen {
+  const table = new SharedTable(SharedTable.memoryFor(1 << 14));
+  const failures = new Set<string>();
+  const later: Unit[] = [EVERYTHING];
+  let [ends, transitions, next, nested] = [0, 0, 0, 0];
+  const explore = (unit: Unit): void => {
+    nested++;
+    const options: SearchOptions = {
+      order: 'dfs',
+      reduction,
+      wanted: (failure) => {
+        failures.add(fingerprint(failure));
+        return false;
+      },
+      stop: () => {
+        const choice = plan[next++ % plan.length];
+        if (choice === 'go on' || (choice === 'now' && nested === NESTED_MAX)) return false;
+        const part = one.split(1000);
+        if (part === undefined) return false;
+        if (choice === 'now') explore(part);
+        else later.push(part);
+        return false;
+      },
+    };
+    const system = make();
+    system.machine.agents = system.agents;
+    const frame = new Frame(system, options, table);
+    const one = new DepthFirst(frame, options, 0);
+    expect(one.explore(unit).verdict).toBe('exhausted');
+    ends += frame.ends;
+    transitions += frame.transitions;
+    nested--;
+  };
+  for (let unit = later.shift(); unit !== undefined; unit = later.shift()) explore(unit);
+  return { states: table.size, ends, transitions, failures: [...failures].sort() };
+}
+
+/** Together they see what one search sees that leaves nothing out. */
+function compare(make: () => System, plan: readonly Choice[]): void {
+  const seen = new Set<string>();
+  const wanted = (failure: Parameters<typeof fingerprint>[0]): boolean => {
+    seen.add(fingerprint(failure));
+    return false;
+  };
+  const full = search(make(), { order: 'dfs', reduction: 'none', statesMax: STATES_MAX, wanted });
+  if (full.verdict === 'bound') return;
+  const { states, ends, transitions } = full;
+  const failures = [...seen].sort();
+  expect(together(make, plan, 'none')).toEqual({ states, ends, transitions, failures });
+  const asleep = together(make, plan, 'sleep');
+  expect(asleep).toMatchObject({ states, ends, failures });
+  expect(asleep.transitions).toBeLessThanOrEqual(transitions);
+}
+
+describe('searches that share a set of states', () => {
+  test('miss nothing: programs of every primitive', () => {
+    fc.assert(
+      fc.property(programs, choices, (program, plan) => compare(() => build(program), plan)),
+      { numRuns: 300 },
+    );
+  });
+
+  test('miss nothing: programs with loops, whose states can be reached from themselves', () => {
+    fc.assert(
+      fc.property(namedOnly, choices, fc.boolean(), (program, plan, checked) =>
+        compare(() => buildLoops(program, { checked, memoise: false }), plan),
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  test('leave out as many steps, however the work is divided', () => {
+    const make = (): System => asidShare({ ...SIZES.S, locked: true });
+    const alone = together(make, ['go on'], 'sleep');
+    const divided = together(make, ['go on', 'now', 'later', 'go on', 'go on', 'now'], 'sleep');
+    expect(alone.transitions).toBe(14_706);
+    expect(divided).toMatchObject({ states: 12_478, ends: alone.ends });
+    expect(divided.transitions).toBeLessThan(alone.transitions * 1.05);
+  });
+});

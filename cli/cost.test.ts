@@ -1,6 +1,6 @@
 /** `stalemate fuzz --cost`: what it prints and exits with. What is counted is checked in `properties/cost`. */
 import { describe, expect, test } from 'vitest';
-import { signals } from '../properties/cost/testing/signals.ts';
+import { signals, signalScenario } from '../properties/cost/testing/signals.ts';
 import { ledger } from '../traces/testing/ledger.ts';
 import { exitCode } from './exit.ts';
 import { stalemate } from './testing/stalemate.ts';
@@ -17,7 +17,7 @@ describe('fuzz --cost', () => {
     expect(terminal.text).toMatch(/ {2}and so loses of what it holds +0\.0 % +100\.0 %\n/);
     expect(terminal.text).toMatch(/ {2}CMD_TLBI +[\d.]+ +0\.00\n/);
     expect(terminal.text).toMatch(/ {2}all schedules of two-cpus +✓ \d+ states +✓ 9 states\n/);
-    expect(terminal.text).toMatch(/\noff: design off\non: design on\n\n✓ signals: every design holds\.$/);
+    expect(terminal.text).toMatch(/\noff: design off\non: design on\n\n✓ signals: every design is as it should be\.$/);
   });
 
   test('prints the same again, and without a name all families that have designs', async () => {
@@ -43,7 +43,20 @@ describe('fuzz --cost', () => {
     expect(terminal.text).toMatch(/\nrash: signals\/too-many in \d+ executions\n\n✗ signals: a design is violated\.$/);
   });
 
-  test('ends with 3 if no broadcast was made', async () => {
+  test('counts units by themselves', async () => {
+    const { terminal } = await stalemate('fuzz signals --cost --seed 1 --runs 4', safe);
+    expect(terminal.text).toMatch(/\ncommands of some operations: .*\n {2}both CPUs +4\/0\/0\/0 \+4 +0\/0\/0\/0 \+4\n/);
+  });
+
+  test('does not count the violations of a design that is known not to be safe, but their absence', async () => {
+    const seen = await stalemate('fuzz --cost --seed 1 --runs 20', [signals('on', 'bad')]);
+    expect(seen.code).toBe(exitCode.holds);
+    expect(seen.terminal.text).toMatch(/\nbad: design bad \(known not to be safe\)\nbad: signals\/too-many in /);
+    const missed = [{ ...signals('bad'), cost: { ...signalScenario('bad'), litmus: [] } }];
+    expect((await stalemate('fuzz --cost --seed 1 --runs 0', missed)).code).toBe(exitCode.harness);
+  });
+
+  test('ends with 3 if nothing was invalidated', async () => {
     const { code } = await stalemate('fuzz --cost --seed 1 --runs 0', safe);
     expect(code).toBe(exitCode.harness);
   });

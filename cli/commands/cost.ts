@@ -1,5 +1,13 @@
 import { measure } from '../../properties/cost/measure.ts';
-import { isSafe, shareLost, type CostReport, type DesignCost } from '../../properties/cost/report.ts';
+import {
+  isAsExpected,
+  isSafe,
+  shareLost,
+  type CostReport,
+  type DesignCost,
+  type Range,
+  type UnitCost,
+} from '../../properties/cost/report.ts';
 import type { Family } from '../../properties/family.ts';
 import type { Loss } from '../../model/contract/invalidation.ts';
 import { grouped, pad, plural, widthOf } from '../../traces/report/text.ts';
@@ -72,19 +80,19 @@ async function costOf(
   }
   const code = codeOf(report);
   const words = {
-    0: 'every design holds',
+    0: 'every design is as it should be',
     1: 'a design is violated',
-    3: 'it shows too little: no broadcast was made, or a search was not exhausted',
+    3: 'it shows too little: nothing was invalidated, a search was not exhausted, or a mistake was not seen',
   };
   terminal.print(`\n${code === exitCode.holds ? '✓' : '✗'} ${name}: ${words[code]}.`);
   return code;
 }
 
 function codeOf({ designs }: CostReport): 0 | 1 | 3 {
-  if (designs.some((design) => !isSafe(design))) return exitCode.violation;
-  const shown = designs.some(({ broadcast }) => broadcast.operations > 0);
-  const exhausted = designs.every((design) => design.exhausted.every(({ verdict }) => verdict === 'holds'));
-  return shown && exhausted ? exitCode.holds : exitCode.harness;
+  if (designs.some((design) => !design.mistaken && !isSafe(design))) return exitCode.violation;
+  const shown = designs.some(({ broadcast, commands }) => broadcast.operations + commands.tlbi > 0);
+  const cutOff = designs.some(({ exhausted }) => exhausted.some(({ verdict }) => verdict === 'not exhausted'));
+  return shown && !cutOff && designs.every(isAsExpected) ? exitCode.holds : exitCode.harness;
 }
 
 /** A row of the table: what it shows, and its text for a design; a heading has none. */
@@ -111,14 +119,20 @@ const ROWS: readonly TableRow[] = [
   ['  CMD_ATC_INV', ({ commands, executions }) => per(commands.atc, executions)],
   ['  left out, since a broadcast did the work', ({ leftOut, executions }) => per(leftOut, executions)],
   ['  valid entries dropped by CMD_TLBI', ({ command, executions }) => per(sumOf(command.lost), executions)],
-  ['safety: executions violated', ({ violations }) => grouped(sum(Object.values(violations)))],
 ];
+
+const UNITS: TableRow = ['commands of some operations: TLBI/CFGI/ATC_INV/SYNC, and + broadcasts'];
+const SAFETY: TableRow = ['safety: executions violated', ({ violations }) => grouped(sum(Object.values(violations)))];
 
 function table({ designs }: CostReport): string[] {
   const litmus = designs[0]?.exhausted.map(({ litmus: id }) => id) ?? [];
+  const units = designs[0]?.units.map(({ title }) => title) ?? [];
   const rows: TableRow[] = [
     ['', ({ design }) => design],
     ...ROWS,
+    ...(units.length > 0 ? [UNITS] : []),
+    ...units.map((title, at): TableRow => [`  ${title}`, ({ units: costs }) => unitOf(costs[at])]),
+    SAFETY,
     ...litmus.map((id): TableRow => [`  all schedules of ${id}`, (design) => exhaustedOf(design, id)]),
   ];
   const texts = rows.map(([title, cell]) => [title, ...designs.map((design) => cell?.(design) ?? '')]);
@@ -129,11 +143,29 @@ function table({ designs }: CostReport): string[] {
   const violated = designs.flatMap(({ design, violations }) =>
     Object.entries(violations).map(([rule, count]) => `${design}: ${rule} in ${plural(count, 'execution')}`),
   );
-  return [...lines, '', ...designs.map(({ design, summary }) => `${design}: ${summary}`), ...violated];
+  return [
+    ...lines,
+    '',
+    ...designs.map(
+      ({ design, summary, mistaken }) => `${design}: ${summary}${mistaken ? ' (known not to be safe)' : ''}`,
+    ),
+    ...violated,
+  ];
 }
 
 function lostTo(loss: Loss): (design: DesignCost) => string {
   return ({ broadcast }) => per(broadcast.lost[loss], broadcast.operations);
+}
+
+function unitOf(cost: UnitCost | undefined): string {
+  if (cost === undefined) return '';
+  const { commands, broadcasts } = cost;
+  const counts = [commands.tlbi, commands.cfgi, commands.atc, commands.sync].map(rangeOf).join('/');
+  return broadcasts[1] === 0 ? counts : `${counts} +${rangeOf(broadcasts)}`;
+}
+
+function rangeOf([least, most]: Range): string {
+  return least === most ? String(least) : `${least}…${most}`;
 }
 
 function exhaustedOf({ exhausted }: DesignCost, id: string): string {

@@ -98,6 +98,12 @@ describe('InvalidationMonitor', () => {
     });
   });
 
+  it('takes commands of which nothing was said for those of the owner', () => {
+    const watching = monitor(['private']);
+    expect(watching.covered(entryOf(DOMAIN), 'command')).toBeUndefined();
+    expect(watching.counts('command').lost).toMatchObject({ own: 1, broad: 0 });
+  });
+
   it('forgets after the step on whose behalf it was', () => {
     const watching = monitor(['private']);
     watching.on({ type: 'tlbi', by: 'broadcast', space: PROCESS });

@@ -100,10 +100,13 @@ export class InvalidationMonitor {
     } else if (event.type === 'tlbi.left-out') this.#leftOut += event.commands;
   }
 
-  /** An entry is covered by maintenance that is executed now. */
+  /**
+   * An entry is covered by maintenance that is executed now. A command for which nobody has said anything is for whom the
+   * entry belongs to, since commands name tags.
+   */
   covered(entry: CoveredEntry, by: MaintenanceKind): Verdict {
     const owner = this.#use.ownerOf(entry);
-    const loss = this.#lossOf(entry, owner);
+    const loss = this.#lossOf(entry, owner, this.#behalf ?? (by === 'command' ? owner : undefined));
     const counts = this.#counts[by];
     if (!entry.required) {
       counts.mayBeLost[loss]++;
@@ -136,8 +139,7 @@ export class InvalidationMonitor {
     for (const kind of ['broadcast', 'command'] as const) this.#counts[kind] = noInvalidations();
   }
 
-  #lossOf({ valid, stage }: CoveredEntry, owner: SpaceId | undefined): Loss {
-    const cause = this.#behalf;
+  #lossOf({ valid, stage }: CoveredEntry, owner: SpaceId | undefined, cause: SpaceId | 'all' | undefined): Loss {
     if (owner === undefined) return 'dead';
     if (owner === cause) return valid ? 'own' : 'needed';
     if (!valid) return 'dead';

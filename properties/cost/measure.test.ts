@@ -53,6 +53,15 @@ describe('measure', () => {
     expect(rash.exhausted).toMatchObject([{ verdict: 'violated', rule: 'signals/too-many' }]);
   });
 
+  test('counts units by themselves', async () => {
+    const measured = await report(['off', 'on']);
+    const none = [0, 0];
+    expect(at(measured, 'off').units).toEqual([
+      { title: 'both CPUs', broadcasts: [4, 4], commands: { tlbi: [4, 4], cfgi: none, atc: none, sync: none } },
+    ]);
+    expect(at(measured, 'on').units[0]?.commands.tlbi).toEqual(none);
+  });
+
   test('does not call a search exhausted that was cut off', async () => {
     const measured = await measure(signalScenario('on'), { seed: 1, runs: 1, statesMax: 2 });
     expect(measured?.designs[0]?.exhausted).toMatchObject([{ verdict: 'not exhausted' }]);

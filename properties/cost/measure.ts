@@ -4,8 +4,8 @@ import { Runner } from '../../engine/run.ts';
 import { search } from '../../engine/search/search.ts';
 import { randomWalk } from '../../engine/strategies/random-walk.ts';
 import type { Configuration, Program } from '../family.ts';
-import { noCost, type CostReport, type DesignCost, type Exhausted } from './report.ts';
-import type { CostDesign, CostScenario, CostWorld } from './scenario.ts';
+import { noCost, type CostReport, type DesignCost, type Exhausted, type Range } from './report.ts';
+import type { CostDesign, CostScenario, CostUnit, CostWorld } from './scenario.ts';
 
 /** What to measure. The result depends on nothing else. */
 export interface MeasureOptions {
@@ -20,6 +20,8 @@ export interface MeasureOptions {
 
 /** Executions of a program under each design, by different schedules. */
 const SCHEDULES_PER_PROGRAM = 4;
+/** The same of a unit: enough for whatever two operations can do to each other. */
+const SCHEDULES_PER_UNIT = 128;
 /** Programs drawn for a configuration before another one is drawn. */
 const PROGRAMS_PER_CONFIGURATION = 16;
 /** Steps after which an execution is cut off. */
@@ -40,6 +42,7 @@ export async function measure(scenario: CostScenario, options: MeasureOptions): 
     options.onProgress?.(measurement.executions);
     await new Promise((resolve) => setImmediate(resolve));
   }
+  for (const unit of scenario.units ?? []) for (const design of scenario.designs) measurement.unit(unit, design);
   for (const litmus of scenario.litmus ?? [])
     for (const design of scenario.designs) {
       if (stop?.() === true) return undefined;
@@ -62,7 +65,7 @@ class Measurement {
   constructor(scenario: CostScenario, options: MeasureOptions) {
     this.#scenario = scenario;
     this.#options = options;
-    this.costs = scenario.designs.map(({ name, summary }) => noCost(name, summary));
+    this.costs = scenario.designs.map((design) => noCost(design));
   }
 
   get done(): boolean {
@@ -122,6 +125,26 @@ class Measurement {
     cost.leftOut += costs.invalidations.leftOut;
   }
 
+  /** One unit, under a design. */
+  unit({ title, configuration, program }: CostUnit, { name }: CostDesign): void {
+    const world = this.#scenario.world(configuration, name);
+    const { commands, invalidations } = world.costs;
+    const runner = new Runner({ ...world.load(program), memoise: false }, STEPS_MAX);
+    const runs = Array.from({ length: program.agents.length === 1 ? 1 : SCHEDULES_PER_UNIT }, (_, run) => {
+      commands.reset();
+      invalidations.reset();
+      runner.run(this.#strategy, this.#seed(0, -run));
+      return { ...commands.counts, broadcasts: invalidations.counts('broadcast').operations };
+    });
+    runner.close();
+    const range = (key: keyof (typeof runs)[0]): Range => {
+      const counts = runs.map((run) => run[key]);
+      return [Math.min(...counts), Math.max(...counts)];
+    };
+    const of = { tlbi: range('tlbi'), cfgi: range('cfgi'), atc: range('atc'), sync: range('sync') };
+    this.#costOf(name).units.push({ title, broadcasts: range('broadcasts'), commands: of });
+  }
+
   /** All schedules of a small program under a design. */
   exhaust({ id, configuration, program }: Small, { name }: CostDesign): void {
     const world = this.#scenario.world(configuration, name);
@@ -131,7 +154,11 @@ class Measurement {
     const verdict = ({ exhausted: 'holds', violation: 'violated', bound: 'not exhausted' } as const)[result.verdict];
     const rule = failure === undefined ? {} : { rule: `${failure.monitor}/${failure.rule}` };
     const done: Exhausted = { litmus: id, verdict, states, ...rule };
-    this.costs.find(({ design }) => design === name)?.exhausted.push(done);
+    this.#costOf(name).exhausted.push(done);
+  }
+
+  #costOf(name: string): DesignCost {
+    return this.costs.find(({ design }) => design === name) as DesignCost;
   }
 
   #seed(round: number, index: number): number {

@@ -1,5 +1,6 @@
 import { LOSSES, noInvalidations, type Loss, type MaintenanceKind } from '../../model/contract/invalidation.ts';
 import type { CommandCounts } from './commands.ts';
+import type { CostDesign } from './scenario.ts';
 
 /** What designs cost, and whether they are safe. */
 export interface CostReport {
@@ -13,6 +14,8 @@ export interface CostReport {
 export interface DesignCost extends Readonly<Record<MaintenanceKind, Sums>> {
   readonly design: string;
   readonly summary: string;
+  /** Known not to be safe. */
+  readonly mistaken: boolean;
   executions: number;
   steps: number;
   /** Executions that did not end within the bound on steps. */
@@ -22,8 +25,19 @@ export interface DesignCost extends Readonly<Record<MaintenanceKind, Sums>> {
   readonly commands: Writable<CommandCounts>;
   /** TLBI commands that a broadcast made unnecessary. */
   leftOut: number;
+  readonly units: UnitCost[];
   readonly exhausted: Exhausted[];
 }
+
+/** What a unit costs: the least and the most, over the schedules that were run. */
+export interface UnitCost {
+  readonly title: string;
+  readonly broadcasts: Range;
+  readonly commands: Readonly<Record<keyof CommandCounts, Range>>;
+}
+
+/** Two bounds, both reached. */
+export type Range = readonly [least: number, most: number];
 
 /** All schedules of a small program. */
 export interface Exhausted {
@@ -38,10 +52,11 @@ type Writable<T> = { -readonly [key in keyof T]: T[key] };
 type Sums = ReturnType<typeof noInvalidations>;
 
 /** Nothing counted yet. */
-export function noCost(design: string, summary: string): DesignCost {
+export function noCost({ name, summary, mistaken = false }: CostDesign): DesignCost {
   return {
-    design,
+    design: name,
     summary,
+    mistaken,
     executions: 0,
     steps: 0,
     cutOff: 0,
@@ -50,6 +65,7 @@ export function noCost(design: string, summary: string): DesignCost {
     command: noInvalidations(),
     commands: { tlbi: 0, sync: 0, atc: 0, cfgi: 0 },
     leftOut: 0,
+    units: [],
     exhausted: [],
   };
 }
@@ -61,6 +77,11 @@ export const LOSSES_IN_VAIN: readonly Loss[] = LOSSES.filter((loss) => loss !== 
 export function shareLost({ broadcast }: DesignCost): number | undefined {
   const lost = LOSSES_IN_VAIN.reduce((sum, loss) => sum + broadcast.lost[loss], 0);
   return broadcast.held === 0 ? undefined : (100 * lost) / broadcast.held;
+}
+
+/** Whether a design came out as it is known to be. */
+export function isAsExpected(design: DesignCost): boolean {
+  return isSafe(design) !== design.mistaken;
 }
 
 /** Whether every execution and every search of a design has held. */

@@ -21,7 +21,7 @@ const ENTRIES: readonly CoveredEntry[] = [
 ];
 const TLBI = encode(COMMAND_TLBI, { Opcode: OPCODE.TLBI_NH_VA });
 
-/** "off": no broadcast reaches the SMMU, so each is followed by a command. "on": broadcasts reach it. "rash": and fail. */
+/** "off": no broadcast reaches the SMMU, so each is followed by a command. "on": broadcasts reach it. "rash", "bad": and fail. */
 class SignalWorld implements CostWorld {
   readonly configuration: Configuration;
   readonly counters = { witnesses: {}, operations: {} };
@@ -88,7 +88,7 @@ class SignalWorld implements CostWorld {
       }
       for (const entry of ENTRIES) invalidations.covered(entry, 'broadcast');
       invalidations.on({ type: 'tlbi.left-out', space: cpu, commands: 1 });
-      if (this.#design === 'rash' && this.#done.value > 3)
+      if ((this.#design === 'rash' || this.#design === 'bad') && this.#done.value > 3)
         this.#machine.fail({ monitor: 'signals', rule: 'too-many', message: 'There are too many broadcasts.' });
       return undefined;
     });
@@ -101,10 +101,11 @@ const program: Program = { agents: [twice('CPU0'), twice('CPU1')] };
 /** What there is to measure. @param names which designs. */
 export function signalScenario(...names: readonly string[]): CostScenario {
   return {
-    designs: names.map((name) => ({ name, summary: `design ${name}` })),
+    designs: names.map((name) => ({ name, summary: `design ${name}`, ...(name === 'bad' ? { mistaken: true } : {}) })),
     configurations: fc.record({ size: fc.nat(3) }),
     programs: () => fc.constantFrom(program, { agents: [twice('CPU0')] }),
     world: (configuration, design) => new SignalWorld(configuration, design),
+    units: [{ title: 'both CPUs', configuration: {}, program }],
     litmus: [{ id: 'two-cpus', configuration: {}, program }],
   };
 }

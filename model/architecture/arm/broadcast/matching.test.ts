@@ -220,7 +220,8 @@ describe('VMIDs', () => {
     world.sync(cfgi('CFGI_STE', { StreamID: 1 }), tlbi('TLBI_NSNH_ALL'));
     world.map(bottom, VA, PAGE);
     world.map(bottom, VA);
-    for (const maintenance of [...BY_ASID, ...WITHOUT_ASID]) broadcast(world, { ...maintenance, vmid: 0 });
+    for (const maintenance of [...BY_ASID, ...WITHOUT_ASID])
+      broadcast(world, { ...maintenance, vmid: 0 } as TlbMaintenance);
     expect(world.see()).toContain(OLD);
     world.sync(tlbi('TLBI_EL2_ALL'));
     expect(world.see()).not.toContain(OLD);

@@ -10,7 +10,7 @@ export interface BtmConfiguration extends Configuration {
   readonly design: Design;
   /** CPUs, 1 to 3. */
   readonly cpus: number;
-  /** VMIDs of KVM's allocator, more than CPUs, up to 5. */
+  /** VMIDs of KVM's allocator, more than CPUs, up to 6. */
   readonly vmids: number;
   /** VMIDs of the first generation that machines have used which are gone, up to `vmids`. */
   readonly taken: number;
@@ -35,7 +35,7 @@ export const PLAIN: BtmConfiguration = {
   device1: 'nothing',
 };
 
-const LIMITS = { cpus: [1, 3], vmids: [2, 5], taken: [0, 5], mapped: [0, 1] } as const;
+const LIMITS = { cpus: [1, 3], vmids: [2, 6], taken: [0, 6], mapped: [0, 1] } as const;
 
 /** Configurations, weighted towards those in which something can go wrong. */
 export const configurations: fc.Arbitrary<BtmConfiguration> = fc
@@ -49,7 +49,7 @@ export const configurations: fc.Arbitrary<BtmConfiguration> = fc
     device1: fc.constantFrom(...STARTS),
   })
   .map(({ more, ...drawn }) => {
-    const vmids = drawn.cpus + more;
+    const vmids = drawn.cpus + Math.max(more, 1 + pinsAtStart(drawn));
     return { ...drawn, vmids, taken: Math.min(drawn.taken, vmids) };
   });
 
@@ -84,5 +84,13 @@ function problem(configuration: Configuration): string | undefined {
   if (!DESIGNS.includes(design)) return `design is one of ${DESIGNS.join(', ')}`;
   if (![device0, device1].every((start) => STARTS.includes(start))) return `devices are at ${STARTS.join(', ')}`;
   if (vmids <= cpus) return '"vmids" is more than "cpus", or a roll-over would leave none free';
+  const pins = pinsAtStart({ design, device0, device1 });
+  if (vmids - cpus - 1 < pins) return `"vmids" is at least ${cpus + 1 + pins}, or what devices use could not be pinned`;
   return taken > vmids ? '"taken" is at most "vmids"' : undefined;
+}
+
+/** How many VMIDs are pinned at the start. */
+function pinsAtStart({ design, device0, device1 }: Pick<BtmConfiguration, 'design' | 'device0' | 'device1'>): number {
+  if (design !== 'pinned') return 0;
+  return device0 === 'other' || device1 === 'other' ? 2 : 1;
 }

@@ -1,16 +1,17 @@
 import type { VbtmKernel } from '../../impl/kernel/vbtm/index.ts';
-import { frameName } from '../asid/configuration.ts';
+import { vmName } from '../vmid/configuration.ts';
+import { frameName } from './memory-map.ts';
 
 /** The space of the contract that is KVM's stage 2 of a virtual machine: behind those of the SMMU's software. */
 export function kvmSpace({ nesting }: Pick<VbtmKernel, 'nesting'>, machine: number): number {
   return nesting.firstGuestSpace + nesting.guestSpaces + machine;
 }
 
-/** Name of an address space: "domain1", "the guest", "KVM's stage 2 of VM1". */
+/** Name of an address space: "domain1", "the guest", "KVM's stage 2 of B". */
 export function spaceName(kernel: VbtmKernel, space: number): string {
   const { nesting } = kernel;
   const machine = space - kvmSpace(kernel, 0);
-  if (machine >= 0) return `KVM's stage 2 of VM${machine}`;
+  if (machine >= 0) return `KVM's stage 2 of ${vmName(machine)}`;
   if (space >= nesting.firstGuestSpace) return 'the guest';
   return space < nesting.stages.length ? `domain${space}` : 'the short-lived domain';
 }

@@ -1,4 +1,6 @@
 import type { Operation } from '../family.ts';
+import { vmName } from '../vmid/configuration.ts';
+import { frameIndex } from './memory-map.ts';
 
 /**
  * What programs of the family do. Virtual machine 0 is the guest with the nested devices; 1 has a stage 2 of its own for
@@ -62,7 +64,7 @@ export const ARGUMENTS: { readonly [K in BtmOperation['op']]: Readonly<Record<st
 /** How a report shows an operation: "unmap(domain1, 0x2000)". */
 export function describe(operation: BtmOperation): string {
   const known = operation;
-  const machine = (of: { readonly machine: number }): string => `VM${of.machine}`;
+  const machine = (of: { readonly machine: number }): string => vmName(of.machine);
   switch (known.op) {
     case 'run':
       return `run(${machine(known)})`;
@@ -77,7 +79,7 @@ export function describe(operation: BtmOperation): string {
     case 'vmDestroy':
       return `destroy(${machine(known)})`;
     case 'map':
-      return `map(domain${known.place}, ${hex(known.page)} → G${known.frame})`;
+      return `map(domain${known.place}, ${hex(known.page)} → G${frameIndex(known.place, known.frame)})`;
     case 'unmap':
       return `unmap(domain${known.place}, ${hex(known.page)})`;
     case 'attach':

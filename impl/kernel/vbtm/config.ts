@@ -18,7 +18,7 @@ export type Design = (typeof DESIGNS)[number];
 /** What virtual machines of KVM add to a world of nested translation. */
 export interface VbtmConfig extends NestingConfig {
   readonly design: Design;
-  /** Virtual machines; the first is the guest that has devices. */
+  /** Virtual machines that may have devices, each with an iommufd context; the first is the guest. */
   readonly machines: number;
   /** For each place of a domain, the virtual machine whose KVM it is given, -1: none. */
   readonly machineOf: readonly number[];
@@ -34,10 +34,10 @@ export const OTHER_PLACE = 1;
 export const PRIVATE_PLACE = 2;
 
 /** VMIDs of the driver's own. */
-const PRIVATE_VMIDS = 3;
+const PRIVATE_VMIDS = 4;
 
 /** The configuration of a design, for a number of VMIDs of KVM's. */
-export function vbtmConfig(design: Design, machines: number, kvmVmids: number): VbtmConfig {
+export function vbtmConfig(design: Design, kvmVmids: number): VbtmConfig {
   const apart = design === 'disjoint' || design === 'pinned';
   const vmidMin = apart ? kvmVmids + 1 : 1;
   return {
@@ -50,7 +50,7 @@ export function vbtmConfig(design: Design, machines: number, kvmVmids: number): 
     vmidMax: vmidMin + PRIVATE_VMIDS - 1,
     guestBtm: design === 'pinned',
     design,
-    machines,
+    machines: 2,
     machineOf: [0, 1, -1, -1],
     kvmVmids,
   };

@@ -69,7 +69,7 @@ export class VbtmDomains extends ArmSmmuDomains {
     return step(
       `${domain.name}.kvm`,
       () => this.kernel.kvmOf(domain).value - 1,
-      (machine) => (machine < 0 ? 'NULL' : `VM${machine}`),
+      (machine) => (machine < 0 ? 'NULL' : this.kernel.kvm.nameOf(machine)),
     );
   }
 }

@@ -6,3 +6,5 @@ export * from './iommufd.ts';
 export * from './kernel.ts';
 export * from './operations.ts';
 export * from './port.ts';
+export * from './machine-operations.ts';
+export * from './machines.ts';

@@ -17,7 +17,7 @@ export class IommufdContexts {
   constructor(machine: Machine, kvm: KvmSide, machines: number) {
     this.kvm = kvm;
     const all = Array.from({ length: machines }, (_, at) => at);
-    const format = (_offset: number, vm: number): string => (vm === 0 ? 'NULL' : `VM${vm - 1}`);
+    const format = (_offset: number, vm: number): string => (vm === 0 ? 'NULL' : kvm.nameOf(vm - 1));
     this.pointers = all.map((at) => new Cell(machine, `ictx${at}.kvm`, { format }));
     this.locks = all.map((at) => new SpinLock(machine, `ictx${at}.kvm_ref_lock`));
   }

@@ -31,7 +31,7 @@ export class VbtmKernel extends NestedKernel {
     this.kvm = base.kvm;
     this.guestCpu = base.guestCpu;
     this.iommufd = new (parts.iommufd ?? IommufdContexts)(base.machine, base.kvm, nesting.machines);
-    const format = (_offset: number, vm: number): string => (vm === 0 ? 'NULL' : `VM${vm - 1}`);
+    const format = (_offset: number, vm: number): string => (vm === 0 ? 'NULL' : base.kvm.nameOf(vm - 1));
     this.#kvmOf = Array.from(
       { length: config.objects },
       (_, at) => new Cell(base.machine, `domain${at}.kvm`, { format }),

@@ -2,6 +2,8 @@ import type { Step, Task } from '../../../engine/step.ts';
 
 /** What an SMMU driver and iommufd use of KVM. Virtual machines are numbered from 0. */
 export interface KvmSide {
+  /** Name of a virtual machine, for reports. */
+  nameOf(machine: number): string;
   /** `kvm_get_kvm_safe()`, inside a step: a reference to a virtual machine, unless it is going. */
   kvm_get_kvm_safe(machine: number): boolean;
   /** `kvm_put_kvm()`. */

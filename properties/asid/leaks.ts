@@ -93,7 +93,7 @@ export class LeakCheck {
       const failure =
         counted(mm, 'pin', mm.pinned.value, pins) ??
         counted(mm, 'mm_users', mm.mm_users.value, users) ??
-        counted(mm, 'mm_count', mm.mm_count.value, pins + users);
+        counted(mm, 'mm_count', mm.mm_count.value, pins + users + this.#kernel.context.otherUsers(mm));
       if (failure !== undefined) return failure;
     }
     return undefined;

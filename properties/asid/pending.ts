@@ -10,10 +10,13 @@ const ENTRY_BYTES = 64;
 export class StoreNames {
   readonly #kernel: Kernel;
   readonly #memory: PhysicalMemory;
+  readonly #frameName: (pa: number) => string;
 
-  constructor(kernel: Kernel, memory: PhysicalMemory) {
+  /** @param name of the page of memory at an address; an address that is none stands for itself, in hexadecimal. */
+  constructor(kernel: Kernel, memory: PhysicalMemory, name: (pa: number) => string = frameName) {
     this.#kernel = kernel;
     this.#memory = memory;
+    this.#frameName = name;
   }
 
   /** A store that has just reached memory. */
@@ -29,7 +32,7 @@ export class StoreNames {
 
   #text(cell: number, low: number, high: number): string {
     const pa = this.#memory.addressOf(cell);
-    if (pa >= 0) return `${this.#wordName(pa)} := ${valueText(low, high)}`;
+    if (pa >= 0) return `${this.#wordName(pa)} := ${valueText(low, high, this.#frameName)}`;
     const { region, offset } = this.#kernel.machine.store.locate(cell);
     return `${region.name} := ${region.format?.(offset, low) ?? low}`;
   }
@@ -71,9 +74,9 @@ export class StoreNames {
 }
 
 /** A word of an entry as a report shows it; of a descriptor what it points to. */
-function valueText(low: number, high: number): string {
+function valueText(low: number, high: number, nameOf: (pa: number) => string): string {
   if (low === 0 && high === 0) return '0';
   const address = (high & 0xffff) * 2 ** 32 + (((low >>> 12) << 12) >>> 0);
-  if ((low & 1) === 1 && frameName(address) !== `0x${address.toString(16)}`) return frameName(address);
+  if ((low & 1) === 1 && nameOf(address) !== `0x${address.toString(16)}`) return nameOf(address);
   return `0x${(high >>> 0).toString(16).padStart(8, '0')}_${(low >>> 0).toString(16).padStart(8, '0')}`;
 }

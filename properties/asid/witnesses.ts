@@ -1,10 +1,11 @@
-import { step, Step, type Result, type Task } from '../../engine/step.ts';
+import type { Task } from '../../engine/step.ts';
 import type { Machine } from '../../engine/machine.ts';
 import type { Kernel } from '../../impl/kernel/index.ts';
 import type { SmmuPort } from '../../impl/platform/index.ts';
 import { REGISTER } from '../../model/architecture/arm/layout/index.ts';
 import type { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import type { ContractEvent } from '../../model/contract/events.ts';
+import { counted } from '../counted.ts';
 import type { Counters } from '../family.ts';
 import { ARGUMENTS, type AsidOperation } from './operations.ts';
 
@@ -118,26 +119,8 @@ export class Witnesses {
   }
 
   /** Runs an operation and counts it: run at its first step, rejected if its task says so. */
-  *counted(op: AsidOperation['op'], task: Task<boolean>): Task {
-    const index = FIRST_OPERATION + 2 * KINDS.indexOf(op);
-    let { value, done } = task.next();
-    if (!done && value instanceof Step) {
-      const first = value;
-      const run = (): Result => {
-        this.#machine.tally(index);
-        return first.run();
-      };
-      value = new Step(first.label, run, first.wait, () => undefined);
-    }
-    while (!done) {
-      const result: unknown = yield value as Step;
-      ({ value, done } = task.next(result as never));
-    }
-    if (value === false)
-      yield* step('rejected: it does not apply', () => {
-        this.#machine.tally(index + 1);
-        return undefined;
-      });
+  counted(op: AsidOperation['op'], task: Task<boolean>): Task {
+    return counted(this.#machine, FIRST_OPERATION + 2 * KINDS.indexOf(op), task);
   }
 
   get #domains(): number {

@@ -11,21 +11,31 @@ export class BtmContext extends MmContext {
   override *arm64_mm_context_get(mm: Mm): Task<number> {
     yield* this.mmgrab(mm);
     const asid = yield* this.kernel.asidAllocator.arm64_mm_context_get(this.kernel.contextOf(mm));
-    if (asid === 0) yield* this.mmdrop(mm);
+    if (asid === 0) yield* this.drop(mm);
     return asid;
   }
 
   /** `arm64_mm_context_put()` and `mmdrop()`. */
   override *arm64_mm_context_put(mm: Mm): Task {
     yield* this.kernel.asidAllocator.arm64_mm_context_put(this.kernel.contextOf(mm));
-    yield* this.mmdrop(mm);
+    yield* this.drop(mm);
   }
 
-  /** `mmgrab()`. */
+  /** `mmgrab()` for a device, whose references are counted by `pinned` besides. */
   protected mmgrab(mm: Mm): Step<undefined> {
     return step(`mmgrab(${mm.name})`, () => {
       mm.mm_count.increment();
+      mm.pinned.value += 1;
       return undefined;
+    });
+  }
+
+  /** `mmdrop()` of a device's reference. */
+  protected drop(mm: Mm): Step<undefined> {
+    const drop = this.mmdrop(mm);
+    return step(drop.label, () => {
+      mm.pinned.value -= 1;
+      return drop.run();
     });
   }
 

@@ -106,7 +106,7 @@ export class BtmKernel extends Kernel {
     return {
       name: mm.name,
       id: contextIdCell(machine, mm.name),
-      pinned: mm.pinned,
+      pinned: new Cell(machine, `${mm.name}.context.pinned`),
       get pgd() {
         return mm.pgd.value >>> 0;
       },

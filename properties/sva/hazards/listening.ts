@@ -1,0 +1,135 @@
+import { step, type Task } from '../../../engine/step.ts';
+import { Arm64Context, Arm64Tlbflush, type Arm64MmContext, type Arm64Tlbi } from '../../../impl/kernel/arm64/index.ts';
+import { BtmDriver, BtmSva } from '../../../impl/kernel/btm/index.ts';
+import { ArmSmmuConfigWriter, type EntryChange, type Mm, type Space } from '../../../impl/kernel/index.ts';
+import type { SmmuPort } from '../../../impl/platform/index.ts';
+import { MISSED, MIXED_UP, type SvaHazard } from './hazard.ts';
+
+class EveryAsidPrivate extends ArmSmmuConfigWriter {
+  override spaceCd(space: Space, asid: number, _private: boolean, begin?: () => void): EntryChange {
+    return super.spaceCd(space, asid, true, begin);
+  }
+}
+
+class AsidOfItsOwn extends BtmSva {
+  override *arm_smmu_alloc_shared_cd(mm: Mm): Task<number> {
+    const { kernel } = this;
+    if ((yield* kernel.context.arm64_mm_context_get(mm)) === 0) return 0;
+    yield* kernel.asidLock.lock();
+    const shared = yield* mm.cd.load();
+    if (shared !== 0) {
+      yield* this.takeSharedCd(mm, kernel.sharedCds.at(shared));
+      yield* kernel.asidLock.unlock();
+      yield* kernel.context.arm64_mm_context_put(mm);
+      return shared;
+    }
+    const free = Array.from({ length: kernel.config.asidMax }, (_, at) => at + 1);
+    const asid = yield* step('xa_alloc', () => free.find((number) => kernel.asids.owner(number) === 0) ?? 0, String);
+    const cd = asid === 0 ? 0 : yield* this.insertSharedCd(mm, asid);
+    yield* kernel.asidLock.unlock();
+    if (cd === 0) yield* this.out_put_context(mm);
+    return cd;
+  }
+}
+
+class KernelHalf extends Arm64Context {
+  override *arm64_mm_context_get(mm: Arm64MmContext): Task<number> {
+    const asid = yield* super.arm64_mm_context_get(mm);
+    return this.layout.kpti === true ? asid & ~1 : asid;
+  }
+}
+
+class KernelHalfOnly extends Arm64Tlbflush {
+  protected override halves(instruction: Arm64Tlbi): readonly Arm64Tlbi[] {
+    return [instruction];
+  }
+}
+
+class LeavesPtmSet extends BtmDriver {
+  override takesBroadcasts(port: SmmuPort): boolean {
+    super.takesBroadcasts(port);
+    return false;
+  }
+}
+
+class FlagOfAnotherSmmu extends BtmDriver {
+  protected override probeBtm(): boolean {
+    return this.kernel.config.btm === true;
+  }
+}
+
+class LocalTlbflush extends Arm64Tlbflush {
+  override tlbi(cpu: number, instruction: Arm64Tlbi) {
+    const broadcast = super.tlbi(cpu, instruction);
+    return step(broadcast.label.replace('IS', ''), () => {
+      for (const each of this.halves(instruction)) this.cpu.tlbi(cpu, each, false);
+      return undefined;
+    });
+  }
+}
+
+const SKIPPED = 'arm_smmu_mm_invalidate_range(), Linux 5.12 to 6.8: no CMD_TLBI if ARM_SMMU_FEAT_BTM is set';
+
+/** Mistakes about which broadcasts an SMMU hears: commands are left out, and nothing else takes the entry away. */
+export const LISTENING_HAZARDS: readonly SvaHazard[] = [
+  {
+    id: 'btm-shared-cd-private',
+    title: 'the context descriptor of a process has ASET = 1',
+    citation: `arm_smmu_write_ctx_desc(), Linux 6.1: "(cd->mm ? 0 : CTXDESC_CD_0_ASET)"; ${SKIPPED}`,
+    story:
+      'Entries of the process opt out of broadcasts by ASID (IHI 0070 §3.17). munmap broadcasts and sends no command: the device goes on reaching the page.',
+    expected: MISSED,
+    parts: { configWriter: EveryAsidPrivate },
+  },
+  {
+    id: 'btm-asid-not-pinned',
+    title: 'the context descriptor of a process has an ASID of the SMMU driver’s own',
+    citation: `${SKIPPED}; arm_smmu_sva_domain_alloc(), Linux 6.11 and later, takes the ASID from arm_smmu_asid_xa, and sends commands always`,
+    story:
+      'The device walks under a number that no CPU knows. Broadcasts name the number of the CPUs, and no command is sent.',
+    expected: [...MISSED, ...MIXED_UP],
+    parts: { sva: AsidOfItsOwn },
+  },
+  {
+    id: 'btm-kpti-kernel-asid',
+    title: 'with KPTI a device has the kernel’s ASID of a pair',
+    citation: 'arm64_mm_context_get(), Linux 6.1: "Set the equivalent of USER_ASID_BIT", asid |= 1',
+    story:
+      'The number is given back to the CPUs’ allocator, and to private domains, as another one than the one in use; broadcasts by address name both halves, so it takes a second owner to show it.',
+    expected: [...MIXED_UP, { monitor: 'tags', rule: 'pinned-changed' }],
+    parts: { asidAllocator: KernelHalf },
+  },
+  {
+    id: 'btm-kpti-user-half-missed',
+    title: 'with KPTI a TLBI names the kernel’s half of a pair alone',
+    citation: '__flush_tlb_range(), Linux 6.1: __tlbi_user_level() beside __tlbi_level()',
+    story: 'A process outside the kernel, and every device, has the other half: their entries stay.',
+    expected: MISSED,
+    parts: { tlbflush: KernelHalfOnly },
+  },
+  {
+    id: 'btm-ptm-set',
+    title: 'CR2.PTM stays 1 although commands are left out',
+    citation: 'arm_smmu_device_reset(), Linux 6.1: "reg = CR2_PTM | CR2_RECINVSID", whatever ARM_SMMU_FEAT_BTM says',
+    story: 'With PTM = 1 the SMMU need not hear broadcasts (IHI 0070 §6.3.12), and nobody tells it by a command.',
+    expected: MISSED,
+    parts: { driver: LeavesPtmSet },
+  },
+  {
+    id: 'btm-flag-of-another-smmu',
+    title: 'ARM_SMMU_FEAT_BTM was found on another SMMU of the system',
+    citation: `${SKIPPED}; the flag belongs to struct arm_smmu_device, of which a process may be bound to several`,
+    story: 'This SMMU has IDR0.BTM = 0 and hears no broadcast, but commands are left out for it as well.',
+    expected: MISSED,
+    parts: { driver: FlagOfAnotherSmmu },
+  },
+  {
+    id: 'btm-tlbi-local',
+    title: 'a process that runs on one CPU is invalidated there alone',
+    citation:
+      'flush_tlb_range(), Linux 6.1, broadcasts always; series that avoid it for processes of one CPU must leave out those that devices share',
+    story: 'A local TLBI reaches no SMMU, and no other CPU; no command is sent.',
+    expected: MISSED,
+    parts: { tlbflush: LocalTlbflush },
+  },
+];

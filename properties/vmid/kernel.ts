@@ -1,5 +1,6 @@
 import { Cell } from '../../engine/cell.ts';
 import type { Machine } from '../../engine/machine.ts';
+import { smp_mb } from '../../engine/memory-order/barriers.ts';
 import { step, type Step, type Task } from '../../engine/step.ts';
 import {
   Kvm,
@@ -234,6 +235,8 @@ export class VmidKernel {
       const version = this.#contract.mapping(vm, page);
       this.#mmu.setPte(kvm, pageAddress(page), physicalAddress({ vm, page, version }));
     }
+    // Nobody has the machine before its file descriptor is there.
+    smp_mb(this.#machine);
   }
 
   /** The first step of what the host does: out of the guest, and it finds out whether the operation applies. */

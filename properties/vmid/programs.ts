@@ -14,7 +14,7 @@ type Weights = Readonly<Record<VmidOperation['op'], number>>;
 
 /** One program out of several is about pages, about roll-overs alone, about devices. */
 const PAGES: Weights = { run: 12, exit: 1, put: 1, unmap: 4, fault: 1, pin: 0, unpin: 0, destroy: 1 };
-const SWITCHES: Weights = { run: 20, exit: 1, put: 3, unmap: 1, fault: 0, pin: 0, unpin: 0, destroy: 1 };
+const SWITCHES: Weights = { run: 20, exit: 1, put: 4, unmap: 0, fault: 0, pin: 0, unpin: 0, destroy: 1 };
 const DEVICES: Weights = { run: 16, exit: 0, put: 1, unmap: 1, fault: 0, pin: 4, unpin: 3, destroy: 1 };
 
 /** How much more likely the machine that a program is about is run than another one. */

@@ -54,6 +54,11 @@ export class KvmHyp {
    */
   *kvm_tlb_flush_vmid_ipa(cpu: number, kvm: Kvm, ipa: number): Task {
     yield* this.tlb_switch_to_guest(cpu, kvm);
+    yield* this.flushIpa(cpu, ipa);
+  }
+
+  /** The same for the machine that VTTBR_EL2 has. */
+  *flushIpa(cpu: number, ipa: number): Task {
     yield* this.tlbiIpa(cpu, ipa);
     yield* this.dsbBetween(cpu);
     yield* this.tlbiStageOne(cpu);
@@ -125,7 +130,7 @@ export class KvmHyp {
   }
 
   /** `__tlb_switch_to_guest()`. */
-  protected tlb_switch_to_guest(cpu: number, kvm: Kvm): Step<number> {
+  tlb_switch_to_guest(cpu: number, kvm: Kvm): Step<number> {
     return step(`VTTBR := ${kvm.name}`, () => this.switchToGuest(cpu, kvm), showNumber);
   }
 

@@ -164,13 +164,16 @@ export class KvmVmid {
   /** With the lock held. */
   protected *pinNew(cpu: number, kvm: Kvm, id: VmidId): Task<VmidId> {
     const current = (yield* this.vmid_gen_match(id)) ? id : yield* this.renew(cpu, kvm, id);
-    yield* step(`pinned_vmid_map |= ${vmidOf(current)}`, () => {
+    return yield* this.pinNow(kvm, current);
+  }
+
+  protected pinNow(kvm: Kvm, id: VmidId): Step<VmidId> {
+    return step(`pinned_vmid_map |= ${vmidOf(id)}`, () => {
       this.pinnedCount.value++;
-      this.pinnedMap.set(vmidOf(current));
+      this.pinnedMap.set(vmidOf(id));
       kvm.pinned.value = 1;
-      return undefined;
+      return id;
     });
-    return current;
   }
 
   protected unpin(vmid: number): void {
@@ -231,12 +234,15 @@ export class KvmVmid {
 
   /** `new_vmid()`: gives a machine a VMID of the current generation. With the lock held. */
   protected *renew(cpu: number, kvm: Kvm, id: VmidId): Task<VmidId> {
-    const renewed = (): VmidId => makeTag(vmidOf(id), this.generation.value);
-    const keep = (): VmidId => (id === 0 ? 0 : this.keep(kvm, id, renewed()));
-    const kept = yield* step(`keep ${showVmid(id)}?`, keep, showVmid);
+    const kept = yield* this.keepStep(kvm, id);
     const vmid = kept === 0 ? yield* this.allocate(cpu) : kept;
     yield* kvm.storeId(vmid);
     return vmid;
+  }
+
+  protected keepStep(kvm: Kvm, id: VmidId): Step<VmidId> {
+    const renewed = (): VmidId => makeTag(vmidOf(id), this.generation.value);
+    return step(`keep ${showVmid(id)}?`, () => (id === 0 ? 0 : this.keep(kvm, id, renewed())), showVmid);
   }
 
   protected *allocate(cpu: number): Task<VmidId> {

@@ -98,7 +98,8 @@ function codeOf({ designs }: CostReport): 0 | 1 | 3 {
 /** A row of the table: what it shows, and its text for a design; a heading has none. */
 type TableRow = readonly [title: string, cell?: (design: DesignCost) => string];
 
-const ROWS: readonly TableRow[] = [
+/** What CPUs do to the SMMU; nothing where it takes no part. */
+const BROADCASTS: readonly TableRow[] = [
   ['broadcast TLBIs of CPUs', ({ broadcast }) => grouped(broadcast.operations)],
   ['the SMMU holds, at each: entries', ({ broadcast }) => per(broadcast.held, broadcast.operations)],
   ['  it must drop, at each'],
@@ -113,12 +114,17 @@ const ROWS: readonly TableRow[] = [
     '  valid ones that it may drop besides, at each',
     ({ broadcast }) => per(sumOf(broadcast.mayBeLost), broadcast.operations),
   ],
+];
+
+const COMMANDS: readonly TableRow[] = [
   ['commands, for each execution'],
   ['  CMD_TLBI', ({ commands, executions }) => per(commands.tlbi, executions)],
-  ['  CMD_SYNC', ({ commands, executions }) => per(commands.sync, executions)],
+  ['    stale entries dropped', ({ command, executions }) => per(command.lost.needed, executions)],
+  ['    valid entries dropped', ({ command, executions }) => per(sumOf(command.lost), executions)],
+  ['    left out, since a broadcast did the work', ({ leftOut, executions }) => per(leftOut, executions)],
+  ['  CMD_CFGI', ({ commands, executions }) => per(commands.cfgi, executions)],
   ['  CMD_ATC_INV', ({ commands, executions }) => per(commands.atc, executions)],
-  ['  left out, since a broadcast did the work', ({ leftOut, executions }) => per(leftOut, executions)],
-  ['  valid entries dropped by CMD_TLBI', ({ command, executions }) => per(sumOf(command.lost), executions)],
+  ['  CMD_SYNC', ({ commands, executions }) => per(commands.sync, executions)],
 ];
 
 const UNITS: TableRow = ['commands of some operations: TLBI/CFGI/ATC_INV/SYNC, and + broadcasts'];
@@ -129,20 +135,25 @@ function table({ designs }: CostReport): string[] {
   const units = designs[0]?.units.map(({ title }) => title) ?? [];
   const rows: TableRow[] = [
     ['', ({ design }) => design],
-    ...ROWS,
+    ...(designs.some(({ broadcast }) => broadcast.operations > 0) ? BROADCASTS : []),
+    ...COMMANDS,
     ...(units.length > 0 ? [UNITS] : []),
     ...units.map((title, at): TableRow => [`  ${title}`, ({ units: costs }) => unitOf(costs[at])]),
     SAFETY,
     ...litmus.map((id): TableRow => [`  all schedules of ${id}`, (design) => exhaustedOf(design, id)]),
   ];
   const texts = rows.map(([title, cell]) => [title, ...designs.map((design) => cell?.(design) ?? '')]);
-  const widths = ['', ...designs].map((_, column) => Math.max(...texts.map((row) => widthOf(row[column] ?? ''))));
+  const filled = texts.filter(([, ...cells]) => cells.some((cell) => cell !== ''));
+  const widths = ['', ...designs].map((_, column) => Math.max(...filled.map((row) => widthOf(row[column] ?? ''))));
   const lines = texts.map(([title = '', ...cells]) =>
     [pad(title, widths[0] ?? 0), ...cells.map((cell, at) => cell.padStart(widths[at + 1] ?? 0))].join('  ').trimEnd(),
   );
-  const violated = designs.flatMap(({ design, violations }) =>
-    Object.entries(violations).map(([rule, count]) => `${design}: ${rule} in ${plural(count, 'execution')}`),
-  );
+  const violated = designs.flatMap(({ design, violations, exhausted }) => [
+    ...Object.entries(violations).map(([rule, count]) => `${design}: ${rule} in ${plural(count, 'execution')}`),
+    ...exhausted
+      .filter(({ rule }) => rule !== undefined)
+      .map(({ litmus: id, rule = '' }) => `${design}: ${rule} in ${id}`),
+  ]);
   return [
     ...lines,
     '',
@@ -159,7 +170,8 @@ function lostTo(loss: Loss): (design: DesignCost) => string {
 
 function unitOf(cost: UnitCost | undefined): string {
   if (cost === undefined) return '';
-  const { commands, broadcasts } = cost;
+  const { commands, broadcasts, finished } = cost;
+  if (finished === 0) return '–';
   const counts = [commands.tlbi, commands.cfgi, commands.atc, commands.sync].map(rangeOf).join('/');
   return broadcasts[1] === 0 ? counts : `${counts} +${rangeOf(broadcasts)}`;
 }
@@ -171,7 +183,7 @@ function rangeOf([least, most]: Range): string {
 function exhaustedOf({ exhausted }: DesignCost, id: string): string {
   const found = exhausted.find(({ litmus }) => litmus === id);
   if (found === undefined) return '';
-  if (found.verdict === 'violated') return `✗ ${found.rule ?? ''}`;
+  if (found.verdict === 'violated') return '✗ violated';
   return `${found.verdict === 'holds' ? '✓' : 'not exhausted:'} ${grouped(found.states)} states`;
 }
 

@@ -1,6 +1,7 @@
 import type { KernelParts } from '../../impl/kernel/index.ts';
 import type { Configuration, Family } from '../family.ts';
 import { configurations, asidConfiguration, plainer } from './configuration.ts';
+import { ASID_COST } from './cost.ts';
 import { ASID_HAZARDS, type AsidHazard } from './hazards/index.ts';
 import { ASID_LITMUS } from './litmus.ts';
 import { simplify } from './operations.ts';
@@ -43,4 +44,5 @@ export const asid: Family = {
   plainer,
   simplify,
   witnesses: Object.values(WITNESSES),
+  cost: ASID_COST,
 };

@@ -57,7 +57,12 @@ describe('measure', () => {
     const measured = await report(['off', 'on']);
     const none = [0, 0];
     expect(at(measured, 'off').units).toEqual([
-      { title: 'both CPUs', broadcasts: [4, 4], commands: { tlbi: [4, 4], cfgi: none, atc: none, sync: none } },
+      {
+        title: 'both CPUs',
+        finished: 128,
+        broadcasts: [4, 4],
+        commands: { tlbi: [4, 4], cfgi: none, atc: none, sync: none },
+      },
     ]);
     expect(at(measured, 'on').units[0]?.commands.tlbi).toEqual(none);
   });

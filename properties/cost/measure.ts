@@ -4,6 +4,7 @@ import { Runner } from '../../engine/run.ts';
 import { search } from '../../engine/search/search.ts';
 import { randomWalk } from '../../engine/strategies/random-walk.ts';
 import type { Configuration, Program } from '../family.ts';
+import type { CommandCounts } from './commands.ts';
 import { noCost, type CostReport, type DesignCost, type Exhausted, type Range } from './report.ts';
 import type { CostDesign, CostScenario, CostUnit, CostWorld } from './scenario.ts';
 
@@ -130,19 +131,22 @@ class Measurement {
     const world = this.#scenario.world(configuration, name);
     const { commands, invalidations } = world.costs;
     const runner = new Runner({ ...world.load(program), memoise: false }, STEPS_MAX);
-    const runs = Array.from({ length: program.agents.length === 1 ? 1 : SCHEDULES_PER_UNIT }, (_, run) => {
+    const runs: (CommandCounts & { readonly broadcasts: number })[] = [];
+    const schedules = program.agents.length === 1 ? 1 : SCHEDULES_PER_UNIT;
+    for (let run = 0; run < schedules; run++) {
       commands.reset();
       invalidations.reset();
-      runner.run(this.#strategy, this.#seed(0, -run));
-      return { ...commands.counts, broadcasts: invalidations.counts('broadcast').operations };
-    });
+      // What a run costs that was cut short by a violation says nothing.
+      if (runner.run(this.#strategy, this.#seed(0, -run)) !== 'finished') continue;
+      runs.push({ ...commands.counts, broadcasts: invalidations.counts('broadcast').operations });
+    }
     runner.close();
-    const range = (key: keyof (typeof runs)[0]): Range => {
+    const range = (key: keyof (typeof runs)[number]): Range => {
       const counts = runs.map((run) => run[key]);
-      return [Math.min(...counts), Math.max(...counts)];
+      return runs.length === 0 ? [0, 0] : [Math.min(...counts), Math.max(...counts)];
     };
     const of = { tlbi: range('tlbi'), cfgi: range('cfgi'), atc: range('atc'), sync: range('sync') };
-    this.#costOf(name).units.push({ title, broadcasts: range('broadcasts'), commands: of });
+    this.#costOf(name).units.push({ title, finished: runs.length, broadcasts: range('broadcasts'), commands: of });
   }
 
   /** All schedules of a small program under a design. */

@@ -32,6 +32,8 @@ export interface DesignCost extends Readonly<Record<MaintenanceKind, Sums>> {
 /** What a unit costs: the least and the most, over the schedules that were run. */
 export interface UnitCost {
   readonly title: string;
+  /** Schedules under which it ended without a violation. */
+  readonly finished: number;
   readonly broadcasts: Range;
   readonly commands: Readonly<Record<keyof CommandCounts, Range>>;
 }

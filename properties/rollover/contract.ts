@@ -48,7 +48,11 @@ const [FREE, MAPPED, UNMAPPING] = [0, 1, 2];
  * - What a CPU runs would be found by the next roll-over, under the id that the process has now (`running-not-reserved`):
  *   "we need to ensure that all copies of the old ASID are updated to reflect the mm" (check_update_reserved_asid()).
  * - A table that may still be walked, because a CPU has it loaded or remembers where it is, has not been freed
- *   (`table-free-in-use`): speculation reads it, whether or not the CPU runs the process (Arm ARM D8.16 R_SQBCS).
+ *   (`table-free-in-use`): speculation reads it, whether or not the CPU runs the process (Arm ARM D8.16 R_SQBCS). This is
+ *   not asked of a CPU in the middle of a switch: once its active ASID is the next process's, a roll-over does not keep the
+ *   one that is still loaded, and an invalidation under the new one passes it by. What is walked then stays under an ASID
+ *   that this CPU flushes before anything runs under it. (Without CnP Linux 6.1 leaves it at that; with CnP nothing is
+ *   loaded then.)
  * - A pinned ASID is that of its process as long as a device uses it (`pinned-changed`), and of no other (`pinned-shared`):
  *   comment above `arm64_mm_context_get()`, Linux 5.10 and later.
  */
@@ -142,7 +146,7 @@ export class RolloverContract {
   check(): void {
     const { cpus, pages, levels = 1 } = this.#sizes;
     for (let cpu = 0; cpu < cpus; cpu++) {
-      if (levels > 1) this.#checkTables(cpu);
+      if (levels > 1 && !this.#isSwitching(cpu)) this.#checkTables(cpu);
       const mm = this.runs(cpu);
       if (mm < 0) continue;
       for (let page = 0; page < pages; page++)
@@ -202,7 +206,11 @@ export class RolloverContract {
 
   /** The process that accesses of a CPU are for, -1 for none. */
   runs(cpu: number): number {
-    return this.#machine.store.get(this.#switching + cpu) === 1 ? -1 : this.running(cpu);
+    return this.#isSwitching(cpu) ? -1 : this.running(cpu);
+  }
+
+  #isSwitching(cpu: number): boolean {
+    return this.#machine.store.get(this.#switching + cpu) === 1;
   }
 
   #isFree({ mm, page, version }: Page): boolean {

@@ -232,7 +232,9 @@ export class RolloverKernel {
     yield* this.#first('fork', `dup_mm to ${mmName(mm)}`, () => {
       const parent = this.#contract.running(cpu);
       if (parent < 0 || !this.#processes.begin(mm, this.#pgtable)) return false;
-      this.#mm(mm).pinned.value = this.#mm(parent).pinned.value;
+      const { id, pinned } = this.#mm(parent);
+      this.#mm(mm).id.value = id.value;
+      this.#mm(mm).pinned.value = pinned.value;
       this.#sched.mm_init(this.#mm(mm));
       // The child runs after it was put on a run queue, under the lock of that.
       smp_mb(this.#machine);
@@ -244,12 +246,14 @@ export class RolloverKernel {
   *#exec(cpu: number, mm: number): Task {
     const before = yield* this.#firstOf('exec', `exec_mmap to ${mmName(mm)}`, () => {
       const old = this.#contract.running(cpu);
-      if (old < 0 || this.#sched.isRunElsewhere(cpu, this.#mm(old))) return NOT;
+      if (old < 0 || !this.#isLast(cpu, old)) return NOT;
       if (!this.#processes.begin(mm, this.#pgtable)) return NOT;
       this.#processes.ending(old);
       this.#sched.mm_init(this.#mm(mm));
       this.#sched.begin(cpu, this.#mm(mm));
       this.#contract.switching(cpu);
+      // As with fork, before another CPU runs a thread of it.
+      smp_mb(this.#machine);
       return old;
     });
     if (before === NOT) return;
@@ -261,7 +265,7 @@ export class RolloverKernel {
   *#exit(cpu: number): Task {
     const mm = yield* this.#firstOf('exit', 'exit_mm', () => {
       const old = this.#contract.running(cpu);
-      if (old < 0 || this.#sched.isRunElsewhere(cpu, this.#mm(old))) return NOT;
+      if (old < 0 || !this.#isLast(cpu, old)) return NOT;
       this.#processes.ending(old);
       this.#sched.enterLazyTlb(cpu);
       this.#contract.switched(cpu, -1);
@@ -269,6 +273,14 @@ export class RolloverKernel {
       return old;
     });
     if (mm !== NOT) yield* this.#sched.mmput(cpu, this.#mm(mm));
+  }
+
+  /** Whether no thread of a process is on another CPU, on its way there, or on its way from there. */
+  #isLast(cpu: number, mm: number): boolean {
+    if (this.#sched.isRunElsewhere(cpu, this.#mm(mm))) return false;
+    for (let other = 0; other < this.#configuration.cpus; other++)
+      if (other !== cpu && this.#contract.running(other) === mm) return false;
+    return true;
   }
 
   /** The first step of an operation, which finds out whether it applies. */

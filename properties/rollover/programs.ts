@@ -12,7 +12,7 @@ const OPERATIONS_MAX = 14;
 /** How often each kind of operation. */
 type Weights = Readonly<Record<RolloverOperation['op'], number>>;
 
-/** One program out of several is about pages, about roll-overs alone, about devices. */
+/** One program out of several is about pages, about roll-overs alone, about devices, about processes, about tables. */
 const NONE: Weights = {
   switch: 0,
   idle: 0,
@@ -29,6 +29,8 @@ const NONE: Weights = {
 const PAGES: Weights = { ...NONE, switch: 12, idle: 1, unmap: 3, map: 1 };
 const SWITCHES: Weights = { ...NONE, switch: 20, idle: 1, unmap: 1 };
 const DEVICES: Weights = { ...NONE, switch: 16, unmap: 1, pin: 4, unpin: 3, fork: 12 };
+const PROCESSES: Weights = { ...NONE, switch: 14, lazy: 3, fork: 3, exec: 3, exit: 4, unmap: 1 };
+const RANGES: Weights = { ...NONE, switch: 8, lazy: 2, munmap: 4, map: 2, unmap: 1, fork: 1, exit: 2 };
 /** How much more likely the process that a program is about is switched to than another one. */
 const FOCUS_WEIGHT = 2;
 
@@ -48,6 +50,8 @@ export function programs(configuration: Configuration): fc.Arbitrary<Program> {
       [2, PAGES],
       [2, SWITCHES],
       [sketch.pinsMax > 0 ? 3 : 0, DEVICES],
+      [2, PROCESSES],
+      [known.levels > 1 || known.pages > 1 ? 2 : 0, RANGES],
     ]);
     let focus = draw.below(known.mms);
     const inTurn = draw.below(2) === 0;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { search } from '../../engine/search/search.ts';
-import { Arm64Context, Arm64Pgtable, Arm64Tlbflush } from '../../impl/kernel/arm64/index.ts';
+import { Arm64Context, Arm64Pgtable, Arm64Sched, Arm64Tlbflush } from '../../impl/kernel/arm64/index.ts';
 import { PLAIN, rolloverConfiguration, rolloverOperation } from './configuration.ts';
 import { ROLLOVER_HAZARDS } from './hazards/index.ts';
 import { rollover } from './index.ts';
@@ -28,11 +28,12 @@ test('every hazard has a litmus', () => {
 
 test.each(ROLLOVER_HAZARDS.map((hazard) => [hazard.id, hazard] as const))('%s replaces one part', (id, hazard) => {
   expect(id).toMatch(/^[a-z0-9]+(-[a-z0-9]+)+$/);
-  const { context, tlbflush, pgtable } = hazard.parts;
-  expect([context, tlbflush, pgtable].filter((part) => part !== undefined)).toHaveLength(1);
+  const { context, tlbflush, pgtable, sched } = hazard.parts;
+  expect([context, tlbflush, pgtable, sched].filter((part) => part !== undefined)).toHaveLength(1);
   if (context !== undefined) expect(context.prototype).toBeInstanceOf(Arm64Context);
   if (tlbflush !== undefined) expect(tlbflush.prototype).toBeInstanceOf(Arm64Tlbflush);
   if (pgtable !== undefined) expect(pgtable.prototype).toBeInstanceOf(Arm64Pgtable);
+  if (sched !== undefined) expect(sched.prototype).toBeInstanceOf(Arm64Sched);
   expect(hazard.citation.length).toBeGreaterThan(10);
   expect(hazard.story).toMatch(/\.$/);
 });

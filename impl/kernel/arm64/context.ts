@@ -54,7 +54,12 @@ export class Arm64Context extends Arm64AsidMap {
     const may = yield* step('pinned?', () => this.lookAtPins(mm));
     const pinned = may === 'no' ? 0 : may === 'pinned' ? id : yield* this.pinNew(mm, id);
     yield* this.lock.unlock();
-    return this.userAsid(ctxid2asid(pinned));
+    return this.deviceAsid(ctxid2asid(pinned));
+  }
+
+  /** "Set the equivalent of USER_ASID_BIT": a device runs as the process itself does. */
+  protected deviceAsid(asid: number): number {
+    return this.userAsid(asid);
   }
 
   /** `arm64_mm_context_put()`. */
@@ -68,6 +73,13 @@ export class Arm64Context extends Arm64AsidMap {
     });
     yield* this.lock.unlock();
   }
+
+  /**
+   * `arch_exit_mmap()`: the last thread of a process is gone. Its ASID is not given back, though "it would be nice" (comment
+   * above `check_and_switch_context()` in `asm/mmu_context.h`): TLBs have entries under it, tables may be loaded still, and a
+   * roll-over may have given it to another process meanwhile. The next roll-over finds that nobody runs under it.
+   */
+  *arch_exit_mmap(_cpu: number, _mm: Arm64MmContext): Task {}
 
   /** With the lock held. */
   protected *pinNew(mm: Arm64MmContext, id: ContextId): Task<ContextId> {

@@ -49,6 +49,12 @@ export interface VaRange {
   readonly end: number;
 }
 
+/** `struct mmu_gather`: addresses that were mapped, and the table that was unlinked, 0 for none. */
+export interface Gathered {
+  readonly pages: readonly number[];
+  readonly table: number;
+}
+
 /** Page table entries of processes (`arch/arm64/include/asm/pgtable.h`, `mm/memory.c`, Linux 6.1). */
 export class Arm64Pgtable {
   protected readonly memory: Memory;
@@ -102,9 +108,7 @@ export class Arm64Pgtable {
     const pages = yield* this.zap_range(mm, range);
     const table = freeTables && this.levels > 1 ? yield* this.pmd_clear(mm, range.start) : 0;
     if (pages.length > 0 || table !== 0) {
-      yield* this.tlb_flush(cpu, mm, range, table !== 0);
-      if (this.notifier !== undefined) yield* this.notifier.invalidate_range(cpu, mm, range.start, range.end);
-      yield* this.freePages(mm, pages, table);
+      yield* this.tlb_finish_mmu(cpu, mm, range, { pages, table });
     }
     yield* mm.ptl.unlock();
   }
@@ -137,9 +141,11 @@ export class Arm64Pgtable {
     this.memory.writeWords(this.upperEntry(mm, va), lanes);
   }
 
-  /** `tlb_flush()` for a range that is still in use. */
-  protected *tlb_flush(cpu: number, mm: Arm64Mm, { start, end }: VaRange, freedTables: boolean): Task {
-    yield* this.tlbflush.flush_tlb_range(cpu, mm, start, end, !freedTables);
+  /** `tlb_finish_mmu()`: `tlb_flush()` and the notifier, then what was gathered is free. */
+  protected *tlb_finish_mmu(cpu: number, mm: Arm64Mm, { start, end }: VaRange, { pages, table }: Gathered): Task {
+    yield* this.tlbflush.flush_tlb_range(cpu, mm, start, end, table === 0);
+    if (this.notifier !== undefined) yield* this.notifier.invalidate_range(cpu, mm, start, end);
+    yield* this.freePages(mm, pages, table);
   }
 
   /** Clears the entries of a range; returns the addresses that were mapped. */

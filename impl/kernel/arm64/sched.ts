@@ -107,6 +107,7 @@ export class Arm64Sched {
   }
 
   protected *exit_mmap(cpu: number, mm: Arm64Mm): Task {
+    yield* this.context.arch_exit_mmap(cpu, mm);
     yield* this.pgtable.exit_mmap(cpu, mm, this.observer.rangeOf(mm));
   }
 

@@ -11,6 +11,8 @@ const SHARED = { monitor: 'tags', rule: 'tag-shared' } as const;
 const SPLIT = { monitor: 'tags', rule: 'tag-split' } as const;
 const FOREIGN = { monitor: 'reach', rule: 'foreign-translation' } as const;
 export const STALE = { monitor: 'reach', rule: 'stale-translation' } as const;
+/** A table page that a walk may still read has gone back to the allocator. */
+export const TABLE_FREED = { monitor: 'reach', rule: 'table-free-in-use' } as const;
 const PINNED_SHARED = { monitor: 'tags', rule: 'pinned-shared' } as const;
 const PINNED_CHANGED = { monitor: 'tags', rule: 'pinned-changed' } as const;
 
@@ -20,5 +22,7 @@ export const CONFUSED = [LOST, SHARED, FOREIGN, SPLIT, STALE] as const;
 export const LEFT_BEHIND = [FOREIGN, STALE, SHARED, SPLIT, LOST] as const;
 /** The same where a device has the ASID. */
 export const UNPINNED = [PINNED_SHARED, PINNED_CHANGED, ...CONFUSED] as const;
+/** The same where two pairs of ASIDs have one in common. */
+export const SPLIT_PAIR = [SHARED, FOREIGN, STALE, LOST, SPLIT] as const;
 /** The page is reached after it was freed. */
 export const REACHED = [STALE] as const;

@@ -142,3 +142,40 @@ export type TagKind = 'asid' | 'vmid';
 export interface EventSink {
   emit(event: ContractEvent): void;
 }
+
+/**
+ * Page requests (PRI), told in the step that makes it true. `id` numbers the requests of a run from 1; neither hardware nor
+ * software knows it.
+ *
+ * `pri.attach.begin` and `.end` bracket what makes a PASID of a device lead to a space, `pri.detach.begin` and `.end` what
+ * ends that: when detach has returned, nothing is left of the requests made through it.
+ */
+export type PageRequestEvent =
+  | {
+      readonly type: 'pri.attach.begin' | 'pri.attach.end' | 'pri.detach.begin' | 'pri.detach.end';
+      readonly device: number;
+      readonly pasid: number;
+      readonly space: SpaceId;
+    }
+  /** A function sends a request. `space`: what the PASID led to when it was made, -1 for nothing. */
+  | {
+      readonly type: 'pri.request';
+      readonly id: number;
+      readonly device: number;
+      readonly pasid: number;
+      readonly group: number;
+      readonly last: boolean;
+      readonly space: number;
+    }
+  /** Hardware has answered or dropped a request itself: the queue has overflowed. */
+  | { readonly type: 'pri.overflowed'; readonly id: number }
+  /** Software looks after a request in a space: a page is made present there, or found not to exist. */
+  | { readonly type: 'pri.handle'; readonly id: number; readonly space: SpaceId }
+  /** Software answers a group. `success`: the function may try again; else it gives up. */
+  | {
+      readonly type: 'pri.respond';
+      readonly device: number;
+      readonly pasid: number;
+      readonly group: number;
+      readonly success: boolean;
+    };

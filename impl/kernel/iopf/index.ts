@@ -1,0 +1,6 @@
+export { IommuAttach } from './attach.ts';
+export { IoPgfault } from './io-pgfault.ts';
+export { IopfKernel, type IopfBase, type IopfLayout, type IopfNote, type IopfParts } from './kernel.ts';
+export type { AttachHandle, FaultParam, Iopf, IopfDevice, IopfGroup } from './objects.ts';
+export type { PriPort, Prm } from './port.ts';
+export { IntelPrq } from './prq.ts';

@@ -1,0 +1,119 @@
+import { Cell } from '../../../engine/cell.ts';
+import type { Machine } from '../../../engine/machine.ts';
+import { ObjectPool } from '../../../engine/object.ts';
+import { Mutex } from '../../../engine/sync/lock.ts';
+import { WorkQueue } from '../../../engine/sync/work-queue.ts';
+import type { PageRequestEvent } from '../../../model/contract/events.ts';
+import { IommuAttach } from './attach.ts';
+import { IoPgfault } from './io-pgfault.ts';
+import {
+  deviceFields,
+  groupFields,
+  handleFields,
+  iopfFields,
+  paramFields,
+  type AttachHandle,
+  type FaultParam,
+  type Iopf,
+  type IopfDevice,
+  type IopfGroup,
+} from './objects.ts';
+import type { PriPort } from './port.ts';
+import { IntelPrq } from './prq.ts';
+
+/** What there is. */
+export interface IopfLayout {
+  readonly devices: number;
+  /** PASIDs are 1 … pasids. */
+  readonly pasids: number;
+  /** Most requests, and attachments, of a run. */
+  readonly requests: number;
+  readonly attachments: number;
+}
+
+/** The parts, each a class whose routines a hazard may override. */
+export interface IopfParts {
+  readonly prq: new (kernel: IopfKernel) => IntelPrq;
+  readonly pgfault: new (kernel: IopfKernel) => IoPgfault;
+  readonly attach: new (kernel: IopfKernel) => IommuAttach;
+}
+
+/** What happened, for witnesses. */
+export type IopfNote =
+  | 'partial group at detach'
+  | 'request without a handler'
+  | 'group of several requests'
+  | 'drain waited for the queue'
+  | 'two drains at once'
+  | 'overflow cleared'
+  | 'partial requests discarded'
+  | 'request of a device that has gone';
+
+/** What the kernel stands on. */
+export interface IopfBase {
+  readonly machine: Machine;
+  readonly port: PriPort;
+  readonly emit: (event: PageRequestEvent) => void;
+  readonly note: (note: IopfNote) => void;
+}
+
+/**
+ * Page faults of devices: the page request queue of an IOMMU (`drivers/iommu/intel/prq.c`), the generic page-fault queue
+ * (`drivers/iommu/io-pgfault.c`), and attachment of address spaces to PASIDs (`drivers/iommu/iommu.c`), as of Linux 6.12.
+ */
+export class IopfKernel {
+  readonly machine: Machine;
+  readonly port: PriPort;
+  readonly layout: IopfLayout;
+  readonly emit: (event: PageRequestEvent) => void;
+  readonly note: (note: IopfNote) => void;
+  /** `iommu->iopf_lock`: a device that was found stays while it is held. */
+  readonly iopfLock: Mutex;
+  /** `iopf_queue->wq`. */
+  readonly wq: WorkQueue;
+  readonly devices: ObjectPool<IopfDevice>;
+  readonly params: ObjectPool<FaultParam>;
+  readonly iopfs: ObjectPool<Iopf>;
+  readonly groups: ObjectPool<IopfGroup>;
+  readonly handles: ObjectPool<AttachHandle>;
+  /** Drains under way, for witnesses. */
+  readonly drains: Cell;
+  readonly prq: IntelPrq;
+  readonly pgfault: IoPgfault;
+  readonly attach: IommuAttach;
+
+  constructor({ machine, port, emit, note }: IopfBase, layout: IopfLayout, parts: Partial<IopfParts> = {}) {
+    this.machine = machine;
+    this.port = port;
+    this.layout = layout;
+    this.emit = emit;
+    this.note = note;
+    const { devices, pasids, requests, attachments } = layout;
+    this.iopfLock = new Mutex(machine, 'iopf_lock');
+    this.wq = new WorkQueue(machine, 'iopf_queue');
+    this.devices = new ObjectPool(machine, 'device', devices, (slot) => deviceFields(machine, pasids, slot));
+    this.params = new ObjectPool(machine, 'fault_param', devices, paramFields);
+    this.iopfs = new ObjectPool(machine, 'iopf', requests, iopfFields);
+    this.groups = new ObjectPool(machine, 'group', requests, groupFields);
+    this.handles = new ObjectPool(machine, 'handle', attachments, handleFields);
+    this.drains = new Cell(machine, 'drains under way', { internal: true });
+    this.prq = new (parts.prq ?? IntelPrq)(this);
+    this.pgfault = new (parts.pgfault ?? IoPgfault)(this);
+    this.attach = new (parts.attach ?? IommuAttach)(this);
+    for (let index = 0; index < devices; index++) this.#probe();
+  }
+
+  /** A device by its index. */
+  device(index: number): IopfDevice {
+    return this.devices.at(index + 1);
+  }
+
+  /** `iommu_probe_device()` and `iopf_queue_add_device()`, during set-up. */
+  #probe(): void {
+    const device = this.devices.at(this.devices.alloc());
+    const param = this.params.alloc();
+    this.params.at(param).users.value = 1;
+    device.param.value = param;
+    device.known.value = 1;
+  }
+}

@@ -1,0 +1,228 @@
+import type { Store } from '../../engine/store.ts';
+import type { PageRequestEvent } from './events.ts';
+import type { Verdict } from './violation.ts';
+
+/** What the monitor watches. */
+export interface PageRequestWorld {
+  readonly devices: number;
+  /** PASIDs are 1 … pasids. */
+  readonly pasids: number;
+  /** Most requests of a run. */
+  readonly requests: number;
+}
+
+/** Life of a request. */
+const [UNSENT, WAITING, HANDLED, DONE] = [0, 1, 2, 3];
+
+/** Flags of a request. */
+const LAST = 1;
+/** What it was made through is going, so nobody need look after it any more. */
+const EXCUSED = 2;
+/** What it was made through has gone: nobody may touch it any more. */
+const LATE = 4;
+
+type Request = Extract<PageRequestEvent, { readonly type: 'pri.request' }>;
+type Response = Extract<PageRequestEvent, { readonly type: 'pri.respond' }>;
+
+/**
+ * What becomes of page requests.
+ *
+ * - `response-not-asked`: a last request is answered once, and no other message is: a second response would complete another
+ *   group that has the same index by then (PCIe ATS §10.4.2; kernel: `iommu_report_device_fault()`).
+ * - `response-wrong-pasid`: it goes back with the PASID that the request had.
+ * - `wrong-space`: a request is looked after in the space that its PASID led to when it was made, and in no other: else a
+ *   page of somebody else is made present, or touched (kernel: comment of `iopf_queue_flush_dev()`).
+ * - `handled-after-detach`, `answered-after-detach`: when detach has returned, nothing of what was asked before is under
+ *   way: the next owner of the PASID would get it (kernel: `intel_iommu_drain_pasid_prq()`).
+ * - `refused-while-attached`: a request is only refused if what it was made through is not there any more, or is going
+ *   (kernel: `iommu_attach_device_pasid()`). Of a page that does not exist the monitor knows nothing: there is none.
+ * - `group-merged`: what is answered with a group belongs to it, not to an earlier one with the same index whose last request
+ *   was lost when the queue overflowed (IHI 0070 §8.1.1; kernel: `iopf_queue_discard_partial()`).
+ * - `answered-unhandled`: success is not reported for a request that nobody has looked after.
+ * - `unanswered`: in the end each last request has been answered.
+ */
+export class PageRequestMonitor {
+  readonly #store: Store;
+  readonly #world: PageRequestWorld;
+  readonly #life: number;
+  readonly #flags: number;
+  readonly #spaces: number;
+  readonly #groups: number;
+  /** Device and PASID of a request. */
+  readonly #from: number;
+
+  constructor(store: Store, world: PageRequestWorld) {
+    this.#store = store;
+    this.#world = world;
+    const row = (name: string): number => store.reserve(world.requests + 1, `contract.requests.${name}`);
+    this.#life = row('life');
+    this.#flags = row('flags');
+    this.#spaces = row('space');
+    this.#groups = row('group');
+    this.#from = row('from');
+  }
+
+  /** Folds an event in. */
+  on(event: PageRequestEvent): Verdict {
+    switch (event.type) {
+      case 'pri.request':
+        this.#sent(event);
+        return undefined;
+      case 'pri.overflowed':
+        this.#store.set(this.#life + event.id, DONE);
+        return undefined;
+      case 'pri.handle':
+        return this.#handled(event.id, event.space);
+      case 'pri.respond':
+        return this.#answered(event);
+      case 'pri.detach.begin':
+        this.#mark(event, EXCUSED);
+        return undefined;
+      case 'pri.detach.end':
+        this.#mark(event, LATE);
+        return undefined;
+      case 'pri.attach.begin':
+      case 'pri.attach.end':
+        return undefined;
+    }
+  }
+
+  /** Whether a request was made through something that has been detached since: it is too late for it. */
+  isLate(id: number): boolean {
+    return this.#has(id, LATE);
+  }
+
+  /** Nothing runs any more: what was forgotten. */
+  atEnd(): Verdict {
+    for (const id of this.#ids())
+      if (this.#has(id, LAST) && this.#store.get(this.#life + id) !== DONE)
+        return broken('unanswered', `${this.#name(id)} has never been answered.`, id);
+    return undefined;
+  }
+
+  #sent({ id, device, pasid, group, last, space }: Request): void {
+    if (id < 1 || id > this.#world.requests) throw new RangeError(`a run has at most ${this.#world.requests} requests`);
+    const store = this.#store;
+    store.set(this.#life + id, WAITING);
+    store.set(this.#flags + id, last ? LAST : 0);
+    store.set(this.#spaces + id, space + 1);
+    store.set(this.#groups + id, group);
+    store.set(this.#from + id, this.#place(device, pasid));
+  }
+
+  #handled(id: number, space: number): Verdict {
+    const own = this.#store.get(this.#spaces + id) - 1;
+    if (own !== space)
+      return broken(
+        'wrong-space',
+        `${this.#name(id)} was made through ${spaceName(own)} and is looked after in ${spaceName(space)}.`,
+        id,
+      );
+    if (this.#has(id, LATE))
+      return broken('handled-after-detach', `${this.#name(id)} is looked after although detach has returned.`, id);
+    this.#store.set(this.#life + id, HANDLED);
+    return undefined;
+  }
+
+  #answered({ device, pasid, group, success }: Response): Verdict {
+    const id = this.#waitingFor(device, group);
+    if (id === undefined) {
+      const message = `dev${device} gets a response to PRG ${group} with PASID ${pasid}, and waits for none.`;
+      return { monitor: 'page-requests', rule: 'response-not-asked', message, data: { device, pasid, group } };
+    }
+    if (this.#store.get(this.#from + id) !== this.#place(device, pasid))
+      return broken('response-wrong-pasid', `${this.#name(id)} is answered with PASID ${pasid}.`, id);
+    if (this.#has(id, LATE))
+      return broken('answered-after-detach', `${this.#name(id)} is answered although detach has returned.`, id);
+    const life = this.#store.get(this.#life + id);
+    this.#store.set(this.#life + id, DONE);
+    const merged = success ? this.#ids().find((other) => this.#isMerged(other, id)) : undefined;
+    if (merged !== undefined)
+      return broken(
+        'group-merged',
+        `${this.#name(merged)} is answered together with a later group of that index.`,
+        merged,
+      );
+    for (const other of this.#ids())
+      if (this.#isSibling(other, id) && this.#store.get(this.#life + other) === HANDLED)
+        this.#store.set(this.#life + other, DONE);
+    if (success) {
+      if (life === HANDLED) return undefined;
+      return broken(
+        'answered-unhandled',
+        `${this.#name(id)} is answered with success, and nobody has looked after it.`,
+        id,
+      );
+    }
+    if (this.#has(id, EXCUSED) || this.#store.get(this.#spaces + id) === 0) return undefined;
+    return broken(
+      'refused-while-attached',
+      `${this.#name(id)} is refused while its PASID leads to ${spaceName(this.#store.get(this.#spaces + id) - 1)}.`,
+      id,
+    );
+  }
+
+  /** The last request of a group that has no response yet. */
+  #waitingFor(device: number, group: number): number | undefined {
+    return this.#ids().find(
+      (id) =>
+        this.#has(id, LAST) &&
+        this.#store.get(this.#groups + id) === group &&
+        Math.floor(this.#store.get(this.#from + id) / (this.#world.pasids + 1)) === device &&
+        this.#store.get(this.#life + id) !== DONE,
+    );
+  }
+
+  /** A request that was handled for the group of `last`, and was sent for one before. */
+  #isMerged(id: number, last: number): boolean {
+    if (id >= last || this.#store.get(this.#life + id) !== HANDLED || !this.#isSibling(id, last)) return false;
+    return this.#ids().some((end) => end > id && end < last && this.#has(end, LAST) && this.#isSibling(end, last));
+  }
+
+  #isSibling(id: number, other: number): boolean {
+    return (
+      this.#store.get(this.#from + id) === this.#store.get(this.#from + other) &&
+      this.#store.get(this.#groups + id) === this.#store.get(this.#groups + other)
+    );
+  }
+
+  #mark(
+    { device, pasid, space }: { readonly device: number; readonly pasid: number; readonly space: number },
+    flag: number,
+  ): void {
+    for (const id of this.#ids()) {
+      if (this.#store.get(this.#from + id) !== this.#place(device, pasid)) continue;
+      if (this.#store.get(this.#spaces + id) !== space + 1) continue;
+      this.#store.set(this.#flags + id, this.#store.get(this.#flags + id) | flag);
+    }
+  }
+
+  #ids(): number[] {
+    const ids: number[] = [];
+    for (let id = 1; id <= this.#world.requests; id++) if (this.#store.get(this.#life + id) !== UNSENT) ids.push(id);
+    return ids;
+  }
+
+  #has(id: number, flag: number): boolean {
+    return (this.#store.get(this.#flags + id) & flag) !== 0;
+  }
+
+  #place(device: number, pasid: number): number {
+    return device * (this.#world.pasids + 1) + pasid;
+  }
+
+  #name(id: number): string {
+    const from = this.#store.get(this.#from + id);
+    const pasid = from % (this.#world.pasids + 1);
+    const device = (from - pasid) / (this.#world.pasids + 1);
+    return `The ${this.#has(id, LAST) ? 'last ' : ''}request of PRG ${this.#store.get(this.#groups + id)} of dev${device} with PASID ${pasid}`;
+  }
+}
+
+function spaceName(space: number): string {
+  return space < 0 ? 'nothing' : `mm${space}`;
+}
+
+function broken(rule: string, message: string, id: number): Verdict {
+  return { monitor: 'page-requests', rule, message, data: { request: id } };
+}

@@ -1,0 +1,160 @@
+import fc from 'fast-check';
+import type { Configuration, Operation } from '../family.ts';
+
+/** The machine that a program runs on. */
+export interface PrsConfiguration extends Configuration {
+  /** Devices, 1 or 2, behind one IOMMU. */
+  readonly devices: number;
+  /** PASIDs of each device, 1 or 2. */
+  readonly pasids: number;
+  /** Places of the page request queue, 2 to 5, of which one stays empty. */
+  readonly entries: number;
+  /** Messages take time to reach the IOMMU. */
+  readonly wire: boolean;
+  /** PASID 1 of this many devices is attached at first: that of dev0 to mm0, that of dev1 to mm1. */
+  readonly attached: number;
+}
+
+/** Address spaces. */
+export const SPACES = 2;
+/** Group indices that a device uses, 0 and 1. */
+export const GROUPS = 2;
+/** Requests, and attachments, that a run can have. */
+export const REQUESTS = 6;
+export const ATTACHMENTS = 12;
+
+/**
+ * What programs do: attach and detach, take a device away; and jobs of devices, each followed by the CPU that submits it.
+ * `fault` asks for one or two pages and waits for the response; `send` sends a single message and goes on; `stop` sends a
+ * Stop Marker.
+ */
+export type PrsOperation =
+  | { readonly op: 'attach'; readonly device: number; readonly pasid: number; readonly space: number }
+  | { readonly op: 'detach'; readonly device: number; readonly pasid: number }
+  | { readonly op: 'release'; readonly device: number }
+  | {
+      readonly op: 'fault';
+      readonly device: number;
+      readonly pasid: number;
+      readonly group: number;
+      readonly pages: number;
+    }
+  | {
+      readonly op: 'send';
+      readonly device: number;
+      readonly pasid: number;
+      readonly group: number;
+      readonly last: boolean;
+    }
+  | { readonly op: 'stop'; readonly device: number; readonly pasid: number };
+
+/** Every kind of operation. */
+export const OPERATIONS: readonly PrsOperation['op'][] = ['attach', 'detach', 'release', 'fault', 'send', 'stop'];
+
+const LIMITS = { devices: [1, 2], pasids: [1, 2], entries: [2, 5], attached: [0, 2] } as const;
+const ARGUMENTS: Readonly<Record<PrsOperation['op'], Readonly<Record<string, readonly [number, number] | 'boolean'>>>> =
+  {
+    attach: { device: [0, 1], pasid: [1, 2], space: [0, SPACES - 1] },
+    detach: { device: [0, 1], pasid: [1, 2] },
+    release: { device: [0, 1] },
+    fault: { device: [0, 1], pasid: [1, 2], group: [0, GROUPS - 1], pages: [1, 2] },
+    send: { device: [0, 1], pasid: [1, 2], group: [0, GROUPS - 1], last: 'boolean' },
+    stop: { device: [0, 1], pasid: [1, 2] },
+  };
+
+/** One device, attached by its one PASID; messages arrive at once. */
+export const PLAIN: PrsConfiguration = { devices: 1, pasids: 1, entries: 4, wire: false, attached: 1 };
+
+/** Random machines. */
+export const configurations: fc.Arbitrary<PrsConfiguration> = fc
+  .record({
+    devices: fc.constantFrom(1, 1, 2),
+    pasids: fc.constantFrom(1, 2),
+    entries: fc.constantFrom(2, 3, 4, 4),
+    wire: fc.constantFrom(false, false, true),
+    attached: fc.constantFrom(0, 1, 1, 2),
+  })
+  .map((drawn) => ({ ...drawn, attached: Math.min(drawn.attached, drawn.devices) }));
+
+/** Configurations with one more field as in `PLAIN`; the plainest first. */
+export function plainer(configuration: Configuration): readonly Configuration[] {
+  const known = prsConfiguration(configuration);
+  return Object.entries(PLAIN)
+    .filter(([field, value]) => known[field] !== value)
+    .map(([field, value]) => ({ ...known, [field]: value }))
+    .filter((candidate) => problem(candidate) === undefined);
+}
+
+/**
+ * Reads a configuration from a trace.
+ *
+ * @throws RangeError saying what is wrong with it.
+ */
+export function prsConfiguration(configuration: Configuration): PrsConfiguration {
+  const wrong = problem(configuration);
+  if (wrong !== undefined) throw new RangeError(`configuration of family prs: ${wrong}`);
+  return configuration as PrsConfiguration;
+}
+
+function problem(configuration: Configuration): string | undefined {
+  for (const [field, value] of Object.entries(PLAIN))
+    if (typeof configuration[field] !== typeof value) return `"${field}" must be a ${typeof value}`;
+  for (const field of Object.keys(configuration)) if (!(field in PLAIN)) return `there is no "${field}"`;
+  for (const [field, [least, most]] of Object.entries(LIMITS))
+    if (!isWithin(configuration[field], least, most)) return `"${field}" is ${least} to ${most}`;
+  const { attached, devices } = configuration as PrsConfiguration;
+  return attached > devices ? '"attached" is at most "devices"' : undefined;
+}
+
+/**
+ * Reads an operation from a trace.
+ *
+ * @throws RangeError saying what is wrong with it.
+ */
+export function prsOperation(operation: Operation): PrsOperation {
+  const op = OPERATIONS.find((candidate) => candidate === operation.op);
+  if (op === undefined)
+    throw new RangeError(`family prs has no operation "${operation.op}"; it has ${OPERATIONS.join(', ')}`);
+  const known: Record<string, unknown> = { op };
+  for (const [name, limits] of Object.entries(ARGUMENTS[op])) {
+    const value = operation[name];
+    const fits = limits === 'boolean' ? typeof value === 'boolean' : isWithin(value, limits[0], limits[1]);
+    if (!fits)
+      throw new RangeError(
+        `operation ${op}: "${name}" must be ${limits === 'boolean' ? 'true or false' : `${limits[0]} to ${limits[1]}`}`,
+      );
+    known[name] = value;
+  }
+  return known as unknown as PrsOperation;
+}
+
+/** How a report shows an operation. */
+export function describe(operation: PrsOperation): string {
+  switch (operation.op) {
+    case 'attach':
+      return `attach(dev${operation.device}, PASID ${operation.pasid}, mm${operation.space})`;
+    case 'detach':
+      return `detach(dev${operation.device}, PASID ${operation.pasid})`;
+    case 'release':
+      return `release(dev${operation.device})`;
+    case 'fault':
+      return `fault(dev${operation.device}, PASID ${operation.pasid}, PRG ${operation.group}, ${operation.pages} page${operation.pages > 1 ? 's' : ''})`;
+    case 'send':
+      return `send(dev${operation.device}, PASID ${operation.pasid}, PRG ${operation.group}${operation.last ? ', last' : ''})`;
+    case 'stop':
+      return `stop(dev${operation.device}, PASID ${operation.pasid})`;
+  }
+}
+
+/** The same with one argument as small as it can be. */
+export function simplify(operation: Operation): readonly Operation[] {
+  const known = prsOperation(operation);
+  return Object.entries(ARGUMENTS[known.op]).flatMap(([name, limits]): Operation[] => {
+    if (limits === 'boolean' || operation[name] === limits[0]) return [];
+    return [{ ...known, [name]: limits[0] }];
+  });
+}
+
+function isWithin(value: unknown, least: number, most: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
+}

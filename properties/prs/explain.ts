@@ -1,0 +1,49 @@
+import type { Failure } from '../../engine/failure.ts';
+import type { Observation } from '../../engine/observe.ts';
+import type { WhyLine } from '../family.ts';
+
+/** What each rule promises, and where that is written. */
+const PROMISES: Readonly<Record<string, string>> = {
+  'response-not-asked': 'each last request is answered once, and nothing else is (PCIe ATS, Page Request Services).',
+  'response-wrong-pasid': 'a response has the PASID of its request.',
+  'wrong-space': 'a request is looked after in the space that its PASID led to when it was made.',
+  'handled-after-detach':
+    'when detach has returned, no request made before is looked after any more (intel_iommu_drain_pasid_prq()).',
+  'answered-after-detach':
+    'when detach has returned, no response to a request made before is under way (intel_iommu_drain_pasid_prq()).',
+  'refused-while-attached': 'a request is not refused while its PASID leads to a space (iommu_attach_device_pasid()).',
+  'answered-unhandled': 'success is not reported for what nobody has looked after.',
+  unanswered: 'each last request is answered.',
+};
+
+/** Steps by which a request goes its way. */
+const DECISIVE = [
+  'PASID entry',
+  'device-TLB flush',
+  'requests of',
+  'list_',
+  'find_fault_handler',
+  'PQH',
+  'queue_work',
+  'page response',
+  'kfree',
+];
+const LINES_MAX = 5;
+
+/** The *why* of a report: the promise, what broke it, and the last steps of different kinds that decided it. */
+export function explain({ steps }: Observation, failure: Failure): readonly WhyLine[] {
+  const promise = PROMISES[failure.rule];
+  const because = DECISIVE.map((starts) => steps.findLastIndex(({ label }) => label.startsWith(starts)))
+    .filter((at) => at >= 0)
+    .toSorted((a, b) => a - b)
+    .slice(-LINES_MAX)
+    .map((at): WhyLine => {
+      const { agentName = '', label = '' } = steps[at] ?? {};
+      return { head: 'Because', text: `step ${at + 1}: ${agentName}, ${label}.` };
+    });
+  return [
+    ...(promise === undefined ? [] : [{ head: 'Then', text: promise }]),
+    { head: 'However', text: failure.message },
+    ...because,
+  ];
+}

@@ -1,0 +1,172 @@
+import type { AgentSpec } from '../../engine/agent.ts';
+import type { Machine } from '../../engine/machine.ts';
+import { forget, waitStep, type Task } from '../../engine/step.ts';
+import type { Waitable } from '../../engine/waitable.ts';
+import type { PriPort, Prm } from '../../impl/kernel/iopf/index.ts';
+import { PriFunctions, RESPONSE } from '../../model/architecture/pri/functions.ts';
+import { PageRequestQueue } from '../../model/architecture/pri/page-request-queue.ts';
+import { codeOf, requestOf, type PageRequest } from '../../model/architecture/pri/page-request.ts';
+import type { PageRequestEvent } from '../../model/contract/events.ts';
+import { GROUPS, REQUESTS, type PrsConfiguration } from './configuration.ts';
+
+/** What happened in hardware, for witnesses. */
+export type HardwareNote =
+  'overflow' | 'message on the wire at detach' | 'PASID leads to another space' | 'Stop Marker';
+
+/** Where hardware tells what happens. */
+export interface HardwareListener {
+  readonly emit: (event: PageRequestEvent) => void;
+  readonly note: (note: HardwareNote) => void;
+}
+
+/** An IOMMU's page request queue, the functions behind it, and what their PASIDs lead to. */
+export class PrsHardware implements PriPort {
+  readonly functions: PriFunctions;
+  readonly interrupt: Waitable;
+  readonly #machine: Machine;
+  readonly #queue: PageRequestQueue;
+  readonly #configuration: PrsConfiguration;
+  readonly #listener: HardwareListener;
+  /** For each device and PASID, the space plus 1. */
+  readonly #entries: number;
+  /** The same, of what it led to before. */
+  readonly #before: number;
+  readonly #sent: number;
+
+  constructor(machine: Machine, configuration: PrsConfiguration, listener: HardwareListener) {
+    const { store } = machine;
+    const { devices, pasids } = configuration;
+    this.#machine = machine;
+    this.#configuration = configuration;
+    this.#listener = listener;
+    this.functions = new PriFunctions(store, devices, GROUPS);
+    this.#queue = new PageRequestQueue(store, configuration.entries);
+    const show = (_at: number, space: number): string => (space === 0 ? 'not present' : `mm${space - 1}`);
+    this.#entries = store.reserve(devices * (pasids + 1), 'PASID entry', show);
+    this.#before = store.reserve(devices * (pasids + 1), 'PASID entry before');
+    this.#sent = store.reserve(1, 'requests sent');
+    this.interrupt = { name: 'a page request', ready: () => this.#queue.pending };
+  }
+
+  get head(): number {
+    return this.#queue.head;
+  }
+
+  get tail(): number {
+    return this.#queue.tail;
+  }
+
+  get overflow(): boolean {
+    return this.#queue.overflow;
+  }
+
+  writeHead(head: number): void {
+    this.#queue.head = head;
+  }
+
+  after(place: number): number {
+    return this.#queue.after(place);
+  }
+
+  read(place: number): number {
+    return this.#queue.codeAt(place);
+  }
+
+  decode(code: number): Prm {
+    return requestOf(code);
+  }
+
+  clearPending(): void {
+    this.#queue.clearPending();
+  }
+
+  clearOverflow(): void {
+    this.#queue.clearOverflow();
+  }
+
+  writeEntry(device: number, pasid: number, space: number): void {
+    const { store } = this.#machine;
+    const at = this.#at(device, pasid);
+    const old = store.get(this.#entries + at);
+    if (old !== 0) store.set(this.#before + at, old);
+    const before = store.get(this.#before + at);
+    if (space >= 0 && before !== 0 && before !== space + 1) this.#listener.note('PASID leads to another space');
+    if (space < 0 && this.functions.inFlight(device) > 0) this.#listener.note('message on the wire at detach');
+    store.set(this.#entries + at, space + 1);
+  }
+
+  arrived(device: number): Waitable {
+    return {
+      name: `messages of dev${device} on the wire`,
+      ender: 'their arrival',
+      ready: () => this.functions.inFlight(device) === 0,
+    };
+  }
+
+  respond(device: number, _pasid: number, group: number, success: boolean): void {
+    this.functions.respond(device, group, success ? RESPONSE.SUCCESS : RESPONSE.INVALID);
+  }
+
+  /** The space that a PASID leads to, -1 for none. */
+  entry(device: number, pasid: number): number {
+    return this.#machine.store.get(this.#entries + this.#at(device, pasid)) - 1;
+  }
+
+  /** Whether a run has room for some more requests. */
+  room(requests: number): boolean {
+    return this.#machine.store.get(this.#sent) + requests <= REQUESTS;
+  }
+
+  /** A function sends a message. */
+  send(message: Omit<PageRequest, 'id'>): void {
+    const { store } = this.#machine;
+    const { device, pasid, group, last, stop } = message;
+    const id = stop ? 0 : store.get(this.#sent) + 1;
+    if (stop) this.#listener.note('Stop Marker');
+    else {
+      store.set(this.#sent, id);
+      const space = this.entry(device, pasid);
+      this.#listener.emit({ type: 'pri.request', id, device, pasid, group, last, space });
+      if (last) this.functions.outstanding(device, group);
+    }
+    const code = codeOf({ ...message, id });
+    if (!this.#configuration.wire) this.#receive(code);
+    else if (!this.functions.send(device, code)) throw new RangeError('too many messages are on their way');
+  }
+
+  /** What brings messages to the IOMMU. */
+  links(): AgentSpec[] {
+    if (!this.#configuration.wire) return [];
+    return Array.from({ length: this.#configuration.devices }, (_, device) => ({
+      name: `link of dev${device}`,
+      context: 'process' as const,
+      daemon: true,
+      operations: [{ label: 'messages', start: () => this.#link(device) }],
+    }));
+  }
+
+  *#link(device: number): Task {
+    const message = { name: `a message of dev${device}`, ready: () => this.functions.inFlight(device) > 0 };
+    for (;;) {
+      yield* forget('idle');
+      yield* waitStep('message arrives', message, () => {
+        this.#receive(this.functions.deliver(device));
+        return undefined;
+      });
+    }
+  }
+
+  #receive(code: number): void {
+    const request = requestOf(code);
+    const arrival = this.#queue.receive(request);
+    if (arrival === 'queued') return;
+    this.#listener.note('overflow');
+    if (request.id > 0) this.#listener.emit({ type: 'pri.overflowed', id: request.id });
+    // The response that hardware gives asks the function to try again (IHI 0070 §8.1).
+    if (arrival === 'answered') this.functions.respond(request.device, request.group, RESPONSE.SUCCESS);
+  }
+
+  #at(device: number, pasid: number): number {
+    return device * (this.#configuration.pasids + 1) + pasid;
+  }
+}

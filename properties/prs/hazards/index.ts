@@ -1,0 +1,8 @@
+import { DRAIN_HAZARDS } from './drain.ts';
+import { GROUP_HAZARDS } from './groups.ts';
+import type { PrsHazard } from './hazard.ts';
+
+export type { PrsHazard } from './hazard.ts';
+
+/** Every hazard of the family. */
+export const PRS_HAZARDS: readonly PrsHazard[] = [...DRAIN_HAZARDS, ...GROUP_HAZARDS];

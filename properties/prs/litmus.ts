@@ -1,0 +1,113 @@
+import type { Litmus } from '../family.ts';
+import { PLAIN, type PrsConfiguration, type PrsOperation } from './configuration.ts';
+
+/** A litmus test: operations by CPU, and how the machine differs from the plain one. */
+function litmus(
+  id: string,
+  title: string,
+  cpus: readonly (readonly PrsOperation[])[],
+  hazards: readonly string[],
+  machine: Partial<PrsConfiguration> = {},
+): Litmus {
+  const agents = cpus.map((operations, cpu) => ({ name: `CPU${cpu}`, operations }));
+  return { id, title, hazards, configuration: { ...PLAIN, ...machine } as PrsConfiguration, program: { agents } };
+}
+
+const attach = (space: number, pasid = 1): PrsOperation => ({ op: 'attach', device: 0, pasid, space });
+const detach = (device = 0, pasid = 1): PrsOperation => ({ op: 'detach', device, pasid });
+const fault = (pages = 1, pasid = 1, device = 0): PrsOperation => ({ op: 'fault', device, pasid, group: 0, pages });
+const send = (last: boolean, pasid = 1): PrsOperation => ({ op: 'send', device: 0, pasid, group: 0, last });
+const RELEASE: PrsOperation = { op: 'release', device: 0 };
+const STOP: PrsOperation = { op: 'stop', device: 0, pasid: 1 };
+
+/** The smallest program for each way in which page requests can go wrong. */
+export const PRS_LITMUS: readonly Litmus[] = [
+  litmus(
+    'fault-during-detach',
+    'a device asks for a page while its PASID is detached',
+    [[fault()], [detach()]],
+    [
+      'prq-unbind-no-drain',
+      'prq-unbind-no-flush',
+      'prq-flush-before-drain',
+      'prq-drain-before-clear',
+      'drain-prq-abba',
+      'iopf-response-before-handling',
+    ],
+  ),
+  litmus(
+    'fault-on-the-wire',
+    'a request is on its way when its PASID is detached',
+    [[fault()], [detach()]],
+    ['prq-unbind-no-devtlb-flush'],
+    { wire: true },
+  ),
+  litmus(
+    'partial-at-detach',
+    'a group has not become whole when its PASID changes hands',
+    [[send(false), detach(), attach(1), fault()]],
+    ['prq-partial-kept'],
+  ),
+  litmus(
+    'two-pasids-one-index',
+    'groups of two PASIDs have one index',
+    [[attach(1, 2), send(false, 1), fault(1, 2)]],
+    ['partial-group-merge'],
+    { pasids: 2 },
+  ),
+  litmus(
+    'group-without-handler',
+    'a group of two requests finds no handler',
+    [[send(false), send(true)]],
+    ['partial-error-response'],
+    {
+      attached: 0,
+    },
+  ),
+  litmus('stop-marker', 'a device ends its use of a PASID', [[STOP]], ['prq-stop-marker-answered']),
+  litmus(
+    'fault-during-attach',
+    'a device asks for a page as soon as it can',
+    [[attach(0)], [fault()]],
+    ['fault-auto-invalid-prq'],
+    {
+      attached: 0,
+    },
+  ),
+  litmus(
+    'two-drains',
+    'two devices are detached while both ask for pages',
+    [[fault()], [fault(1, 1, 1)], [detach()], [detach(1)]],
+    ['prq-complete-lost-wakeup'],
+    { devices: 2, attached: 2 },
+  ),
+  litmus(
+    'overflow',
+    'the last request of a group is lost, and its index is used again',
+    [[fault(2), fault()]],
+    ['prq-overflow-partial-kept'],
+    { entries: 2 },
+  ),
+  litmus(
+    'overflow-again',
+    'the queue overflows when the thread is done with what it has seen',
+    [[fault(1), fault(2), fault()]],
+    ['prq-overflow-cleared-early', 'prq-interrupt-cleared-late'],
+    { entries: 2 },
+  ),
+  litmus(
+    'request-during-release',
+    'a device goes while it asks',
+    [[send(true)], [RELEASE]],
+    ['iopf-report-vs-release-uaf'],
+    {
+      attached: 0,
+    },
+  ),
+  litmus(
+    'group-of-two',
+    'a device asks for two pages at once',
+    [[fault(2), fault()]],
+    ['iopf-response-not-once', 'iopf-partial-not-counted'],
+  ),
+];

@@ -1,0 +1,87 @@
+import type fc from 'fast-check';
+import type { Configuration, Program } from '../family.ts';
+import { arbitraryOf } from '../generate/arbitrary.ts';
+import { Deal } from '../generate/deal.ts';
+import type { Draw } from '../generate/draw.ts';
+import { GROUPS, prsConfiguration, SPACES, type PrsConfiguration, type PrsOperation } from './configuration.ts';
+
+const OPERATIONS_MIN = 2;
+const OPERATIONS_MAX = 9;
+const CPUS = 3;
+
+/** How often each kind of operation, in programs about life and in programs about traffic. */
+const LIFE: Readonly<Record<PrsOperation['op'], number>> = {
+  attach: 5,
+  detach: 6,
+  release: 1,
+  fault: 6,
+  send: 3,
+  stop: 1,
+};
+const TRAFFIC: Readonly<Record<PrsOperation['op'], number>> = {
+  attach: 2,
+  detach: 3,
+  release: 1,
+  fault: 8,
+  send: 6,
+  stop: 1,
+};
+
+/** Random programs: devices that ask, CPUs that take away what they ask of and give it to others. */
+export function programs(configuration: Configuration): fc.Arbitrary<Program> {
+  const known = prsConfiguration(configuration);
+  return arbitraryOf((draw) => {
+    const deal = new Deal();
+    const weights = draw.weighted([
+      [1, LIFE],
+      [1, TRAFFIC],
+    ]);
+    draw.list(OPERATIONS_MIN, OPERATIONS_MAX, () => {
+      const op = draw.weighted(
+        Object.entries(weights).map(([kind, weight]) => [weight, kind as PrsOperation['op']] as const),
+      );
+      const operation = drawOperation(draw, op, known);
+      if (!deal.giveCpu(draw.below(CPUS), operation)) draw.duplicate();
+    });
+    return deal.program();
+  });
+}
+
+function drawOperation(draw: Draw, op: PrsOperation['op'], { devices, pasids }: PrsConfiguration): PrsOperation {
+  const device = (): number => draw.below(devices);
+  const pasid = (): number => 1 + draw.below(pasids);
+  switch (op) {
+    case 'attach':
+      return { op, device: device(), pasid: pasid(), space: draw.below(SPACES) };
+    case 'detach':
+      return { op, device: device(), pasid: pasid() };
+    case 'release':
+      return { op, device: device() };
+    case 'fault':
+      return { op, device: device(), pasid: pasid(), group: draw.below(GROUPS), pages: 1 + draw.below(2) };
+    case 'send':
+      return { op, device: device(), pasid: pasid(), group: draw.below(GROUPS), last: draw.below(2) === 1 };
+    case 'stop':
+      return { op, device: device(), pasid: pasid() };
+  }
+}
+
+/** Every operation. */
+export function alphabet(configuration: Configuration): PrsOperation[] {
+  const { devices, pasids } = prsConfiguration(configuration);
+  const each = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+  return each(devices).flatMap((device) => [
+    ...each(pasids).flatMap((at) => [
+      ...each(SPACES).map((space): PrsOperation => ({ op: 'attach', device, pasid: at + 1, space })),
+      { op: 'detach', device, pasid: at + 1 } as const,
+      { op: 'stop', device, pasid: at + 1 } as const,
+      ...each(GROUPS).flatMap((group): PrsOperation[] => [
+        { op: 'fault', device, pasid: at + 1, group, pages: 1 },
+        { op: 'fault', device, pasid: at + 1, group, pages: 2 },
+        { op: 'send', device, pasid: at + 1, group, last: false },
+        { op: 'send', device, pasid: at + 1, group, last: true },
+      ]),
+    ]),
+    { op: 'release', device } as const,
+  ]);
+}

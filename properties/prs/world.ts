@@ -1,0 +1,254 @@
+import { runToCompletion } from '../../engine/complete.ts';
+import { HarnessError, type Failure } from '../../engine/failure.ts';
+import { Machine } from '../../engine/machine.ts';
+import type { Observation } from '../../engine/observe.ts';
+import { step, waitStep, type Step, type Task } from '../../engine/step.ts';
+import type { System } from '../../engine/system.ts';
+import { IopfKernel, type IopfNote, type IopfParts } from '../../impl/kernel/iopf/index.ts';
+import type { PageRequestEvent } from '../../model/contract/events.ts';
+import { PageRequestMonitor } from '../../model/contract/page-requests.ts';
+import type { Configuration, Counters, Operation, Program, World } from '../family.ts';
+import {
+  ATTACHMENTS,
+  describe,
+  OPERATIONS,
+  prsConfiguration,
+  prsOperation,
+  REQUESTS,
+  type PrsConfiguration,
+  type PrsOperation,
+} from './configuration.ts';
+import { explain } from './explain.ts';
+import { PrsHardware, type HardwareNote } from './hardware.ts';
+import { findLeak } from './leaks.ts';
+
+/** What a run should reach. */
+export const WITNESSES: readonly (IopfNote | HardwareNote)[] = [
+  'overflow',
+  'overflow cleared',
+  'partial requests discarded',
+  'partial group at detach',
+  'group of several requests',
+  'request without a handler',
+  'request of a device that has gone',
+  'drain waited for the queue',
+  'two drains at once',
+  'message on the wire at detach',
+  'PASID leads to another space',
+  'Stop Marker',
+];
+
+type Of<Op extends PrsOperation['op']> = Extract<PrsOperation, { readonly op: Op }>;
+
+/** Devices that fault, the software that looks after them, and the contract of page requests. */
+export class PrsWorld implements World {
+  readonly configuration: PrsConfiguration;
+  readonly machine = new Machine();
+  readonly #hardware: PrsHardware;
+  readonly #kernel: IopfKernel;
+  readonly #monitor: PageRequestMonitor;
+  readonly #initial: number;
+
+  /** @param parts replaced routines: a hazard. */
+  constructor(configuration: Configuration, parts: Partial<IopfParts> = {}) {
+    this.configuration = prsConfiguration(configuration);
+    const { devices, pasids, attached } = this.configuration;
+    const { machine } = this;
+    this.#monitor = new PageRequestMonitor(machine.store, { devices, pasids, requests: REQUESTS });
+    const emit = (event: PageRequestEvent): void => {
+      const verdict = this.#monitor.on(event);
+      if (verdict !== undefined) machine.fail(verdict);
+    };
+    const note = (what: IopfNote | HardwareNote): void => machine.tally(WITNESSES.indexOf(what));
+    this.#hardware = new PrsHardware(machine, this.configuration, { emit, note });
+    const layout = { devices, pasids, requests: REQUESTS, attachments: ATTACHMENTS };
+    this.#kernel = new IopfKernel({ machine, port: this.#hardware, emit, note }, layout, parts);
+    for (let device = 0; device < attached; device++) this.#setUp({ op: 'attach', device, pasid: 1, space: device });
+    machine.tallies.fill(0);
+    this.#initial = machine.store.mark();
+  }
+
+  get counters(): Counters {
+    const { tallies } = this.machine;
+    const count = (at: number): number => tallies[at] ?? 0;
+    const base = WITNESSES.length;
+    return {
+      witnesses: Object.fromEntries(WITNESSES.map((witness, at) => [witness, count(at)])),
+      operations: Object.fromEntries(
+        OPERATIONS.map((op, at) => [op, { run: count(base + at), rejected: count(base + OPERATIONS.length + at) }]),
+      ),
+    };
+  }
+
+  load(program: Program): System {
+    const { machine } = this;
+    machine.store.rollback(this.#initial);
+    machine.failure = undefined;
+    const agents = program.agents.map(({ name, operations }) => ({
+      name,
+      context: 'process' as const,
+      daemon: false,
+      operations: operations.map((operation) => {
+        const known = this.#known(operation);
+        return { label: describe(known), start: (): Task => this.#task(known) };
+      }),
+    }));
+    return {
+      machine,
+      agents: [...agents, this.#kernel.prq.daemon(), this.#kernel.wq.daemon(), ...this.#hardware.links()],
+      quiescent: () => {
+        const left = this.#monitor.atEnd() ?? findLeak(this.#kernel);
+        if (left !== undefined) machine.fail(left);
+      },
+    };
+  }
+
+  snapshot(): readonly string[] {
+    const { devices, pasids } = this.configuration;
+    return Array.from({ length: devices }, (_, device) =>
+      Array.from({ length: pasids }, (_each, at) => {
+        const space = this.#hardware.entry(device, at + 1);
+        return space < 0 ? [] : [`PASID ${at + 1} of dev${device} leads to mm${space}`];
+      }).flat(),
+    ).flat();
+  }
+
+  explain(observation: Observation, failure: Failure) {
+    return explain(observation, failure);
+  }
+
+  describeOperation(_operation: Operation): string {
+    return '';
+  }
+
+  #known(operation: Operation): PrsOperation {
+    const known = prsOperation(operation);
+    const { devices, pasids } = this.configuration;
+    if (known.device >= devices) throw new RangeError(`${describe(known)}: there is no dev${known.device}`);
+    if ('pasid' in known && known.pasid > pasids)
+      throw new RangeError(`${describe(known)}: there is no PASID ${known.pasid}`);
+    return known;
+  }
+
+  #task(operation: PrsOperation): Task {
+    switch (operation.op) {
+      case 'attach':
+        return this.#attach(operation);
+      case 'detach':
+        return this.#detach(operation);
+      case 'release':
+        return this.#release(operation);
+      case 'fault':
+        return this.#fault(operation);
+      case 'send':
+        return this.#send(operation);
+      case 'stop':
+        return this.#stop(operation);
+    }
+  }
+
+  *#attach({ device, pasid, space }: Of<'attach'>): Task {
+    const { attach } = this.#kernel;
+    yield* this.#counted('attach', yield* attach.iommu_attach_device_pasid(this.#kernel.device(device), pasid, space));
+  }
+
+  *#detach({ device, pasid }: Of<'detach'>): Task {
+    const { attach } = this.#kernel;
+    yield* this.#counted('detach', yield* attach.iommu_detach_device_pasid(this.#kernel.device(device), pasid));
+  }
+
+  *#release({ device }: Of<'release'>): Task {
+    yield* this.#counted('release', yield* this.#kernel.attach.iommu_release_device(this.#kernel.device(device)));
+  }
+
+  /**
+   * The device translates ahead, is told that pages are not present, asks for them, and waits. If its PASID leads nowhere it
+   * is told so at once, and asks for nothing; if that happens between two requests, the group stays as it is.
+   */
+  *#fault({ device, pasid, group, pages }: Of<'fault'>): Task {
+    const { functions } = this.#hardware;
+    const message = { device, pasid, group, stop: false };
+    const begun = yield* this.#first('fault', `page request of dev${device}, PASID ${pasid}, PRG ${group}`, () => {
+      if (this.#hardware.entry(device, pasid) < 0 || !this.#mayUse(device, group, pages)) return false;
+      this.#hardware.send({ ...message, last: pages === 1, page: 0 });
+      return true;
+    });
+    if (!begun) return;
+    const sent =
+      pages === 1 ||
+      (yield* step(`last page request of dev${device}, PASID ${pasid}, PRG ${group}`, () => {
+        if (this.#hardware.entry(device, pasid) < 0) return false;
+        this.#hardware.send({ ...message, last: true, page: 1 });
+        return true;
+      }));
+    if (!sent) return;
+    const response = {
+      name: `the response to PRG ${group} of dev${device}`,
+      ender: 'a page response',
+      ready: () => functions.response(device, group) !== 0,
+    };
+    yield* waitStep(`response to PRG ${group} of dev${device}`, response, () => {
+      functions.release(device, group);
+      return undefined;
+    });
+  }
+
+  /** A device that does not wait, or stops in the middle of a group. */
+  *#send({ device, pasid, group, last }: Of<'send'>): Task {
+    yield* this.#first(
+      'send',
+      `page request of dev${device}, PASID ${pasid}, PRG ${group}${last ? ', last' : ''}`,
+      () => {
+        const { functions } = this.#hardware;
+        if (functions.response(device, group) !== 0) functions.release(device, group);
+        if (!this.#mayUse(device, group, 1)) return false;
+        this.#hardware.send({ device, pasid, group, last, stop: false, page: 0 });
+        return true;
+      },
+    );
+  }
+
+  *#stop({ device, pasid }: Of<'stop'>): Task {
+    yield* this.#first('stop', `Stop Marker of dev${device}, PASID ${pasid}`, () => {
+      if (this.configuration.wire && this.#hardware.functions.inFlight(device) > 1) return false;
+      this.#hardware.send({ device, pasid, group: 0, last: true, stop: true, page: 0 });
+      return true;
+    });
+  }
+
+  #mayUse(device: number, group: number, requests: number): boolean {
+    return this.#hardware.functions.isFree(device, group) && this.#hardware.room(requests);
+  }
+
+  /** The first step of a device's operation, which finds out whether it applies. */
+  #first(op: PrsOperation['op'], label: string, run: () => boolean): Step<boolean> {
+    return step(
+      label,
+      () => {
+        const applies = run();
+        this.#tally(op, applies);
+        return applies;
+      },
+      (applies) => (applies ? undefined : 'does not apply'),
+    );
+  }
+
+  #counted(op: PrsOperation['op'], applied: boolean): Step<undefined> {
+    return step('return', () => {
+      this.#tally(op, applied);
+      return undefined;
+    });
+  }
+
+  #tally(op: PrsOperation['op'], applied: boolean): void {
+    const at = WITNESSES.length + OPERATIONS.indexOf(op);
+    this.machine.tally(at);
+    if (!applied) this.machine.tally(at + OPERATIONS.length);
+  }
+
+  #setUp(operation: PrsOperation): void {
+    runToCompletion(this.#task(operation));
+    const { failure } = this.machine;
+    if (failure !== undefined) throw new HarnessError(`set-up fails at ${describe(operation)}: ${failure.message}`);
+  }
+}

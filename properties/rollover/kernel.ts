@@ -53,8 +53,13 @@ export const NOTES = [
   'fast path after a roll-over',
   'fast path met a roll-over',
   'flush after a roll-over',
+  'pinned and reserved ASIDs at one roll-over',
+  'third generation on several CPUs',
+  'roll-over of pairs of ASIDs',
   'process ended while a CPU had its table',
+  'process took the place of one that ended',
   'lazy TLB used again',
+  'table freed',
 ] as const satisfies readonly (ContextNote | string)[];
 
 type Note = (typeof NOTES)[number];
@@ -92,10 +97,15 @@ export class RolloverKernel {
     );
     const contract = new RolloverContract(machine, this.#hardware, configuration);
     this.#contract = contract;
-    const observer = { noted: (note: ContextNote) => this.#noted(note) };
+    const observer = { noted: (note: ContextNote) => this.#notedByContext(note) };
     this.#context = new (parts.context ?? Arm64Context)(machine, this.#hardware, configuration, observer);
     const tlbflush = new (parts.tlbflush ?? Arm64Tlbflush)(machine, this.#hardware, kpti);
-    const processes = new Processes(machine, { physical, contract, mms: () => this.#mms }, configuration);
+    const notedHere = (note: Note): void => this.#noted(note);
+    const processes = new Processes(
+      machine,
+      { physical, contract, mms: () => this.#mms, noted: notedHere },
+      configuration,
+    );
     this.#processes = processes;
     const options = { levels: levels === 2 ? 2 : 1 } as const;
     this.#pgtable = new (parts.pgtable ?? Arm64Pgtable)(memory, tlbflush, processes, options);
@@ -313,6 +323,13 @@ export class RolloverKernel {
     const at = NOTES.length + OPERATIONS.indexOf(op);
     this.#machine.tally(at);
     if (!applies) this.#machine.tally(at + OPERATIONS.length);
+  }
+
+  #notedByContext(note: ContextNote): void {
+    const { cpus, kpti } = this.#configuration;
+    this.#noted(note);
+    if (note === 'second roll-over' && cpus > 1) this.#noted('third generation on several CPUs');
+    if ((note === 'roll-over' || note === 'second roll-over') && kpti) this.#noted('roll-over of pairs of ASIDs');
   }
 
   #noted(note: Note): void {

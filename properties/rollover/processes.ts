@@ -16,6 +16,7 @@ interface Around {
   readonly contract: RolloverContract;
   /** Asked when everything is built. */
   readonly mms: () => readonly Arm64Mm[];
+  readonly noted: (note: 'process took the place of one that ended' | 'table freed') => void;
 }
 
 /** The processes of a world: which there are, and who owns the pages that they have, tables included. */
@@ -58,7 +59,10 @@ export class Processes implements PageOwner, SchedObserver {
     const space = this.#around.mms()[mm] as Arm64Mm;
     if (before === GONE && (space.pinned.value !== 0 || this.#bindingOf(mm).value !== 0)) return false;
     state.value = ALIVE;
-    if (before === GONE) this.mapAll(space, pgtable);
+    if (before === GONE) {
+      this.mapAll(space, pgtable);
+      this.#around.noted('process took the place of one that ended');
+    }
     return true;
   }
 
@@ -118,6 +122,7 @@ export class Processes implements PageOwner, SchedObserver {
 
   /** The page goes to somebody who writes to it at once what a walk takes for entries. */
   tableFreed(_mm: Arm64Mm, table: number): void {
+    this.#around.noted('table freed');
     for (let page = 0; page < this.#configuration.pages; page++) {
       const Address = GARBAGE + pageAddress(page);
       const entry = encode(STAGE1_LEAF, { Valid: 1, Page: 1, AP: AP.ANY_RW, AF: 1, nG: 1, Address });

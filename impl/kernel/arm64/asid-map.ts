@@ -31,7 +31,8 @@ export type ContextNote =
   | 'fast path met a roll-over'
   | 'reserved ASID found'
   | 'flush after a roll-over'
-  | 'no ASID left to pin';
+  | 'no ASID left to pin'
+  | 'pinned and reserved ASIDs at one roll-over';
 
 /** Where things are told that are notable. */
 export interface ContextObserver {

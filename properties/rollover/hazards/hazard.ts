@@ -24,5 +24,5 @@ export const LEFT_BEHIND = [FOREIGN, STALE, SHARED, SPLIT, LOST] as const;
 export const UNPINNED = [PINNED_SHARED, PINNED_CHANGED, ...CONFUSED] as const;
 /** The same where two pairs of ASIDs have one in common. */
 export const SPLIT_PAIR = [SHARED, FOREIGN, STALE, LOST, SPLIT] as const;
-/** The page is reached after it was freed. */
-export const REACHED = [STALE] as const;
+/** The page is reached after it was freed, or a table is. */
+export const REACHED = [STALE, TABLE_FREED] as const;

@@ -33,7 +33,6 @@ class FreesAsidAtExit extends GivesBack {
 class FreesAsidOfAnyGeneration extends GivesBack {
   override *arch_exit_mmap(cpu: number, mm: Arm64MmContext): Task {
     const asid = yield* loadAsid(mm);
-    yield* this.cpu_set_reserved_ttbr0(cpu);
     yield* step(`flush ASID ${asid}`, () => {
       this.cpu.tlbi(cpu, { kind: 'ASIDE1', asid }, true);
       this.cpu.dsbIsh(cpu);

@@ -1,6 +1,7 @@
 import { fc } from '@fast-check/vitest';
 import { nest, type StageTwoWorld } from './stage-two.ts';
 import { AT, cdLanes, cfgi, SYNC, tlbi } from './world.ts';
+import type { SmmuFeatures } from '../layout/features.ts';
 import type { Slot } from '../universe.ts';
 
 /** Random programs of software that changes both stages of a nested stream, whatever it may think of that. */
@@ -26,9 +27,9 @@ export interface NestedOperation {
 }
 
 /** A nested stream 1, and stream 2 with stage 2 alone and the same VMID, enabled. */
-export function nestedProgramWorld(): NestedProgramWorld {
+export function nestedProgramWorld(features: Partial<SmmuFeatures> = {}): NestedProgramWorld {
   const extra = [...PAGES, DATA[0]].map((va) => ({ streamId: 2, substream: -1, va }));
-  const { world, top, middle, bottom } = nest([...PAGES], {}, {}, extra);
+  const { world, top, middle, bottom } = nest([...PAGES], {}, features, extra);
   const tables = [top, middle, bottom, world.table(), world.table()];
   world.identity(...tables, ...DATA);
   world.steTwo(2);

@@ -15,7 +15,7 @@ export interface SvaConfiguration extends Configuration {
   readonly asids: number;
   /** Of these, how many processes have used that are gone: with all of them, the first switch is a roll-over. */
   readonly taken: number;
-  /** Processes, 1 to 4; each has its first page mapped. */
+  /** Processes, 1 to 5; each has its first page mapped. */
   readonly processes: number;
   /** Devices, 1 or 2. */
   readonly masters: number;
@@ -43,7 +43,7 @@ const LIMITS = {
   cpus: [1, 3],
   asids: [3, 6],
   taken: [0, 6],
-  processes: [1, 4],
+  processes: [1, 5],
   masters: [1, 2],
   weak: [0, 2],
 } as const;
@@ -72,7 +72,7 @@ export const configurations: fc.Arbitrary<SvaConfiguration> = fc
     cpus: fc.constantFrom(1, 2, 2, 2, 3),
     more: fc.constantFrom(2, 2, 3),
     unused: fc.constantFrom(0, 0, 1, 2, 6),
-    processes: fc.constantFrom(1, 2, 3, 3, 4),
+    processes: fc.constantFrom(1, 2, 3, 4, 4, 5),
     masters: fc.constantFrom(1, 1, 2),
     broadcast: fc.constantFrom<Broadcast>('on', 'on', 'on', 'ignored', 'absent'),
     kpti: fc.constantFrom(false, false, true),

@@ -18,7 +18,7 @@ export type SvaOperation =
   | { readonly op: 'map'; readonly page: number; readonly frame: number }
   | { readonly op: 'unmap'; readonly page: number };
 
-const PROCESS = [0, 3] as const;
+const PROCESS = [0, 4] as const;
 const DEVICE = [0, 1] as const;
 const PAGE = [0, PAGES.length - 1] as const;
 const FRAME = [0, FRAMES - 1] as const;

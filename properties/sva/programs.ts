@@ -31,13 +31,15 @@ const NONE: Weights = {
 /** What a program is about: pages, roll-overs, births and ends, the private domain, or all of it. */
 const PAGES: Weights = { ...NONE, switch: 3, mmap: 2, munmap: 6, bind: 4, unbind: 1 };
 const ROLLOVERS: Weights = { ...NONE, switch: 14, idle: 1, munmap: 4, bind: 4, unbind: 3 };
-const LIVES: Weights = { ...NONE, switch: 10, fork: 6, exit: 2, munmap: 2, mmap: 1, bind: 4, unbind: 2 };
+const LIVES: Weights = { ...NONE, switch: 10, fork: 12, exit: 1, munmap: 2, bind: 5, unbind: 1 };
+const ENDS: Weights = { ...NONE, switch: 6, fork: 2, exit: 4, munmap: 2, mmap: 1, bind: 4, unbind: 3 };
 const DOMAIN: Weights = { ...NONE, switch: 3, munmap: 3, mmap: 1, bind: 4, unbind: 3, attach: 3, detach: 3 };
 const ALL: Weights = { ...DOMAIN, idle: 1, fork: 2, exit: 1, map: 2, unmap: 3, asidPressure: 2, switch: 6 };
 const THEMES: readonly Weighted<Weights>[] = [
   [3, PAGES],
   [3, ROLLOVERS],
   [2, LIVES],
+  [1, ENDS],
   [2, { ...DOMAIN, map: 1, unmap: 2, asidPressure: 2 }],
   [1, ALL],
 ];
@@ -83,7 +85,7 @@ interface Situation {
 
 function operation(draw: Draw, at: Situation, options: readonly SvaOperation[]): SvaOperation {
   const { cpu, focus, weights, sketch } = at;
-  const fitting = options.filter((option) => weights[option.op] > 0 && sketch.fits(cpu, option));
+  const fitting = options.filter((option) => weights[option.op] > 0 && sketch.fits(cpu, option) && isOfUse(at, option));
   const kinds = KINDS.map((op): Weighted<SvaOperation['op']> => [
     fitting.some((option) => option.op === op) ? weights[op] : 0,
     op,
@@ -101,6 +103,12 @@ function operation(draw: Draw, at: Situation, options: readonly SvaOperation[]):
   const chosen = fitting.filter((option) => option.op === op);
   const weighted = chosen.map((option): Weighted<SvaOperation> => [weightOf(option), option]);
   return draw.weighted(weighted.some(([weight]) => weight > 0) ? weighted : chosen.map((option) => [1, option]));
+}
+
+/** A child of a process that no device uses is like any other process; and a bond in place is only counted once more. */
+function isOfUse({ cpu, sketch, focus }: Situation, option: SvaOperation): boolean {
+  if (option.op === 'fork') return sketch.bondsOf(sketch.runs(cpu)) > 0;
+  return option.op !== 'bind' || option.process === focus || sketch.bondsOf(option.process) === 0;
 }
 
 /** Every operation that a program for a world may have. */

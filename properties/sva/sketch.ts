@@ -59,6 +59,11 @@ export class Sketch {
     }
   }
 
+  /** The process that a CPU runs, -1 for none. */
+  runs(cpu: number): number {
+    return this.#running[cpu] ?? -1;
+  }
+
   /** How many devices use a process. */
   bondsOf(process: number): number {
     return [...this.#bonds].filter((name) => name.startsWith(`${process}/`)).length;
@@ -94,6 +99,7 @@ export class Sketch {
         return;
       case 'bind':
         this.#bonds.add(bond(operation.process, operation.device));
+        this.#born[operation.process] = true;
         return;
       case 'unbind':
         this.#bonds.delete(bond(operation.process, operation.device));

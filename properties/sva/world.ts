@@ -81,7 +81,7 @@ export class SvaWorld implements World {
     this.#operations = new BtmOperations(this.kernel);
     this.#storeNames = new StoreNames(this.kernel, memory, (pa) => frameName(config, pa));
     this.#leaks = new LeakCheck(this.kernel);
-    this.#setUp();
+    this.#setUp(Object.keys(parts).length > 0);
     this.#initial = store.mark();
   }
 
@@ -235,15 +235,24 @@ export class SvaWorld implements World {
     return { sources: [...new Set(sources.map(({ text }) => this.#named(text)))], configured };
   }
 
-  /** Brings the world to its initial state, by the kernel's own operations. */
-  #setUp(): void {
+  /**
+   * Brings the world to its initial state, by the kernel's own operations. What a hazard breaks already is left out, for
+   * programs to find.
+   */
+  #setUp(replaced: boolean): void {
     const { processes, masters, both, domain, running, bound } = this.configuration;
+    const { store } = this.machine;
     const run = (operation: SvaOperation | undefined): void => {
+      const before = store.mark();
       runToCompletion(operation === undefined ? this.#operations.domainAlloc(0) : this.#task(0, operation));
       this.judge.check();
       const { failure } = this.machine;
       const name = operation === undefined ? 'domain_alloc' : describe(operation);
-      if (failure !== undefined) throw new HarnessError(`set-up fails at ${name}: ${failure.message}`);
+      if (failure === undefined) return;
+      if (!replaced) throw new HarnessError(`set-up fails at ${name}: ${failure.message}`);
+      store.rollback(before);
+      this.machine.failure = undefined;
+      this.judge.forget();
     };
     run(undefined);
     run({ op: 'map', page: 0, frame: 0 });

@@ -25,5 +25,7 @@ export const MISSED = [STALE, TABLE, CONFLICT, UNKNOWN] as const;
 export const MIXED_UP = [WRONG, STALE, NOT_UNIQUE, FREED, TABLE, CONFLICT, UNKNOWN] as const;
 /** The same where the CPUs' allocator has given an ASID away that a device uses. */
 export const UNPINNED = [PINNED_SHARED, PINNED_CHANGED, ...MIXED_UP, LOST, TAG_SHARED, TAG_SPLIT] as const;
+/** A device has another ASID than the CPUs know the process by. */
+export const NOT_THAT_OF_CPUS = [PINNED_CHANGED, PINNED_SHARED] as const;
 /** Entries of a private domain go for nothing. */
 export const LOST_FOR_NOTHING = [{ monitor: 'invalidation', rule: 'over-invalidation' }] as const;

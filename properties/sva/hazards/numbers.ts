@@ -73,10 +73,16 @@ class PinsInherited extends Arm64Context {
 
 class UsesWhatItHas extends BtmContext {
   override *arm64_mm_context_get(mm: Mm): Task<number> {
-    const asid = yield* super.arm64_mm_context_get(mm);
-    if (asid !== 0) return asid;
-    yield* this.mmgrab(mm);
-    return yield* step(`ASID(${mm.name})`, () => ctxid2asid(this.kernel.contextOf(mm).id.value), String);
+    const pinned = yield* super.arm64_mm_context_get(mm);
+    if (pinned !== 0) return pinned;
+    const { id } = this.kernel.contextOf(mm);
+    const asid = yield* step(
+      `ASID(${mm.name})`,
+      () => this.kernel.asidAllocator.userAsid(ctxid2asid(id.value)),
+      String,
+    );
+    if (asid !== 0) yield* this.mmgrab(mm);
+    return asid;
   }
 
   override *arm64_mm_context_put(mm: Mm): Task {
@@ -88,16 +94,15 @@ class UsesWhatItHas extends BtmContext {
 
 class UnpinsFirst extends BtmSva {
   override *arm_smmu_free_shared_cd(mm: Mm, cd: SharedCd): Task {
-    const { kernel } = this;
-    const last = yield* step(`load ${cd.refs.name}`, () => cd.refs.value === 1);
-    if (last) yield* kernel.context.arm64_mm_context_put(mm);
-    yield* kernel.asidLock.lock();
+    const { asidLock, context } = this.kernel;
+    yield* asidLock.lock();
     if (yield* cd.refs.put()) {
+      yield* context.arm64_mm_context_put(mm);
       yield* this.arm_smmu_flush_shared_asid(mm);
       yield* this.eraseSharedAsid(mm, cd);
       yield* this.freeCd(cd);
     }
-    yield* kernel.asidLock.unlock();
+    yield* asidLock.unlock();
   }
 }
 

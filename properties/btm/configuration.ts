@@ -12,7 +12,7 @@ export interface BtmConfiguration extends Configuration {
   readonly cpus: number;
   /** VMIDs of KVM's allocator, more than CPUs, up to 6. */
   readonly vmids: number;
-  /** VMIDs of the first generation that machines have used which are gone, up to `vmids`. */
+  /** VMIDs of the first generation that machines have used which are gone; what is pinned at the start is not among them. */
   readonly taken: number;
   /** Pages mapped at the start in every space, 0 or 1. */
   readonly mapped: number;
@@ -29,28 +29,28 @@ export const PLAIN: BtmConfiguration = {
   design: 'pinned',
   cpus: 2,
   vmids: 4,
-  taken: 0,
+  taken: 1,
   mapped: 1,
   device0: 'nested',
   device1: 'nothing',
 };
 
-const LIMITS = { cpus: [1, 3], vmids: [2, 6], taken: [0, 6], mapped: [0, 1] } as const;
+const LIMITS = { cpus: [1, 3], vmids: [2, 6], taken: [1, 6], mapped: [0, 1] } as const;
 
 /** Configurations, weighted towards those in which something can go wrong. */
 export const configurations: fc.Arbitrary<BtmConfiguration> = fc
   .record({
     design: fc.constantFrom(...DESIGNS, 'pinned' as const, 'pinned' as const),
     cpus: fc.constantFrom(1, 2, 2, 2),
-    more: fc.constantFrom(2, 2, 3),
-    taken: fc.nat({ max: 4 }),
+    more: fc.constantFrom(2, 3, 3),
+    taken: fc.constantFrom(1, 1, 2, 3, 4),
     mapped: fc.constantFrom(1, 1, 1, 0),
     device0: fc.constantFrom(...STARTS, 'nested' as const, 'nested' as const, 'nested' as const),
     device1: fc.constantFrom(...STARTS),
   })
   .map(({ more, ...drawn }) => {
     const vmids = drawn.cpus + Math.max(more, 1 + pinsAtStart(drawn));
-    return { ...drawn, vmids, taken: Math.min(drawn.taken, vmids) };
+    return { ...drawn, vmids, taken: Math.min(drawn.taken, vmids - pinned(drawn.design, drawn.cpus, vmids)) };
   });
 
 /** The configurations that have one more field as in `PLAIN`. */
@@ -86,10 +86,16 @@ function problem(configuration: Configuration): string | undefined {
   if (vmids <= cpus) return '"vmids" is more than "cpus", or a roll-over would leave none free';
   const pins = pinsAtStart({ design, device0, device1 });
   if (vmids - cpus - 1 < pins) return `"vmids" is at least ${cpus + 1 + pins}, or what devices use could not be pinned`;
-  return taken > vmids ? '"taken" is at most "vmids"' : undefined;
+  const most = vmids - pinned(design, cpus, vmids);
+  return taken > most ? `"taken" is at most ${most}` : undefined;
 }
 
-/** How many VMIDs are pinned at the start. */
+/** How many VMIDs are pinned at the start: those of both machines, if there is room. */
+export function pinned(design: Design, cpus: number, vmids: number): number {
+  return design === 'pinned' ? Math.min(2, vmids - cpus - 1) : 0;
+}
+
+/** How many have to be, for what is attached then. */
 function pinsAtStart({ design, device0, device1 }: Pick<BtmConfiguration, 'design' | 'device0' | 'device1'>): number {
   if (design !== 'pinned') return 0;
   return device0 === 'other' || device1 === 'other' ? 2 : 1;

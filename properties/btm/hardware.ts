@@ -125,10 +125,10 @@ export class BtmHardware implements KvmCpu, Hardware {
   }
 
   /** A guest executes a TLBI, which concerns its VMID (Arm ARM D8.17.5). */
-  guestTlbi(cpu: number, tlbi: GuestTlbi): void {
+  guestTlbi(cpu: number, tlbi: GuestTlbi, shareable: boolean): void {
     const vmid = this.vmid(cpu);
-    this.#watcher.broadcast(cpu, this.#table(cpu), true);
-    this.tlbs.tlbi(cpu, { ...tlbi, vmid }, true);
+    if (shareable) this.#watcher.broadcast(cpu, this.#table(cpu), true);
+    this.tlbs.tlbi(cpu, { ...tlbi, vmid }, shareable);
   }
 
   #tlbi(cpu: number, maintenance: TlbMaintenance, broadcast: boolean): void {

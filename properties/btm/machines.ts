@@ -10,7 +10,6 @@ import {
   type VmidNote,
 } from '../../impl/kernel/kvm/index.ts';
 import {
-  guestDsb,
   MachineOperations,
   VirtualMachines,
   type GuestCpu,
@@ -91,12 +90,17 @@ export class Machines {
     const of = { kvms, vmid: this.vmid, mmu: this.#mmu, cpuNow };
     this.side = new (parts.machines ?? VirtualMachines)(machine, of);
     this.guestCpu = {
-      tlbi: (label, tlbi) =>
+      tlbi: (label, tlbi, shareable) =>
         step(label, () => {
-          hardware.guestTlbi(cpuNow(), tlbi);
+          hardware.guestTlbi(cpuNow(), tlbi, shareable);
           return undefined;
         }),
-      dsbIsh: () => guestDsb(() => hardware.dsbIsh(cpuNow())),
+      dsb: (shareable) =>
+        step(`guest: DSB ${shareable ? 'ISH' : 'NSH'}`, () => {
+          if (shareable) hardware.dsbIsh(cpuNow());
+          else hardware.dsbNsh(cpuNow());
+          return undefined;
+        }),
     };
   }
 

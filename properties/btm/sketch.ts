@@ -1,4 +1,4 @@
-import type { BtmConfiguration } from './configuration.ts';
+import { pinned, type BtmConfiguration } from './configuration.ts';
 import type { BtmOperation } from './operations.ts';
 
 const [PARENT, OTHER, PRIVATE] = [0, 1, 2];
@@ -10,13 +10,16 @@ export class Sketch {
   /** The place that each device is attached to, -1: none; and whether by the guest's stage 1. */
   readonly #places: number[];
   readonly #nested: boolean[];
-  readonly #exists = [true, true, true];
+  readonly #exists: boolean[];
+  readonly #pins: boolean;
   readonly #mapped: boolean[][];
   readonly #kvm: boolean[];
   readonly #destroyed = [false, false, false];
   #guest: boolean;
 
-  constructor({ mapped, device0, device1 }: BtmConfiguration) {
+  constructor({ design, cpus, vmids, mapped, device0, device1 }: BtmConfiguration) {
+    this.#pins = design === 'pinned';
+    this.#exists = [true, !this.#pins || pinned(design, cpus, vmids) > 1, true];
     const starts = [device0, device1];
     const place = { nothing: -1, nested: PARENT, guest: PARENT, other: OTHER, private: PRIVATE };
     this.#places = starts.map((start) => place[start] ?? -1);
@@ -35,13 +38,13 @@ export class Sketch {
       case 'put':
         return (this.#running[cpu] ?? -1) < 0 ? 0 : 2;
       case 'churn':
-        return 5;
+        return 8;
       case 'kvmMap':
         return this.#hasKvm(operation.machine) && this.#kvm[operation.machine] === false ? 2 : 0;
       case 'kvmUnmap':
         return this.#hasKvm(operation.machine) && this.#kvm[operation.machine] === true ? 3 : 0;
       case 'vmDestroy':
-        return this.#destroyed[operation.machine] === true ? 0 : operation.machine === 1 ? 2 : 1;
+        return this.#destroyed[operation.machine] === true ? 0 : operation.machine === 1 && this.#pins ? 6 : 1;
       case 'vmidPressure':
         return 1;
       case 'guestMap':
@@ -138,6 +141,7 @@ export class Sketch {
       case 'map':
       case 'unmap': {
         if (this.#exists[operation.place] === false) return 0;
+        if (operation.op === 'map' && operation.page === 1 && operation.frame === 1) return 0;
         const mapped = this.#mapped[operation.place]?.[operation.page] === true;
         const wanted = (operation.page === 0 ? 2 : 1) * (this.#places.includes(operation.place) ? 2 : 1);
         return mapped === (operation.op === 'unmap') ? wanted : 0;
@@ -148,9 +152,10 @@ export class Sketch {
       case 'detach':
         return this.#places[operation.device] === -1 ? 0 : 4;
       case 'domainAlloc':
-        return this.#exists[operation.place] === true ? 0 : 10;
+        if (this.#exists[operation.place] === true) return 0;
+        return operation.place === OTHER && this.#pins && this.#destroyed[1] === true ? 1 : 16;
       case 'domainFree':
-        return this.#exists[operation.place] === true && !this.#places.includes(operation.place) ? 5 : 0;
+        return this.#exists[operation.place] === true && !this.#places.includes(operation.place) ? 8 : 0;
     }
   }
 }

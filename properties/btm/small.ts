@@ -12,7 +12,7 @@ const WORLDS: readonly SmallWorld[] = [
   world('off', { design: 'off' }),
   world('private', { design: 'private' }),
   world('disjoint', { design: 'disjoint' }),
-  world('used-up', { taken: 4 }),
+  world('used-up', { taken: 3 }),
   world('both-machines', { vmids: 5, device1: 'other' }),
   world('beside-private', { device1: 'private' }),
 ];

@@ -19,12 +19,7 @@ export class ArmSmmuDomains {
     const tag = yield* step(`alloc tag of ${domain.name}`, () => {
       const space = domain.id.value;
       const kind = domain.stage.value === STAGE.S1 ? 'asid' : 'vmid';
-      const number =
-        kind === 'asid'
-          ? this.kernel.allocAsid(domainOwner(domain.handle))
-          : this.kernel.failNth.shouldFail()
-            ? 0
-            : this.kernel.vmids.alloc(domain.handle);
+      const number = kind === 'asid' ? this.kernel.allocAsid(domainOwner(domain.handle)) : this.allocVmid(domain);
       if (kind === 'asid') domain.asid.value = number;
       else domain.vmid.value = number;
       if (number !== 0) this.kernel.emit({ type: 'tag.assign', kind, tag: number, space });
@@ -32,6 +27,11 @@ export class ArmSmmuDomains {
     });
     yield* asidLock.unlock();
     return tag !== 0;
+  }
+
+  /** A VMID for a domain, inside a step; 0 if there is none, or no memory. */
+  protected allocVmid(domain: PagingDomain): number {
+    return this.kernel.failNth.shouldFail() ? 0 : this.kernel.vmids.alloc(domain.handle);
   }
 
   /** Top-level tables, inside a step; 0 if there is no memory. */

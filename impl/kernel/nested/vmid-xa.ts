@@ -24,8 +24,8 @@ export class VmidMap {
   }
 
   /** `ida_alloc_range(min …)` inside a step: the lowest free VMID, now owned by `handle`; 0 when all are taken. */
-  alloc(handle: number): number {
-    for (let vmid = this.min; vmid <= this.max; vmid++) {
+  alloc(handle: number, min = this.min): number {
+    for (let vmid = min; vmid <= this.max; vmid++) {
       if (this.owner(vmid) !== 0) continue;
       this.#machine.store.set(this.#base + vmid, handle);
       return vmid;

@@ -37,19 +37,18 @@ export class VbtmDomains extends ArmSmmuDomains {
     });
   }
 
-  /** The domain goes, and after it its reference to the virtual machine. */
-  override *arm_smmu_domain_free_paging(domain: PagingDomain): Task {
-    const machine = yield* this.machineOf(domain);
-    yield* super.arm_smmu_domain_free_paging(domain);
-    if (machine >= 0) yield* this.kernel.kvm.kvm_put_kvm(machine);
-  }
-
   /** The VMID goes back: a private one to the driver's own map, another one to KVM, which may give it out again. */
   override *freeTag(domain: PagingDomain): Task {
     const machine = yield* this.machineOf(domain);
     if (machine < 0) return yield* super.freeTag(domain);
     yield* this.dropVmid(domain);
+    yield* this.releaseKvm(machine);
+  }
+
+  /** The VMID may be given to others, and the domain uses the virtual machine no more. */
+  protected *releaseKvm(machine: number): Task {
     yield* this.kernel.kvm.kvm_arm_pinned_vmid_put(machine);
+    yield* this.kernel.kvm.kvm_put_kvm(machine);
   }
 
   /** Nothing in the SMMU has the VMID any more. */

@@ -1,8 +1,9 @@
-import { step, type Task } from '../../../engine/step.ts';
+import type { Step, Task } from '../../../engine/step.ts';
 import { hex } from '../format.ts';
 import { GuestSoftware, type GuestSpace } from '../nested/index.ts';
 import type { TlbRange } from '../tlb.ts';
 import type { VbtmKernel } from './kernel.ts';
+import type { GuestTlbi } from './port.ts';
 
 /** Pages from which on an address space is flushed as a whole (`MAX_DVM_OPS` of Linux). */
 const PAGES_MAX = 512;
@@ -30,33 +31,38 @@ export class VbtmGuest extends GuestSoftware {
 
   /** The instructions. */
   protected *flushTlbRange(asid: number, range: TlbRange): Task {
-    const { guestCpu } = this.kernel;
     const pages = range.size / this.pgtable.pageBytes;
-    if (pages >= PAGES_MAX) yield* guestCpu.tlbi(`guest: TLBI ASIDE1IS ASID ${asid}`, { kind: 'ASIDE1', asid });
+    if (pages >= PAGES_MAX) yield* this.tlbi({ kind: 'ASIDE1', asid }, `ASID ${asid}`);
     else
       for (let page = 0; page < pages; page++) {
         const va = range.iova + page * this.pgtable.pageBytes;
         const kind = range.leaf ? 'VALE1' : 'VAE1';
-        yield* guestCpu.tlbi(`guest: TLBI ${kind}IS ASID ${asid}, ${hex(va)}`, { kind, asid, va });
+        yield* this.tlbi({ kind, asid, va }, `ASID ${asid}, ${hex(va)}`);
       }
-    yield* guestCpu.dsbIsh();
+    yield* this.dsb();
+  }
+
+  /** A TLBI instruction. */
+  protected tlbi(tlbi: GuestTlbi, of = ''): Step<undefined> {
+    const { shareable } = this;
+    const label = `guest: TLBI ${tlbi.kind}${shareable ? 'IS' : ''} ${of}`;
+    return this.kernel.guestCpu.tlbi(label.trimEnd(), tlbi, shareable);
+  }
+
+  /** The DSB that waits for them. */
+  protected dsb(): Step<undefined> {
+    return this.kernel.guestCpu.dsb(this.shareable);
+  }
+
+  /** Whether all CPUs of the inner shareable domain are concerned, and SMMUs, as for all that devices use. */
+  protected get shareable(): boolean {
+    return true;
   }
 
   /** All of stage 1: TLBI VMALLE1IS, or a command. */
   override *invalidateAll(): Task {
     if (!this.hasBtm) return yield* super.invalidateAll();
-    yield* this.kernel.guestCpu.tlbi('guest: TLBI VMALLE1IS', { kind: 'VMALLE1' });
-    yield* this.kernel.guestCpu.dsbIsh();
+    yield* this.tlbi({ kind: 'VMALLE1' });
+    yield* this.dsb();
   }
-}
-
-/** The step by which a guest's software waits for its TLBIs. */
-export const GUEST_DSB = 'guest: DSB ISH';
-
-/** Makes the step of `GuestCpu.dsbIsh`. */
-export function guestDsb(run: () => void): ReturnType<typeof step<undefined>> {
-  return step(GUEST_DSB, () => {
-    run();
-    return undefined;
-  });
 }

@@ -14,7 +14,7 @@ export interface KvmSide {
   kvm_arm_pinned_vmid_put(machine: number): Task;
 }
 
-/** A TLBI of a guest, all inner-shareable; the VMID is that of the guest. Addresses in bytes. */
+/** A TLBI of a guest; the VMID is that of the guest. Addresses in bytes. */
 export type GuestTlbi =
   | { readonly kind: 'VAE1' | 'VALE1'; readonly asid: number; readonly va: number }
   | { readonly kind: 'ASIDE1'; readonly asid: number }
@@ -22,8 +22,8 @@ export type GuestTlbi =
 
 /** The virtual CPU that software of a guest runs on: what it executes, the physical CPU does under the guest's VMID. */
 export interface GuestCpu {
-  /** A broadcast TLBI, as a step. */
-  tlbi(label: string, tlbi: GuestTlbi): Step<undefined>;
-  /** DSB ISH, as a step: its TLBIs before have completed, on CPUs and in SMMUs that take part. */
-  dsbIsh(): Step<undefined>;
+  /** A TLBI, as a step: of the inner shareable domain, or of the own CPU alone. */
+  tlbi(label: string, tlbi: GuestTlbi, shareable: boolean): Step<undefined>;
+  /** DSB ISH, as a step: its TLBIs before have completed, on CPUs and in SMMUs that take part; or DSB NSH. */
+  dsb(shareable: boolean): Step<undefined>;
 }

@@ -9,11 +9,12 @@ import { TagTable } from '../translation/tag.ts';
 import { WalkGraph } from '../translation/walk-graph.ts';
 import type { Leaf, WalkNode, WalkReader } from '../translation/walk-node.ts';
 import type { InputAddress } from '../universe.ts';
-import { GuestTlb } from './guest-tlb.ts';
+import { GuestTlb, type GuestParts } from './guest-tlb.ts';
+import { Inheritance } from './inheritance.ts';
 import type { WalkStart } from './regime.ts';
 import { SaturatedWalks } from './saturated-walks.ts';
 
-/** What TTBR0_EL1 and the current ASID say. */
+/** What TTBR0_EL1 or TTBR1_EL1 and the current ASID say. */
 export interface CpuContext {
   /** Physical address of the translation table. */
   readonly table: number;
@@ -26,10 +27,11 @@ export interface CpuTlbParts {
   readonly memory: PhysicalMemory;
   /** The CPUs that use it. */
   readonly cpus: readonly number[];
-  readonly start: WalkStart;
+  /** Walks of the lower half of the address space, and of the upper. */
+  readonly starts: readonly [WalkStart, WalkStart];
   readonly addresses: readonly InputAddress[];
   /** Stage 2, and the IPAs of guests that matter. */
-  readonly guest?: { readonly start: WalkStart; readonly ipas: readonly InputAddress[] } | undefined;
+  readonly guest: Pick<GuestParts, 'start' | 'ipas' | 'processes'> | undefined;
   /** Most entries, and starts of walks, that can ever come up. */
   readonly capacity: number;
   readonly outstanding: () => OutstandingTlbis;
@@ -54,41 +56,43 @@ export class CpuTlb implements TlbOfCpus {
   readonly guest: GuestTlb | undefined;
   readonly #tags: TagTable;
   readonly #addresses: readonly InputAddress[];
-  readonly #start: WalkStart;
+  readonly #regions: readonly [WalkStart, WalkStart];
   readonly #readers = new Map<number, WalkReader[]>();
-  readonly #guestReaders = new Map<number, WalkReader[]>();
-  /** Starts of walks, by ASID and table. */
+  /** What looks again at a word of a guest, or of the host for it. */
+  readonly #guestReaders = new Map<number, (() => void)[]>();
+  /** Starts of walks, by ASID and half of the address space, and by table. */
   readonly #starts = new Map<number, Map<number, WalkNode>>();
 
-  constructor({ store, memory, cpus, start, addresses, guest, capacity, outstanding }: CpuTlbParts) {
+  constructor({ store, memory, cpus, starts, addresses, guest, capacity, outstanding }: CpuTlbParts) {
     this.cpus = cpus;
     this.holds = new HoldTable(store, capacity, 'a CPU');
     this.#tags = new TagTable(addresses.length);
     this.#addresses = addresses;
-    this.#start = start;
+    this.#regions = starts;
     const { holds } = this;
-    const tags = this.#tags;
-    this.graph = new WalkGraph(memory, holds, tags, (pa, reader) => watch(this.#readers, pa, reader));
-    this.walks = new SaturatedWalks({ graph: this.graph, holds, outstanding });
+    const inheritance = new Inheritance(outstanding);
+    this.graph = new WalkGraph(memory, holds, this.#tags, (pa, reader) => listAt(this.#readers, pa).push(reader));
+    this.walks = new SaturatedWalks({ graph: this.graph, holds, inheritance });
     if (guest === undefined) return;
-    const watchGuest = (pa: number, _stage: 2, reader: WalkReader): void => watch(this.#guestReaders, pa, reader);
-    this.guest = new GuestTlb({ ...guest, memory, holds, tags, outstanding, watch: watchGuest });
+    const watch: GuestParts['watch'] = (pa, reader, reread) =>
+      listAt(this.#guestReaders, pa).push(() => reread(reader));
+    this.guest = new GuestTlb({ ...guest, memory, holds, inheritance, watch });
   }
 
   /** A CPU has loaded a context: walks may start from it, whenever the CPU likes (speculation, Arm ARM D8.16 R_SQBCS). */
-  load(context: CpuContext): void {
-    this.walks.load(this.#startOf(context));
+  load(context: CpuContext, region: 0 | 1): void {
+    this.walks.load(this.#startOf(context, region));
   }
 
   /** A CPU has loaded another context; what walks of this one have left behind stays. */
-  unload(context: CpuContext): void {
-    this.walks.unload(this.#startOf(context));
+  unload(context: CpuContext, region: 0 | 1): void {
+    this.walks.unload(this.#startOf(context, region));
   }
 
   /** A word of memory has changed. */
   written(pa: number): void {
     for (const reader of this.#readers.get(pa) ?? NONE) this.walks.reread(reader);
-    for (const reader of this.#guestReaders.get(pa) ?? NONE) this.guest?.walks.reread(reader);
+    for (const reread of this.#guestReaders.get(pa) ?? []) reread();
   }
 
   /** A TLBI has been executed. Walks that begin after it make again what memory still says. */
@@ -110,16 +114,16 @@ export class CpuTlb implements TlbOfCpus {
     return [...own, ...global].filter(({ cell }) => this.holds.state(cell) !== ABSENT);
   }
 
-  #startOf({ table, asid }: CpuContext): WalkNode {
-    let starts = this.#starts.get(asid);
+  #startOf({ table, asid }: CpuContext, region: 0 | 1): WalkNode {
+    let starts = this.#starts.get(2 * asid + region);
     if (starts === undefined) {
       starts = new Map();
-      this.#starts.set(asid, starts);
+      this.#starts.set(2 * asid + region, starts);
     }
     let start = starts.get(table);
     if (start === undefined) {
       const under = { tag: this.#tags.tag(VMID, asid), aset: ASET, addresses: this.#addresses, space: undefined };
-      start = this.graph.start(under, { ...this.#start, address: table });
+      start = this.graph.start(under, { ...this.#regions[region], address: table });
       starts.set(table, start);
       this.walks.add(start);
     }
@@ -130,8 +134,11 @@ export class CpuTlb implements TlbOfCpus {
 const NONE: readonly WalkReader[] = [];
 const NO_LEAVES: readonly Leaf[] = [];
 
-function watch(readers: Map<number, WalkReader[]>, pa: number, reader: WalkReader): void {
-  const known = readers.get(pa);
-  if (known === undefined) readers.set(pa, [reader]);
-  else known.push(reader);
+function listAt<Item>(lists: Map<number, Item[]>, key: number): Item[] {
+  let list = lists.get(key);
+  if (list === undefined) {
+    list = [];
+    lists.set(key, list);
+  }
+  return list;
 }

@@ -2,9 +2,11 @@ import type { Store } from '../../../../engine/store.ts';
 import { DvmBus, type DvmReceiver } from '../dvm/bus.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import type { HeldDescription } from '../outcomes/held-queries.ts';
-import { indexUniverse, type InputAddress } from '../universe.ts';
-import { CpuTlb, type CpuContext } from './cpu-tlb.ts';
-import type { GuestContext } from './guest-tlb.ts';
+import type { Leaf } from '../translation/walk-node.ts';
+import { indexUniverse, PAGE_BYTES, type InputAddress } from '../universe.ts';
+import { BaseRegister, type TableBase } from './base-register.ts';
+import { CpuTlb, type CpuContext, type CpuTlbParts } from './cpu-tlb.ts';
+import type { GuestContext, GuestEntry } from './guest-tlb.ts';
 import { invalidationOf, type TlbMaintenance } from './maintenance.ts';
 import { asidHeld, tableHeld, vmidHeld } from './queries.ts';
 import { SMALLEST, walkStart, type Regime } from './regime.ts';
@@ -21,10 +23,18 @@ export interface CpuTlbOptions {
   readonly capacity: number;
   /** Stage 1; by default one level of 16 pages. */
   readonly regime?: Regime;
-  /** Stage 2, and the intermediate physical addresses of guests that matter; by default there are no guests. */
-  readonly stageTwo?: Regime & { readonly ipas: readonly number[] };
+  /** Stage 2; by default there are no guests. */
+  readonly stageTwo?: StageTwoOptions;
   /** Who else hears broadcasts. */
   readonly receivers?: readonly DvmReceiver[];
+}
+
+/** Guests and what of them matters. */
+export interface StageTwoOptions extends Regime {
+  /** Intermediate physical addresses: nothing is kept for others. With processes, those of their tables are among them. */
+  readonly ipas: readonly number[];
+  /** Stage 1 of guests, and input addresses of their processes; by default it is always off. */
+  readonly processes?: Regime & { readonly addresses: readonly number[] };
 }
 
 /**
@@ -34,74 +44,77 @@ export interface CpuTlbOptions {
 export class CpuTlbs {
   /** What carries TLBIs and their completion. */
   readonly bus: DvmBus;
-  readonly #store: Store;
   readonly #addresses: readonly InputAddress[];
   readonly #ipas: readonly InputAddress[];
+  readonly #processAddresses: readonly InputAddress[];
   readonly #tlbs: readonly CpuTlb[];
   /** The TLB of each CPU. */
   readonly #tlbOf: readonly CpuTlb[];
-  /** For each CPU: address of the table that TTBR0 has (in two lanes), and the ASID plus 1, 0 for the reserved table. */
-  readonly #tables: number;
-  readonly #asids: number;
-  /** The same of VTTBR_EL2 and VMIDs; -1 where there are no guests. */
-  readonly #guestTables: number;
-  readonly #vmids: number;
+  readonly #ttbr0: BaseRegister;
+  readonly #ttbr1: BaseRegister;
+  readonly #vttbr: BaseRegister;
+  readonly #guestTtbr0: BaseRegister;
 
   constructor(store: Store, memory: PhysicalMemory, options: CpuTlbOptions) {
     const { cpus, addresses, common, capacity, regime = SMALLEST, stageTwo, receivers = [] } = options;
-    this.#store = store;
     this.#addresses = indexed(addresses);
     this.#ipas = indexed(stageTwo?.ipas ?? []);
-    const start = walkStart(1, regime);
-    const guest = stageTwo === undefined ? undefined : { start: walkStart(2, stageTwo), ipas: this.#ipas };
+    this.#processAddresses = indexed(stageTwo?.processes?.addresses ?? []);
+    const starts = [walkStart(1, regime, 0), walkStart(1, regime, 1)] as const;
+    const guest = stageTwo && this.#guestParts(stageTwo);
     const outstanding = (): DvmBus['outstanding'] => this.bus.outstanding;
-    const parts = { store, memory, start, addresses: this.#addresses, guest, capacity, outstanding };
+    const parts = { store, memory, starts, addresses: this.#addresses, guest, capacity, outstanding };
     const all = Array.from({ length: cpus }, (_, cpu) => cpu);
     this.#tlbs = (common ? [all] : all.map((cpu) => [cpu])).map((of) => new CpuTlb({ ...parts, cpus: of }));
     this.#tlbOf = all.map((cpu) => this.#tlbs.find((tlb) => tlb.cpus.includes(cpu)) as CpuTlb);
-    this.#tables = store.reserve(cpus, 'TTBR0_EL1', (_cpu, table) => `table 0x${(table >>> 0).toString(16)}`);
-    this.#asids = store.reserve(cpus, 'ASID', (_cpu, asid) => (asid === 0 ? 'none' : String(asid - 1)));
-    const guests = guest === undefined ? 0 : cpus;
-    this.#guestTables = store.reserve(guests, 'VTTBR_EL2', (_cpu, table) => `table 0x${(table >>> 0).toString(16)}`);
-    this.#vmids = store.reserve(guests, 'VMID', (_cpu, vmid) => (vmid === 0 ? 'none' : String(vmid - 1)));
+    this.#ttbr0 = new BaseRegister(store, cpus, ['TTBR0_EL1', 'ASID']);
     this.bus = new DvmBus(store, cpus, this.#tlbs, receivers);
+    // What is never loaded needs no room.
+    const upper = this.#addresses.some(({ region }) => region === 1);
+    this.#ttbr1 = new BaseRegister(store, upper ? cpus : 0, ['TTBR1_EL1', 'ASID of TTBR1_EL1']);
+    this.#vttbr = new BaseRegister(store, stageTwo ? cpus : 0, ['VTTBR_EL2', 'VMID']);
+    const processes = stageTwo?.processes ? cpus : 0;
+    this.#guestTtbr0 = new BaseRegister(store, processes, ['TTBR0_EL1 of a guest', 'ASID of a guest']);
   }
 
   /** What a CPU has loaded; undefined: the reserved table, which maps nothing. */
   loaded(cpu: number): CpuContext | undefined {
-    const asid = this.#store.get(this.#asids + cpu);
-    return asid === 0 ? undefined : { table: this.#store.get(this.#tables + cpu) >>> 0, asid: asid - 1 };
+    return contextOf(this.#ttbr0.get(cpu));
   }
 
   /** A CPU writes TTBR0_EL1 and the ASID, with the context synchronisation that makes it take effect. */
   load(cpu: number, context: CpuContext | undefined): void {
-    const before = this.loaded(cpu);
-    const tlb = this.#tlb(cpu);
-    if (context !== undefined) tlb.load(context);
-    if (before !== undefined) tlb.unload(before);
-    this.#store.set(this.#tables + cpu, context?.table ?? 0);
-    this.#store.set(this.#asids + cpu, context === undefined ? 0 : context.asid + 1);
+    this.#load(cpu, 0, context);
+  }
+
+  /** A CPU writes TTBR1_EL1, for the upper half of the address space; only where some address is there. */
+  loadUpper(cpu: number, context: CpuContext | undefined): void {
+    this.#load(cpu, 1, context);
   }
 
   /** The VM that a CPU has loaded; undefined: none, so that nothing is walked for any. */
   loadedGuest(cpu: number): GuestContext | undefined {
-    const vmid = this.#ipas.length === 0 ? 0 : this.#store.get(this.#vmids + cpu);
-    return vmid === 0 ? undefined : { table: this.#store.get(this.#guestTables + cpu) >>> 0, vmid: vmid - 1 };
+    const base = this.#ipas.length === 0 ? undefined : this.#vttbr.get(cpu);
+    if (base === undefined) return undefined;
+    const { table, tag: vmid } = base;
+    const process = this.#processAddresses.length === 0 ? undefined : contextOf(this.#guestTtbr0.get(cpu));
+    return process === undefined ? { table, vmid } : { table, vmid, process };
   }
 
   /**
-   * A CPU writes VTTBR_EL2, and runs with stage 2 on from then on (or may do so): a guest whose stage 1 is off.
+   * A CPU writes VTTBR_EL2 and enters a guest, or may do so whenever it likes; or the guest changes its own TTBR0_EL1.
    *
-   * @throws RangeError if there is no stage 2.
+   * @throws RangeError if there is no stage 2, or no stage 1 for a process.
    */
   loadGuest(cpu: number, context: GuestContext | undefined): void {
     const before = this.loadedGuest(cpu);
     const { guest } = this.#tlb(cpu);
     if (guest === undefined) throw new RangeError('these CPUs have no guests: give `stageTwo`');
-    if (context !== undefined) guest.load(context);
+    // What is loaded now and what is loaded next are never mixed.
     if (before !== undefined) guest.unload(before);
-    this.#store.set(this.#guestTables + cpu, context?.table ?? 0);
-    this.#store.set(this.#vmids + cpu, context === undefined ? 0 : context.vmid + 1);
+    if (context !== undefined) guest.load(context);
+    this.#vttbr.set(cpu, context && { table: context.table, tag: context.vmid });
+    if (this.#processAddresses.length > 0) this.#guestTtbr0.set(cpu, baseOf(context?.process));
   }
 
   /** A word of memory has changed. */
@@ -133,21 +146,26 @@ export class CpuTlbs {
    * @param permissions bits of `PERMISSION` that the access needs; 0 to ask for translations of any kind.
    */
   outcomes(cpu: number, va: number, permissions = 0): readonly number[] {
-    const context = this.loaded(cpu);
     const address = find(this.#addresses, va);
+    const context = address.region === 0 ? this.loaded(cpu) : contextOf(this.#ttbr1.get(cpu));
     if (context === undefined) return [];
-    const hits = this.#tlb(cpu).hits(context.asid, address.index);
-    const allowed = permissions === 0 ? hits : hits.filter((hit) => (hit.permissions & permissions) === permissions);
-    return [...new Set(allowed.map(({ pa, page }) => pa + va - page * 4096))];
+    return pagesOf(this.#tlb(cpu).hits(context.asid, address.index), va, permissions);
   }
 
-  /** Where an access of the guest that a CPU has loaded may end up. */
-  guestOutcomes(cpu: number, ipa: number, permissions = 0): readonly number[] {
+  /**
+   * Where an access of the guest that a CPU has loaded may end up.
+   *
+   * @param address input address: of its process, or an IPA if stage 1 is off.
+   */
+  guestOutcomes(cpu: number, address: number, permissions = 0): readonly number[] {
     const context = this.loadedGuest(cpu);
-    const address = find(this.#ipas, ipa);
-    const hits = context === undefined ? [] : (this.#tlb(cpu).guest?.hits(context.vmid, address.index) ?? []);
-    const allowed = permissions === 0 ? hits : hits.filter((hit) => (hit.permissions & permissions) === permissions);
-    return [...new Set(allowed.map(({ pa }) => pa))];
+    const { guest } = this.#tlb(cpu);
+    if (context === undefined || guest === undefined) return [];
+    const { vmid, process } = context;
+    const { index } = find(process === undefined ? this.#ipas : this.#processAddresses, address);
+    const hits =
+      process === undefined ? guest.hits(vmid, index) : (guest.processes?.hits(vmid, process.asid, index) ?? []);
+    return pagesOf(hits, address, permissions);
   }
 
   /**
@@ -168,6 +186,20 @@ export class CpuTlbs {
     return vmidHeld(this.#tlbs, vmid);
   }
 
+  #load(cpu: number, region: 0 | 1, context: CpuContext | undefined): void {
+    const register = region === 0 ? this.#ttbr0 : this.#ttbr1;
+    const before = contextOf(register.get(cpu));
+    const tlb = this.#tlb(cpu);
+    if (context !== undefined) tlb.load(context, region);
+    if (before !== undefined) tlb.unload(before, region);
+    register.set(cpu, baseOf(context));
+  }
+
+  #guestParts({ processes, ...regime }: StageTwoOptions): CpuTlbParts['guest'] {
+    const stageOne = processes && { start: walkStart(1, processes), addresses: this.#processAddresses };
+    return { start: walkStart(2, regime), ipas: this.#ipas, processes: stageOne };
+  }
+
   #tlb(cpu: number): CpuTlb {
     const tlb = this.#tlbOf[cpu];
     if (tlb === undefined) throw new RangeError(`there is no CPU${cpu}`);
@@ -177,6 +209,22 @@ export class CpuTlbs {
 
 function indexed(addresses: readonly number[]): readonly InputAddress[] {
   return indexUniverse({ slots: addresses.map((va) => ({ streamId: 0, substream: -1, va })) }).addresses;
+}
+
+function contextOf(base: TableBase | undefined): CpuContext | undefined {
+  return base && { table: base.table, asid: base.tag };
+}
+
+function baseOf(context: CpuContext | undefined): TableBase | undefined {
+  return context && { table: context.table, tag: context.asid };
+}
+
+/** Where entries lead for an address, those of them that allow an access. */
+function pagesOf(hits: readonly (Leaf | GuestEntry)[], address: number, permissions: number): readonly number[] {
+  const pages = new Set<number>();
+  for (const hit of hits)
+    if ((hit.permissions & permissions) === permissions) pages.add(hit.pa + address - hit.page * PAGE_BYTES);
+  return [...pages];
 }
 
 function find(addresses: readonly InputAddress[], va: number): InputAddress {

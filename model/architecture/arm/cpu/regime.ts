@@ -29,11 +29,12 @@ const CONCATENATION_BITS = 4;
 export const SMALLEST: Regime = { granule: 12, inputBits: 16 };
 
 /**
- * A stage as Linux sets it up: of stage 1 the lower half of the address space, without any of the options.
+ * A stage as Linux sets it up, without any of the options.
  *
+ * @param region of stage 1: 0 for the lower half of the address space (TTBR0), 1 for the upper (TTBR1).
  * @throws RangeError if the tables do not fit the level at which walks start.
  */
-export function walkStart(stage: 1 | 2, { granule, inputBits, level }: Regime): WalkStart {
+export function walkStart(stage: 1 | 2, { granule, inputBits, level }: Regime, region: 0 | 1 = 0): WalkStart {
   const start = level ?? startLevel(granule, inputBits);
   const entryBits = inputBits - levelShift(granule, start);
   if (start < 0 || start > 3 || entryBits < 1 || entryBits > granule - 3 + (stage === 2 ? CONCATENATION_BITS : 0))
@@ -42,7 +43,7 @@ export function walkStart(stage: 1 | 2, { granule, inputBits, level }: Regime): 
     );
   const controls: Omit<Interpretation, 'key'> = {
     granule,
-    region: 0,
+    region,
     inputBits,
     outputBits: 48,
     affd: false,

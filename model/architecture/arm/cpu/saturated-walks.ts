@@ -1,16 +1,16 @@
-import { coversTlb, type TlbInvalidation, type TlbTarget } from '../commands/invalidation.ts';
-import { ABSENT, addCopy, complete, doom, firstCopy, HELD, secondCopy, type HoldState } from '../dvm/hold-state.ts';
-import type { OutstandingTlbis } from '../dvm/outstanding.ts';
+import { coversTlb, type TlbInvalidation } from '../commands/invalidation.ts';
+import { ABSENT, complete, doom, HELD, type HoldState } from '../dvm/hold-state.ts';
 import type { HoldTable } from '../holds.ts';
 import type { Tag } from '../translation/tag.ts';
 import type { WalkGraph } from '../translation/walk-graph.ts';
 import type { Leaf, WalkNode, WalkReader } from '../translation/walk-node.ts';
+import type { Inheritance } from './inheritance.ts';
 
 /** What of the rest of a TLB the walks of one stage need. */
 export interface WalkParts {
   readonly graph: WalkGraph;
   readonly holds: HoldTable;
-  readonly outstanding: () => OutstandingTlbis;
+  readonly inheritance: Inheritance;
   /** Told of each leaf that is held, or fresher than before. */
   readonly raised?: (leaf: Leaf) => void;
 }
@@ -27,15 +27,15 @@ export interface WalkParts {
 export class SaturatedWalks {
   readonly #graph: WalkGraph;
   readonly #holds: HoldTable;
-  readonly #outstanding: () => OutstandingTlbis;
+  readonly #inheritance: Inheritance;
   readonly #raised: ((leaf: Leaf) => void) | undefined;
   /** Every start of walks that has come up under a tag. */
   readonly #starts = new Map<Tag, WalkNode[]>();
 
-  constructor({ graph, holds, outstanding, raised }: WalkParts) {
+  constructor({ graph, holds, inheritance, raised }: WalkParts) {
     this.#graph = graph;
     this.#holds = holds;
-    this.#outstanding = outstanding;
+    this.#inheritance = inheritance;
     this.#raised = raised;
   }
 
@@ -97,14 +97,6 @@ export class SaturatedWalks {
     return this.#graph.stateOf(node);
   }
 
-  /** State of a thing that is held as `state` says, and is now read through each copy of a parent. */
-  inherit(state: HoldState, parent: HoldState, thing: TlbTarget): HoldState {
-    if (parent === HELD) return HELD;
-    const second = secondCopy(parent);
-    const once = addCopy(state, this.#covering(firstCopy(parent), thing));
-    return second === 0 ? once : addCopy(once, this.#covering(second, thing));
-  }
-
   #doom(thing: WalkNode | Leaf, slot: number): void {
     let state = doom(this.#holds.state(thing.cell), 1 << slot);
     for (const reader of thing.producers) {
@@ -112,7 +104,7 @@ export class SaturatedWalks {
       const parent = this.stateOf(reader.node);
       if (parent === ABSENT || !(reader.node.start || this.isLoaded(reader.node.tag))) continue;
       const { node, leaves } = this.#graph.resultOf(reader);
-      if (node === thing || leaves.includes(thing as Leaf)) state = this.inherit(state, parent, thing);
+      if (node === thing || leaves.includes(thing as Leaf)) state = this.#inheritance.through(state, parent, thing);
     }
     this.#holds.set(thing.cell, state);
   }
@@ -134,19 +126,8 @@ export class SaturatedWalks {
   #raise(thing: WalkNode | Leaf, parent: HoldState): boolean {
     const before = this.#holds.state(thing.cell);
     if (before === HELD) return false;
-    const state = this.inherit(before, parent, thing);
+    const state = this.#inheritance.through(before, parent, thing);
     this.#holds.set(thing.cell, state);
     return state !== before;
-  }
-
-  /** Those of a set of outstanding TLBIs that cover a thing. */
-  #covering(mask: number, thing: TlbTarget): number {
-    const outstanding = this.#outstanding();
-    let covering = 0;
-    for (let left = mask; left !== 0; left &= left - 1) {
-      const slot = 31 - Math.clz32(left & -left);
-      if (coversTlb(outstanding.commandAt(slot), thing)) covering |= 1 << slot;
-    }
-    return covering;
   }
 }

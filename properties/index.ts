@@ -1,9 +1,10 @@
 import { asid } from './asid/index.ts';
 import { cmdq } from './cmdq/index.ts';
 import type { Family } from './family.ts';
+import { prs } from './prs/index.ts';
 import { rollover } from './rollover/index.ts';
 import { entries } from './smmu/entries/index.ts';
 import { smmu } from './smmu/index.ts';
 
 /** The families of software properties, the main one first. (Device models are checked by `conformance/`.) */
-export const families: readonly Family[] = [asid, smmu, entries, cmdq, rollover];
+export const families: readonly Family[] = [asid, smmu, entries, cmdq, rollover, prs];

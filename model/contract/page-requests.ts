@@ -31,7 +31,8 @@ type Response = Extract<PageRequestEvent, { readonly type: 'pri.respond' }>;
  *   group that has the same index by then (PCIe ATS §10.4.2; kernel: `iommu_report_device_fault()`).
  * - `response-wrong-pasid`: it goes back with the PASID that the request had.
  * - `wrong-space`: a request is looked after in the space that its PASID led to when it was made, and in no other: else a
- *   page of somebody else is made present, or touched (kernel: comment of `iopf_queue_flush_dev()`).
+ *   page of somebody else is made present, or touched (kernel: comment of `iopf_queue_flush_dev()`). One that was made
+ *   while its PASID led nowhere is a device's own idea: it may be refused, or looked after wherever the PASID leads by then.
  * - `handled-after-detach`, `answered-after-detach`: when detach has returned, nothing of what was asked before is under
  *   way: the next owner of the PASID would get it (kernel: `intel_iommu_drain_pasid_prq()`).
  * - `refused-while-attached`: a request is only refused if what it was made through is not there any more, or is going
@@ -112,7 +113,7 @@ export class PageRequestMonitor {
 
   #handled(id: number, space: number): Verdict {
     const own = this.#store.get(this.#spaces + id) - 1;
-    if (own !== space)
+    if (own >= 0 && own !== space)
       return broken(
         'wrong-space',
         `${this.#name(id)} was made through ${spaceName(own)} and is looked after in ${spaceName(space)}.`,

@@ -117,8 +117,12 @@ export class PrsHardware implements PriPort {
     return this.#machine.store.get(this.#sent) + requests <= REQUESTS;
   }
 
-  /** A function sends a message. */
-  send(message: Omit<PageRequest, 'id'>): void {
+  /**
+   * A function sends a message.
+   *
+   * @param watched the job waits for the response, if it is a last request.
+   */
+  send(message: Omit<PageRequest, 'id'>, watched = false): void {
     const { store } = this.#machine;
     const { device, pasid, group, last, stop } = message;
     const id = stop ? 0 : store.get(this.#sent) + 1;
@@ -127,7 +131,7 @@ export class PrsHardware implements PriPort {
       store.set(this.#sent, id);
       const space = this.entry(device, pasid);
       this.#listener.emit({ type: 'pri.request', id, device, pasid, group, last, space });
-      if (last) this.functions.outstanding(device, group);
+      if (last) this.functions.outstanding(device, group, watched);
     }
     const code = codeOf({ ...message, id });
     if (!this.#configuration.wire) this.#receive(code);

@@ -36,6 +36,12 @@ export const PRS_LITMUS: readonly Litmus[] = [
     ],
   ),
   litmus(
+    'request-after-clear',
+    'a device asks although its PASID was taken from it',
+    [[send(true)], [detach()]],
+    ['prq-handle-erased-last'],
+  ),
+  litmus(
     'fault-on-the-wire',
     'a request is on its way when its PASID is detached',
     [[fault()], [detach()]],

@@ -170,15 +170,19 @@ export class PrsWorld implements World {
     const message = { device, pasid, group, stop: false };
     const begun = yield* this.#first('fault', `page request of dev${device}, PASID ${pasid}, PRG ${group}`, () => {
       if (this.#hardware.entry(device, pasid) < 0 || !this.#mayUse(device, group, pages)) return false;
-      this.#hardware.send({ ...message, last: pages === 1, page: 0 });
+      if (pages > 1) functions.open(device, group);
+      this.#hardware.send({ ...message, last: pages === 1, page: 0 }, true);
       return true;
     });
     if (!begun) return;
     const sent =
       pages === 1 ||
       (yield* step(`last page request of dev${device}, PASID ${pasid}, PRG ${group}`, () => {
-        if (this.#hardware.entry(device, pasid) < 0) return false;
-        this.#hardware.send({ ...message, last: true, page: 1 });
+        if (this.#hardware.entry(device, pasid) < 0 || !functions.canSend(device, 1) || !this.#hardware.room(1)) {
+          functions.release(device, group);
+          return false;
+        }
+        this.#hardware.send({ ...message, last: true, page: 1 }, true);
         return true;
       }));
     if (!sent) return;
@@ -199,8 +203,6 @@ export class PrsWorld implements World {
       'send',
       `page request of dev${device}, PASID ${pasid}, PRG ${group}${last ? ', last' : ''}`,
       () => {
-        const { functions } = this.#hardware;
-        if (functions.response(device, group) !== 0) functions.release(device, group);
         if (!this.#mayUse(device, group, 1)) return false;
         this.#hardware.send({ device, pasid, group, last, stop: false, page: 0 });
         return true;
@@ -210,14 +212,15 @@ export class PrsWorld implements World {
 
   *#stop({ device, pasid }: Of<'stop'>): Task {
     yield* this.#first('stop', `Stop Marker of dev${device}, PASID ${pasid}`, () => {
-      if (this.configuration.wire && this.#hardware.functions.inFlight(device) > 1) return false;
+      if (!this.#hardware.functions.canSend(device, 1)) return false;
       this.#hardware.send({ device, pasid, group: 0, last: true, stop: true, page: 0 });
       return true;
     });
   }
 
   #mayUse(device: number, group: number, requests: number): boolean {
-    return this.#hardware.functions.isFree(device, group) && this.#hardware.room(requests);
+    const { functions } = this.#hardware;
+    return functions.isFree(device, group) && functions.canSend(device, requests) && this.#hardware.room(requests);
   }
 
   /** The first step of a device's operation, which finds out whether it applies. */

@@ -44,10 +44,14 @@ export class IommuAttach {
   /**
    * `intel_iommu_remove_dev_pasid()`: the entry goes, with what is cached of it, then what the device sent before that has
    * arrived, then nothing of that is left.
+   *
+   * A device that does not do as it is told goes on to send requests. So that nobody takes up the handle for one of these
+   * after the drain, the handle cannot be found any more before that begins. (`iommu_detach_device_pasid()` erases it after.)
    */
   protected *remove_dev_pasid(device: IopfDevice, pasid: number, handle: AttachHandle): Task {
     yield* this.clearEntry(device, pasid, handle);
     yield* this.devtlb_invalidation(device);
+    yield* this.eraseHandle(device, pasid);
     yield* this.kernel.prq.intel_iommu_drain_pasid_prq(device, pasid);
   }
 
@@ -69,11 +73,18 @@ export class IommuAttach {
     });
   }
 
-  /** `xa_erase()` of the handle, which is free then; the promise of detach. */
-  protected *detached(device: IopfDevice, pasid: number, handle: AttachHandle): Task {
-    yield* step(`xa_erase(${device.name}.pasid_array, ${pasid}), kfree(${handle.name})`, () => {
-      const space = handle.space.value;
+  /** `xa_erase()`: the handle is not found any more. */
+  protected eraseHandle(device: IopfDevice, pasid: number): Step<undefined> {
+    return step(`xa_erase(${device.name}.pasid_array, ${pasid})`, () => {
       this.cell(device, pasid).value = 0;
+      return undefined;
+    });
+  }
+
+  /** Nobody uses the handle any more; the promise of detach. */
+  protected *detached(device: IopfDevice, pasid: number, handle: AttachHandle): Task {
+    yield* step(`kfree(${handle.name})`, () => {
+      const space = handle.space.value;
       this.kernel.handles.free(handle.handle);
       this.kernel.emit({ type: 'pri.detach.end', device: device.index, pasid, space });
       return undefined;
@@ -113,7 +124,8 @@ export class IommuAttach {
 
   /** `iopf_queue_remove_device()`: what it has of requests goes, groups without an answer get one. */
   protected *iopf_queue_remove_device(device: IopfDevice): Task {
-    const { pgfault, params } = this.kernel;
+    const { pgfault, params, queueLock } = this.kernel;
+    yield* queueLock.lock();
     const handle = yield* step(`${device.name}.fault_param := NULL`, () => {
       const param = device.param.value;
       device.param.value = 0;
@@ -121,6 +133,7 @@ export class IommuAttach {
     });
     const param = params.at(handle);
     yield* pgfault.dropAll(param);
+    yield* queueLock.unlock();
     yield* pgfault.iopf_put_dev_fault_param(param);
   }
 

@@ -185,7 +185,20 @@ export class IoPgfault {
 
   /** `iopf_queue_discard_partial()`: of every device. */
   *iopf_queue_discard_partial(): Task {
-    for (const handle of this.kernel.params.live()) yield* this.discard(this.kernel.params.at(handle), () => true);
+    const { queueLock, params, devices } = this.kernel;
+    yield* queueLock.lock();
+    const list = yield* step(
+      'devices of the queue',
+      () => this.#queued(devices.live()).map(String).join(' '),
+      () => undefined,
+    );
+    for (const handle of list === '' ? [] : list.split(' ')) yield* this.discard(params.at(Number(handle)), () => true);
+    yield* queueLock.unlock();
+  }
+
+  /** Handles of the fault parameters of those devices that have any. Inside a step. */
+  #queued(devices: readonly number[]): number[] {
+    return devices.map((device) => this.kernel.devices.at(device).param.value).filter((param) => param !== 0);
   }
 
   /** Requests of a PASID whose group never became whole. */

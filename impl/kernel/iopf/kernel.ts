@@ -69,6 +69,8 @@ export class IopfKernel {
   readonly note: (note: IopfNote) => void;
   /** `iommu->iopf_lock`: a device that was found stays while it is held. */
   readonly iopfLock: Mutex;
+  /** `iopf_queue->lock`: over the devices of the queue. */
+  readonly queueLock: Mutex;
   /** `iopf_queue->wq`. */
   readonly wq: WorkQueue;
   readonly devices: ObjectPool<IopfDevice>;
@@ -90,6 +92,7 @@ export class IopfKernel {
     this.note = note;
     const { devices, pasids, requests, attachments } = layout;
     this.iopfLock = new Mutex(machine, 'iopf_lock');
+    this.queueLock = new Mutex(machine, 'iopf_queue.lock');
     this.wq = new WorkQueue(machine, 'iopf_queue');
     this.devices = new ObjectPool(machine, 'device', devices, (slot) => deviceFields(machine, pasids, slot));
     this.params = new ObjectPool(machine, 'fault_param', devices, paramFields);

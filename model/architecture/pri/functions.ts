@@ -6,6 +6,10 @@ export const RESPONSE = { SUCCESS: 1, INVALID: 2, FAILURE: 3 } as const;
 /** Messages of one function that can be on their way at once. */
 const IN_FLIGHT_MAX = 4;
 
+/** State of a group index: in a group that has no last request yet; waiting for a response that somebody, or nobody, wants. */
+const [FREE, OPEN, WAITING, UNWATCHED, RESPONDED] = [0, 1, 2, 3, 3];
+const STATES = ['free', 'open', 'outstanding', 'outstanding, nobody waits', 'Success', 'Invalid', 'Failure'];
+
 /**
  * PCIe functions with a page request interface: which group indices each has given out and not had back, and its messages
  * that have not reached the IOMMU yet. These are posted and stay in order; whoever waits for the completion of an ATS
@@ -14,7 +18,7 @@ const IN_FLIGHT_MAX = 4;
 export class PriFunctions {
   readonly #store: Store;
   readonly #groups: number;
-  /** For each function and group index: 0 free, 1 waits for its response, else the response and 1. */
+  /** For each function and group index: `FREE` and so on, or `RESPONDED` and the response. */
   readonly #state: number;
   /** For each function, its messages on their way, oldest first; 0: none. */
   readonly #wire: number;
@@ -22,36 +26,51 @@ export class PriFunctions {
   constructor(store: Store, devices: number, groups: number) {
     this.#store = store;
     this.#groups = groups;
-    const show = (_at: number, state: number): string =>
-      ['free', 'outstanding', 'Success', 'Invalid', 'Failure'][state] ?? '?';
+    const show = (_at: number, state: number): string => STATES[state] ?? '?';
     this.#state = store.reserve(devices * groups, 'PRG index', show);
     this.#wire = store.reserve(devices * IN_FLIGHT_MAX, 'on the wire');
   }
 
-  /** Whether a group index may be used for a new group: it has no response outstanding. */
+  /** Whether a group index may be used for a new group. */
   isFree(device: number, group: number): boolean {
-    return this.#store.get(this.#cell(device, group)) === 0;
+    return this.#store.get(this.#cell(device, group)) === FREE;
   }
 
-  /** A group has been sent to its end: its index is taken until the response. */
-  outstanding(device: number, group: number): void {
-    this.#store.set(this.#cell(device, group), 1);
+  /** A group begins whose last request comes later: its index is taken. */
+  open(device: number, group: number): void {
+    this.#store.set(this.#cell(device, group), OPEN);
   }
 
-  /** A response arrives. One that nobody waits for is ignored by the function. */
+  /**
+   * The last request of a group is sent: its index is taken until the response.
+   *
+   * @param watched somebody waits for the response and takes note of it (`release`).
+   */
+  outstanding(device: number, group: number, watched: boolean): void {
+    this.#store.set(this.#cell(device, group), watched ? WAITING : UNWATCHED);
+  }
+
+  /** A response arrives. One that the function does not expect is ignored. */
   respond(device: number, group: number, response: number): void {
     const cell = this.#cell(device, group);
-    if (this.#store.get(cell) === 1) this.#store.set(cell, 1 + response);
+    const state = this.#store.get(cell);
+    if (state === WAITING) this.#store.set(cell, RESPONDED + response);
+    else if (state === UNWATCHED) this.#store.set(cell, FREE);
   }
 
-  /** The response to a group, 0 while there is none. */
+  /** The response to a group that somebody waits for, 0 while there is none. */
   response(device: number, group: number): number {
-    return Math.max(0, this.#store.get(this.#cell(device, group)) - 1);
+    return Math.max(0, this.#store.get(this.#cell(device, group)) - RESPONDED);
   }
 
-  /** The function has taken note of a response: the index is free. */
+  /** The index is free again: the function has taken note of the response, or has given the group up. */
   release(device: number, group: number): void {
-    this.#store.set(this.#cell(device, group), 0);
+    this.#store.set(this.#cell(device, group), FREE);
+  }
+
+  /** Whether some more messages can be sent. */
+  canSend(device: number, messages: number): boolean {
+    return this.inFlight(device) + messages <= IN_FLIGHT_MAX;
   }
 
   /** Sends a message. False if the function has to wait, because too many are on their way. */

@@ -30,6 +30,7 @@ export const DRAIN_HAZARDS: readonly PrsHazard[] = [
       rule('wrong-space'),
       rule('answered-after-detach'),
       rule('handled-after-detach'),
+      { monitor: 'safety', rule: 'use-after-free' },
     ],
     parts: {
       prq: class extends IntelPrq {
@@ -79,6 +80,7 @@ export const DRAIN_HAZARDS: readonly PrsHazard[] = [
           yield* this.devtlb_invalidation(device);
           yield* this.kernel.prq.intel_iommu_drain_pasid_prq(device, pasid);
           yield* this.clearEntry(device, pasid, handle);
+          yield* this.eraseHandle(device, pasid);
         }
       },
     },
@@ -116,6 +118,31 @@ export const DRAIN_HAZARDS: readonly PrsHazard[] = [
         protected override belongsTo(code: number, last: number): boolean {
           const { decode } = this.kernel.port;
           return decode(code).group === decode(last).group;
+        }
+      },
+    },
+  },
+  {
+    id: 'prq-handle-erased-last',
+    title: 'the handler can be found until the queue has been drained',
+    citation: inKernel(
+      'iommu_detach_device_pasid()',
+      'by reading: remove_dev_pasid() drains, then the handle is erased; whether a device gets so far is not confirmed',
+    ),
+    story:
+      'A device that goes on to send requests for a PASID that was taken from it has one taken up between the drain and the erasure of the handle, which is freed then.',
+    expected: [
+      { monitor: 'safety', rule: 'use-after-free' },
+      rule('handled-after-detach'),
+      rule('answered-after-detach'),
+    ],
+    parts: {
+      attach: class extends IommuAttach {
+        protected override *remove_dev_pasid(device: IopfDevice, pasid: number, handle: AttachHandle): Task {
+          yield* this.clearEntry(device, pasid, handle);
+          yield* this.devtlb_invalidation(device);
+          yield* this.kernel.prq.intel_iommu_drain_pasid_prq(device, pasid);
+          yield* this.eraseHandle(device, pasid);
         }
       },
     },

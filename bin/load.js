@@ -85,10 +85,19 @@ async function build(entry, file, packages) {
 function sourceHash(entry) {
   const hash = createHash('sha256').update(entry);
   addFile(hash, entry);
-  for (const folder of sourceFolders) addFolder(hash, join(root, folder));
-  for (const file of ['package.json', 'bin/load.js']) addFile(hash, join(root, file));
+  hash.update((sources ??= hashOfSources()));
   hash.update(createRequire(import.meta.url).resolve.paths('esbuild')?.[0] ?? '');
   return hash.digest('hex').slice(0, 16);
+}
+
+/** What all bundles are made from, looked at once: all that this process loads is of one state of the sources. */
+let sources;
+
+function hashOfSources() {
+  const hash = createHash('sha256');
+  for (const folder of sourceFolders) addFolder(hash, join(root, folder));
+  for (const file of ['package.json', 'bin/load.js']) addFile(hash, join(root, file));
+  return hash.digest('hex');
 }
 
 function addFolder(hash, folder) {

@@ -1,28 +1,31 @@
 /** The `stalemate` command with the families that this version has. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { serveSearch } from '../engine/search/parallel/serve.ts';
 import { families } from '../properties/index.ts';
-import { campaignsIn, serveCampaigns } from './campaigns.ts';
-import { minimiseIn, serveBackground } from './background.ts';
-import { allocatorsIn, serveAllocators } from './exploration/allocator-rows.ts';
+import { campaignsIn } from './campaigns.ts';
+import { minimiseIn } from './background.ts';
+import { allocatorsIn } from './exploration/allocator-rows.ts';
 import { run } from './run.ts';
-import { buildFrom, searchIn } from './searchers.ts';
+import { searchIn } from './searchers.ts';
 
-/** Runs the command and sets the process's exit code. */
-export async function main(argv: readonly string[]): Promise<void> {
-  const program = new URL(import.meta.url);
+/**
+ * Runs the command and sets the process's exit code.
+ *
+ * @param threads the bundle of `thread.ts`.
+ */
+export async function main(argv: readonly string[], threads: URL): Promise<void> {
   process.exitCode = await run(argv, families, {
-    minimise: minimiseIn(program),
-    searcher: searchIn(program),
-    campaigns: campaignsIn(program),
-    allocators: allocatorsIn(program),
-    // All sources are in one file.
-    software: createHash('sha256').update(readFileSync(program)).digest('hex').slice(0, 16),
+    minimise: minimiseIn(threads),
+    searcher: searchIn(threads),
+    campaigns: campaignsIn(threads),
+    allocators: allocatorsIn(threads),
+    software: hashOf(new URL(import.meta.url), threads),
   });
 }
 
-serveBackground(families);
-serveSearch(buildFrom(families));
-serveCampaigns(families);
-serveAllocators();
+/** All sources are in these files. */
+function hashOf(...files: readonly URL[]): string {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(readFileSync(file));
+  return hash.digest('hex').slice(0, 16);
+}

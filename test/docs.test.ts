@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { makeProgram } from '../cli/program.ts';
 import { findQemuArm } from '../impl/qemu/index.ts';
 import { families } from '../properties/index.ts';
-import { blocksOf, documents, read, withReports } from './documents.ts';
+import { blocksOf, documents, read, withoutTimes, withReports } from './documents.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stalemate-docs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -22,14 +22,17 @@ function sh(line: string): { status: number | null; output: string } {
 describe.each(documents())('%s', (name) => {
   const text = read(name);
 
-  for (const { line, commands, exit, needsQemu, skip } of blocksOf(text))
+  for (const { line, commands, exit, needsQemu, skip, prints } of blocksOf(text))
     test.skipIf(skip !== undefined || (needsQemu && findQemuArm() === undefined))(
       `line ${line}: ${commands.join(' && ')}`,
       () => {
+        let printed = '';
         for (const command of commands) {
           const { status, output } = sh(command);
           expect(status, `${command}\n${output}`).toBe(exit);
+          printed += withoutTimes(output);
         }
+        for (const text of prints) expect(printed).toContain(withoutTimes(text).trim());
       },
     );
 
@@ -71,7 +74,27 @@ test('a block without a comment is run as it stands, and one with a comment as t
     '```',
   ].join('\n');
   expect(blocksOf(text)).toEqual([
-    { line: 1, commands: ['a', 'b'], exit: 0, needsQemu: false, skip: undefined },
-    { line: 6, commands: ['c --d'], exit: 1, needsQemu: true, skip: 'later' },
+    { line: 1, commands: ['a', 'b'], exit: 0, needsQemu: false, skip: undefined, prints: [] },
+    { line: 6, commands: ['c --d'], exit: 1, needsQemu: true, skip: 'later', prints: [] },
   ]);
+});
+
+test('a block may say what its commands print, whatever the time and the width', () => {
+  const text = [
+    '```sh',
+    'a',
+    '```',
+    '',
+    '<!-- prints -->',
+    '```text',
+    '  3  x  ✓  7 states  1.20 s',
+    '',
+    'b',
+    '```',
+  ].join('\n');
+  const [block] = blocksOf(text);
+  expect(block?.prints).toEqual(['  3  x  ✓  7 states  1.20 s', 'b']);
+  const printed = withoutTimes('  3  x   ✓    7 states   31.05 s\nb in 2 s (1,200/s)');
+  expect(printed).toBe(' 3 x ✓ 7 states … s\nb in … s');
+  expect(printed).toContain(withoutTimes(block?.prints[0] ?? '').trim());
 });

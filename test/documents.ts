@@ -9,9 +9,11 @@ import { softwareReport } from '../traces/report/software.ts';
 export function documents(): string[] {
   return [
     'README.md',
-    ...readdirSync('docs')
-      .filter((name) => name.endsWith('.md'))
-      .map((name) => `docs/${name}`),
+    ...['docs', 'docs/findings'].flatMap((folder) =>
+      readdirSync(folder)
+        .filter((name) => name.endsWith('.md'))
+        .map((name) => `${folder}/${name}`),
+    ),
   ];
 }
 
@@ -24,6 +26,8 @@ export interface Block {
   readonly needsQemu: boolean;
   /** Why it is not run. */
   readonly skip: string | undefined;
+  /** Lines that the commands print, among others: of the block after it, if `<!-- prints -->` stands before that. */
+  readonly prints: readonly string[];
 }
 
 /**
@@ -49,9 +53,21 @@ export function blocksOf(text: string): Block[] {
         exit: Number(value('exit') ?? 0),
         needsQemu: items.includes('needs QEMU'),
         skip: value('skip:'),
+        prints: printedAfter(lines, end),
       },
     ];
   });
+}
+
+function printedAfter(lines: readonly string[], end: number): readonly string[] {
+  const at = lines.findIndex((line, index) => index > end && line !== '');
+  if (lines[at] !== '<!-- prints -->') return [];
+  return lines.slice(at + 2, lines.indexOf('```', at + 2)).filter((line) => line.trim() !== '');
+}
+
+/** What a command has printed, as far as it is the same on every machine: without times, and however wide columns are. */
+export function withoutTimes(text: string): string {
+  return text.replaceAll(/[\d.]+ s\b( \([\d,]+\/s\))?/g, '… s').replaceAll(/ +/g, ' ');
 }
 
 const reportBlock = /(<!-- report: (\S+) -->\n```text\n)[^]*?(```\n)/g;

@@ -4,7 +4,11 @@ import type { Program } from '../family.ts';
 import { verify } from '../verify/verify.ts';
 import { PLAIN } from './configuration.ts';
 import { REASSIGN } from './designs.ts';
+import type { AsidHazard } from './hazards/hazard.ts';
+import { shareAsidCdFirst } from './hazards/share-asid-cd-first.ts';
+import { shareAsidUnmapWindow } from './hazards/share-asid-unmap-window.ts';
 import { asid } from './index.ts';
+import { AsidWorld } from './world.ts';
 
 const NAMES = Object.keys(REASSIGN);
 const duringBind: Program = {
@@ -63,6 +67,39 @@ describe('an unmap that reads one number, without a barrier', () => {
       'exhausted',
       'exhausted',
     ]);
+  });
+});
+
+describe('a page that can be reached although unmap has returned', () => {
+  /** In how many ends of all schedules it can still be reached, and of how many. */
+  function left({ parts }: AsidHazard, masters = 1): readonly [number, number] {
+    let reached = 0;
+    let all = 0;
+    const world = new AsidWorld({ ...PLAIN, masters }, parts, { onViolation: () => undefined });
+    const system = world.load(duringBind);
+    const slots = world.places
+      .filter(({ iova, substream }) => iova === 0x1000 && substream < 0)
+      .map(({ slot }) => slot);
+    const quiescent = (): void => {
+      all++;
+      const results = slots.flatMap((slot) => world.architecture.outcomes(slot));
+      if (results.some(({ kind }) => kind === 'translation')) reached++;
+    };
+    expect(search({ ...system, quiescent }, { order: 'dfs' }).verdict).toBe('exhausted');
+    return [reached, all];
+  }
+
+  test('cannot be when bind has returned, too, if unmap reads the one number of the domain', () => {
+    for (const masters of [1, 2]) {
+      const [reached, all] = left(shareAsidUnmapWindow, masters);
+      expect([reached, all > 0]).toEqual([0, true]);
+    }
+  });
+
+  test('can be for ever, if the context descriptor goes first', () => {
+    const [reached, all] = left(shareAsidCdFirst);
+    expect(reached).toBeGreaterThan(0);
+    expect(reached).toBeLessThan(all);
   });
 });
 

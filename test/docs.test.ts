@@ -32,7 +32,7 @@ describe.each(documents())('%s', (name) => {
           expect(status, `${command}\n${output}`).toBe(exit);
           printed += withoutTimes(output);
         }
-        for (const text of prints) expect(printed).toContain(withoutTimes(text).trim());
+        for (const wanted of prints) expect(printed).toContain(withoutTimes(wanted).trim());
       },
     );
 

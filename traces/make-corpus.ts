@@ -1,9 +1,9 @@
 /**
- * Makes `traces/corpus/`: one minimised trace for each hazard, found unguided; and `known-bugs.ts`, by which a failure is
+ * Makes `traces/corpus/`: one minimised trace for each hazard, found unguided; and `known-bugs/`, by which a failure is
  * recognised as one of them. Run it after a change that makes the old traces not fit any more (`npm run corpus`), and look
- * at what has changed. With an argument, only for the hazards whose name contains it.
+ * at what has changed. With an argument, only for the hazards whose name ("FAMILY/ID") contains it.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { format } from 'prettier';
 import { bugName, type Bug } from '../engine/bug/bug.ts';
 import { fuzz, type Found } from '../properties/campaign.ts';
@@ -11,19 +11,26 @@ import { families } from '../properties/index.ts';
 import type { Family, Hazard } from '../properties/family.ts';
 import { minimise, type Minimised } from '../properties/minimise/minimise.ts';
 import { countOperations } from '../properties/minimise/program.ts';
-import { knownBugs } from './known-bugs.ts';
+import { knownBugs } from './known-bugs/index.ts';
 import { toTrace } from './record.ts';
 import { saveTrace } from './save.ts';
 
 const folder = 'traces/corpus';
+const knownFolder = 'traces/known-bugs';
 const secondsEach = 60;
 /** Seeds whose failures are made known, the best of which is kept; up to `seedsMax` until one is of the usual kind. */
 const seedsKnown = 3;
 const seedsMax = 10;
 const [, , only = ''] = process.argv;
 
+/** Names of the bugs of a family, and the hazards that show as them. */
+type Known = Map<string, Set<string>>;
+
 /** Everything is found again, unless only some hazards are asked for. */
-const known = new Map(Object.entries(only === '' ? {} : knownBugs).map(([name, hazards]) => [name, new Set(hazards)]));
+function knownOf(family: Family): Known {
+  const before = only === '' ? {} : (knownBugs[family.name] ?? {});
+  return new Map(Object.entries(before).map(([name, hazards]) => [name, new Set(hazards)]));
+}
 
 /** What a hazard was found to do, by seed; made small. */
 async function find(family: Family, hazard: Hazard): Promise<Minimised[]> {
@@ -59,27 +66,38 @@ function compare(hazard: Hazard): (a: Minimised, b: Minimised) => number {
   };
 }
 
-function makeKnown(name: string, bug: Bug): void {
-  known.set(bugName(bug), (known.get(bugName(bug)) ?? new Set()).add(name));
+function makeKnown(known: Known, hazard: string, bug: Bug): void {
+  known.set(bugName(bug), (known.get(bugName(bug)) ?? new Set()).add(hazard));
+}
+
+async function write(file: string, text: string): Promise<void> {
+  writeFileSync(file, await format(text, { parser: 'typescript', singleQuote: true, printWidth: 120 }));
 }
 
 /** After each hazard, so that a run that is cut short leaves what it has. */
-async function writeKnown(): Promise<void> {
+async function writeKnown({ name }: Family, known: Known): Promise<void> {
   const entries = [...known].filter(([, hazards]) => hazards.size > 0).sort(([a], [b]) => (a < b ? -1 : 1));
-  const list = entries.map(([name, hazards]) => `'${name}': ${JSON.stringify([...hazards].sort())},`).join('\n');
-  const text = `/** Written by \`npm run corpus\`: names of bugs (see \`engine/bug/bug.ts\`), and the hazards that show as them. */
-export const knownBugs: Readonly<Record<string, readonly string[]>> = {\n${list}\n};\n`;
-  writeFileSync(
-    'traces/known-bugs.ts',
-    await format(text, { parser: 'typescript', singleQuote: true, printWidth: 120 }),
+  const list = entries.map(([bug, hazards]) => `'${bug}': ${JSON.stringify([...hazards].sort())},`).join('\n');
+  await write(
+    `${knownFolder}/${name}.ts`,
+    `/** Written by \`npm run corpus\`: names of bugs (see \`engine/bug/bug.ts\`), and the hazards that show as them. */
+export const bugs: Readonly<Record<string, readonly string[]>> = {\n${list}\n};\n`,
+  );
+  const names = families.map((family) => family.name).filter((family) => existsSync(`${knownFolder}/${family}.ts`));
+  await write(
+    `${knownFolder}/index.ts`,
+    `${names.map((family) => `import { bugs as ${family} } from './${family}.ts';`).join('\n')}
+
+/** Written by \`npm run corpus\`: the bugs that are known, by family. */
+export const knownBugs: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = { ${names.join(', ')} };\n`,
   );
 }
 
 mkdirSync(folder, { recursive: true });
-for (const family of families)
-  for (const hazard of family.hazards.filter(({ id }) => id.includes(only))) {
-    const name = `${family.name}/${hazard.id}`;
-    for (const hazards of known.values()) hazards.delete(name);
+for (const family of families) {
+  const known = knownOf(family);
+  for (const hazard of family.hazards.filter(({ id }) => `${family.name}/${id}`.includes(only))) {
+    for (const hazards of known.values()) hazards.delete(hazard.id);
     const all = await find(family, hazard);
     const [minimised] = all.toSorted(compare(hazard));
     if (minimised === undefined) {
@@ -88,9 +106,10 @@ for (const family of families)
       continue;
     }
     const { file } = saveTrace(toTrace(family, minimised), folder, `${family.name}-${hazard.id}.json`);
-    for (const { bug } of all) makeKnown(name, bug);
-    await writeKnown();
+    for (const { bug } of all) makeKnown(known, hazard.id, bug);
+    await writeKnown(family, known);
     const { switches, note } = minimised.minimal;
     const size = `${minimised.schedule.length} steps, ${switches} switches`;
     console.log(`${file}: ${minimised.failure.rule}, ${size}, ${note}`);
   }
+}

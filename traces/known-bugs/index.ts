@@ -1,0 +1,12 @@
+import { bugs as asid } from './asid.ts';
+import { bugs as entries } from './entries.ts';
+import { bugs as rollover } from './rollover.ts';
+import { bugs as smmu } from './smmu.ts';
+
+/** Written by `npm run corpus`: the bugs that are known, by family. */
+export const knownBugs: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  asid,
+  smmu,
+  entries,
+  rollover,
+};

@@ -1,4 +1,5 @@
 import { asid } from './asid/index.ts';
+import { btm } from './btm/index.ts';
 import { cmdq } from './cmdq/index.ts';
 import type { Family } from './family.ts';
 import { prs } from './prs/index.ts';
@@ -7,4 +8,4 @@ import { entries } from './smmu/entries/index.ts';
 import { smmu } from './smmu/index.ts';
 
 /** The families of software properties, the main one first. (Device models are checked by `conformance/`.) */
-export const families: readonly Family[] = [asid, smmu, entries, cmdq, rollover, prs];
+export const families: readonly Family[] = [asid, smmu, entries, cmdq, rollover, btm, prs];

@@ -55,7 +55,7 @@ export const BTM_LITMUS: readonly Litmus[] = [
     'KVM comes to the last of its VMIDs while a private stage 2 is there',
     [[run(B)]],
     ['private-vmid-range-off-by-one'],
-    { taken: 2 },
+    { taken: 3 },
   ),
   litmus(
     'rollover-beside-device',

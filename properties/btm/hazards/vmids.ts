@@ -1,5 +1,6 @@
 import type { Task } from '../../../engine/step.ts';
-import { KvmVmid } from '../../../impl/kernel/kvm/index.ts';
+import type { Machine } from '../../../engine/machine.ts';
+import { KvmVmid, type KvmHyp, type VmidLayout, type VmidObserver } from '../../../impl/kernel/kvm/index.ts';
 import type { PagingDomain } from '../../../impl/kernel/nested/index.ts';
 import { VbtmDomains } from '../../../impl/kernel/vbtm/index.ts';
 import { ALIASED, OVERLAPPING, UNPINNED } from './expected.ts';
@@ -23,14 +24,14 @@ class NoCoordination extends VbtmDomains {
   }
 }
 
-/** The driver's range begins with the last VMID of KVM's. */
-class OffByOne extends VbtmDomains {
-  protected override allocVmid(domain: PagingDomain): number {
-    const { vmidMin = 1, vmidMax } = this.kernel.nesting;
-    const { vmids } = this.kernel;
-    if (vmidMin === 1) return super.allocVmid(domain);
-    const free = vmids.owner(vmidMin) === 0 || vmids.owner(vmidMax) === 0;
-    return vmids.alloc(domain.handle, free ? vmidMin - 1 : vmidMin);
+/** KVM gives out one number more than it said. */
+class OneMore extends KvmVmid {
+  constructor(machine: Machine, hyp: KvmHyp, layout: VmidLayout, observer: VmidObserver) {
+    super(machine, hyp, { ...layout, vmids: layout.vmids + 1 }, observer);
+  }
+
+  protected override maxPinned(): number {
+    return super.maxPinned() - 1;
   }
 }
 
@@ -87,11 +88,11 @@ export const VMID_HAZARDS: readonly BtmHazard[] = [
   },
   {
     id: 'private-vmid-range-off-by-one',
-    title: 'the driver’s VMIDs begin with the last one of KVM',
+    title: 'the VMIDs of KVM end with the first one of the driver’s',
     citation: `${SEED}: ranges of VMIDs that do not overlap; NUM_USER_VMIDS, arch/arm64/kvm/vmid.c`,
     story: 'One number is in both ranges. It is given out twice when KVM comes to the end of its own.',
-    expected: ALIASED,
-    parts: { domains: OffByOne },
+    expected: OVERLAPPING,
+    parts: { vmid: OneMore },
   },
   {
     id: 'vmid-used-unpinned',

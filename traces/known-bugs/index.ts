@@ -1,7 +1,8 @@
 import { bugs as asid } from './asid.ts';
+import { bugs as smmu } from './smmu.ts';
 import { bugs as entries } from './entries.ts';
 import { bugs as rollover } from './rollover.ts';
-import { bugs as smmu } from './smmu.ts';
+import { bugs as prs } from './prs.ts';
 
 /** Written by `npm run corpus`: the bugs that are known, by family. */
 export const knownBugs: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
@@ -9,4 +10,5 @@ export const knownBugs: Readonly<Record<string, Readonly<Record<string, readonly
   smmu,
   entries,
   rollover,
+  prs,
 };

@@ -47,7 +47,9 @@ describe('fuzz --cost', () => {
 
   test('counts units by themselves', async () => {
     const { terminal } = await stalemate('fuzz signals --cost --seed 1 --runs 4', safe);
-    expect(terminal.text).toMatch(/\ncommands of some operations: .*\n {2}both CPUs +4\/0\/0\/0 \+4 +0\/0\/0\/0 \+4\n/);
+    expect(terminal.text).toMatch(
+      /\ncommands of some operations: .*\n {2}both CPUs +4\/0\/0\/0 \+4 −0 +0\/0\/0\/0 \+4 −8\n/,
+    );
   });
 
   test('does not count the violations of a design that is known not to be safe, but their absence', async () => {

@@ -1,5 +1,6 @@
 import { measure } from '../../properties/cost/measure.ts';
 import {
+  inVain,
   isAsExpected,
   isSafe,
   shareLost,
@@ -112,7 +113,7 @@ const BROADCASTS: readonly TableRow[] = [
   ['  and so loses of what it holds', (design) => percent(shareLost(design))],
   [
     '  valid ones that it may drop besides, at each',
-    ({ broadcast }) => per(sumOf(broadcast.mayBeLost), broadcast.operations),
+    ({ broadcast }) => per(inVain(broadcast.mayBeLost), broadcast.operations),
   ],
 ];
 
@@ -120,14 +121,16 @@ const COMMANDS: readonly TableRow[] = [
   ['commands, for each execution'],
   ['  CMD_TLBI', ({ commands, executions }) => per(commands.tlbi, executions)],
   ['    stale entries dropped', ({ command, executions }) => per(command.lost.needed, executions)],
-  ['    valid entries dropped', ({ command, executions }) => per(sumOf(command.lost), executions)],
+  ['    valid entries dropped', ({ command, executions }) => per(inVain(command.lost), executions)],
   ['    left out, since a broadcast did the work', ({ leftOut, executions }) => per(leftOut, executions)],
   ['  CMD_CFGI', ({ commands, executions }) => per(commands.cfgi, executions)],
   ['  CMD_ATC_INV', ({ commands, executions }) => per(commands.atc, executions)],
   ['  CMD_SYNC', ({ commands, executions }) => per(commands.sync, executions)],
 ];
 
-const UNITS: TableRow = ['commands of some operations: TLBI/CFGI/ATC_INV/SYNC, and + broadcasts'];
+const UNITS: TableRow = [
+  'commands of some operations: TLBI/CFGI/ATC_INV/SYNC; + broadcasts, − valid entries that these cost',
+];
 const SAFETY: TableRow = ['safety: executions violated', ({ violations }) => grouped(sum(Object.values(violations)))];
 
 function table({ designs }: CostReport): string[] {
@@ -170,10 +173,10 @@ function lostTo(loss: Loss): (design: DesignCost) => string {
 
 function unitOf(cost: UnitCost | undefined): string {
   if (cost === undefined) return '';
-  const { commands, broadcasts, finished } = cost;
+  const { commands, broadcasts, lost, finished } = cost;
   if (finished === 0) return '–';
   const counts = [commands.tlbi, commands.cfgi, commands.atc, commands.sync].map(rangeOf).join('/');
-  return broadcasts[1] === 0 ? counts : `${counts} +${rangeOf(broadcasts)}`;
+  return broadcasts[1] === 0 ? counts : `${counts} +${rangeOf(broadcasts)} −${rangeOf(lost)}`;
 }
 
 function rangeOf([least, most]: Range): string {
@@ -185,11 +188,6 @@ function exhaustedOf({ exhausted }: DesignCost, id: string): string {
   if (found === undefined) return '';
   if (found.verdict === 'violated') return '✗ violated';
   return `${found.verdict === 'holds' ? '✓' : 'not exhausted:'} ${grouped(found.states)} states`;
-}
-
-/** Valid entries, whatever they were lost to. */
-function sumOf(losses: Readonly<Record<Loss, number>>): number {
-  return sum(Object.entries(losses).map(([loss, count]) => (loss === 'needed' || loss === 'dead' ? 0 : count)));
 }
 
 function sum(numbers: readonly number[]): number {

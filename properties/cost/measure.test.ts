@@ -61,10 +61,11 @@ describe('measure', () => {
         title: 'both CPUs',
         finished: 128,
         broadcasts: [4, 4],
+        lost: none,
         commands: { tlbi: [4, 4], cfgi: none, atc: none, sync: none },
       },
     ]);
-    expect(at(measured, 'on').units[0]?.commands.tlbi).toEqual(none);
+    expect(at(measured, 'on').units).toMatchObject([{ lost: [8, 8], commands: { tlbi: none } }]);
   });
 
   test('does not call a search exhausted that was cut off', async () => {

@@ -5,7 +5,7 @@ import { search } from '../../engine/search/search.ts';
 import { randomWalk } from '../../engine/strategies/random-walk.ts';
 import type { Configuration, Program } from '../family.ts';
 import type { CommandCounts } from './commands.ts';
-import { noCost, type CostReport, type DesignCost, type Exhausted, type Range } from './report.ts';
+import { inVain, noCost, type CostReport, type DesignCost, type Exhausted, type Range } from './report.ts';
 import type { CostDesign, CostScenario, CostUnit, CostWorld } from './scenario.ts';
 
 /** What to measure. The result depends on nothing else. */
@@ -131,14 +131,15 @@ class Measurement {
     const world = this.#scenario.world(configuration, name);
     const { commands, invalidations } = world.costs;
     const runner = new Runner({ ...world.load(program), memoise: false }, STEPS_MAX);
-    const runs: (CommandCounts & { readonly broadcasts: number })[] = [];
+    const runs: (CommandCounts & { readonly broadcasts: number; readonly lost: number })[] = [];
     const schedules = program.agents.length === 1 ? 1 : SCHEDULES_PER_UNIT;
     for (let run = 0; run < schedules; run++) {
       commands.reset();
       invalidations.reset();
       // What a run costs that was cut short by a violation says nothing.
       if (runner.run(this.#strategy, this.#seed(0, -run)) !== 'finished') continue;
-      runs.push({ ...commands.counts, broadcasts: invalidations.counts('broadcast').operations });
+      const { operations, lost } = invalidations.counts('broadcast');
+      runs.push({ ...commands.counts, broadcasts: operations, lost: inVain(lost) });
     }
     runner.close();
     const range = (key: keyof (typeof runs)[number]): Range => {
@@ -146,7 +147,13 @@ class Measurement {
       return runs.length === 0 ? [0, 0] : [Math.min(...counts), Math.max(...counts)];
     };
     const of = { tlbi: range('tlbi'), cfgi: range('cfgi'), atc: range('atc'), sync: range('sync') };
-    this.#costOf(name).units.push({ title, finished: runs.length, broadcasts: range('broadcasts'), commands: of });
+    this.#costOf(name).units.push({
+      title,
+      finished: runs.length,
+      broadcasts: range('broadcasts'),
+      lost: range('lost'),
+      commands: of,
+    });
   }
 
   /** All schedules of a small program under a design. */

@@ -35,6 +35,8 @@ export interface UnitCost {
   /** Schedules under which it ended without a violation. */
   readonly finished: number;
   readonly broadcasts: Range;
+  /** Valid entries that the SMMU had to drop for broadcasts. */
+  readonly lost: Range;
   readonly commands: Readonly<Record<keyof CommandCounts, Range>>;
 }
 
@@ -72,13 +74,14 @@ export function noCost({ name, summary, mistaken = false }: CostDesign): DesignC
   };
 }
 
-/** Losses of entries that memory would bring back. */
-export const LOSSES_IN_VAIN: readonly Loss[] = LOSSES.filter((loss) => loss !== 'needed' && loss !== 'dead');
+/** Number of entries lost that memory would bring back, whoever they were lost to. */
+export function inVain(losses: Readonly<Record<Loss, number>>): number {
+  return LOSSES.reduce((sum, loss) => (loss === 'needed' || loss === 'dead' ? sum : sum + losses[loss]), 0);
+}
 
 /** Entries lost in vain to broadcasts, over those that were held when they were made, in percent; undefined: none were. */
 export function shareLost({ broadcast }: DesignCost): number | undefined {
-  const lost = LOSSES_IN_VAIN.reduce((sum, loss) => sum + broadcast.lost[loss], 0);
-  return broadcast.held === 0 ? undefined : (100 * lost) / broadcast.held;
+  return broadcast.held === 0 ? undefined : (100 * inVain(broadcast.lost)) / broadcast.held;
 }
 
 /** Whether a design came out as it is known to be. */

@@ -98,6 +98,9 @@ export class Arm64AsidMap {
     mm.pinned.value = 0;
   }
 
+  /** `destroy_context()` inside a step, when nobody has the table of a process loaded any more: it keeps its ASID even so. */
+  destroy_context(_mm: Arm64MmContext): void {}
+
   /** ASIDs that are never given out: with KPTI each belongs to the even one before it. */
   protected userHalves(): number {
     return this.layout.kpti === true ? ODD : 0;

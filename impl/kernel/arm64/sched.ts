@@ -101,7 +101,9 @@ export class Arm64Sched {
   /** `mmdrop()`: with the last reference the structure and its top-level table go. */
   *mmdrop(mm: Arm64Mm): Task {
     yield* step(`mmdrop(${mm.name})`, () => {
-      if (mm.mm_count.decrement()) this.observer.pgdFreed(mm);
+      if (!mm.mm_count.decrement()) return undefined;
+      this.context.destroy_context(mm);
+      this.observer.pgdFreed(mm);
       return undefined;
     });
   }

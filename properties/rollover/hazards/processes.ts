@@ -10,9 +10,15 @@ import {
 } from '../../../impl/kernel/arm64/index.ts';
 import { CONFUSED, LEFT_BEHIND, TABLE_FREED, type RolloverHazard } from './hazard.ts';
 
-/** Marks an ASID free, with the lock held. */
-class GivesBack extends Arm64Context {
-  protected freeAsid(asid: number): Step<undefined> {
+class FreesAsidAtExit extends Arm64Context {
+  override *arch_exit_mmap(_cpu: number, mm: Arm64MmContext): Task {
+    yield* this.lock.lock();
+    const id = yield* mm.id.load();
+    if (yield* this.asid_gen_match(id)) yield* this.#free(ctxid2asid(id));
+    yield* this.lock.unlock();
+  }
+
+  #free(asid: number): Step<undefined> {
     return step(`clear ASID ${asid} in asid_map`, () => {
       this.asidMap.value &= ~(1 << asid);
       this.cursor.value = Math.min(this.cursor.value, asid);
@@ -21,26 +27,16 @@ class GivesBack extends Arm64Context {
   }
 }
 
-class FreesAsidAtExit extends GivesBack {
-  override *arch_exit_mmap(_cpu: number, mm: Arm64MmContext): Task {
-    yield* this.lock.lock();
-    const id = yield* mm.id.load();
-    if (yield* this.asid_gen_match(id)) yield* this.freeAsid(ctxid2asid(id));
-    yield* this.lock.unlock();
-  }
-}
-
-class FreesAsidOfAnyGeneration extends GivesBack {
-  override *arch_exit_mmap(cpu: number, mm: Arm64MmContext): Task {
-    const asid = yield* loadAsid(mm);
-    yield* step(`flush ASID ${asid}`, () => {
-      this.cpu.tlbi(cpu, { kind: 'ASIDE1', asid }, true);
-      this.cpu.dsbIsh(cpu);
-      return undefined;
-    });
-    yield* this.lock.lock();
-    yield* this.freeAsid(asid);
-    yield* this.lock.unlock();
+class FreesAsidOfAnyGeneration extends Arm64Context {
+  override destroy_context(mm: Arm64MmContext): void {
+    const asid = ctxid2asid(mm.id.value);
+    for (let cpu = 0; cpu < this.layout.cpus; cpu++) {
+      this.cpu.tlbi(cpu, { kind: 'VMALLE1' }, false);
+      this.cpu.dsbNsh(cpu);
+    }
+    if (asid === 0) return;
+    this.asidMap.value &= ~(1 << asid);
+    this.cursor.value = Math.min(this.cursor.value, asid);
   }
 }
 
@@ -95,7 +91,7 @@ export const PROCESS_HAZARDS: readonly RolloverHazard[] = [
   },
   {
     id: 'exit-frees-asid-of-next-generation',
-    title: 'the ASID of a process is flushed and free when the process ends, whatever its generation is',
+    title: 'the ASID of a process that is gone is free after a flush, whatever its generation is',
     citation: `${COMMENT}: "a race with a generation rollover where we could erroneously free an ASID allocated in a future generation"`,
     story:
       'The process has not run since a roll-over, and its number is another process’s by now: a third one gets it too.',

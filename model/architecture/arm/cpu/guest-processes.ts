@@ -211,12 +211,13 @@ export class GuestProcesses {
     this.#holds.set(cell, made ? this.#inheritance.throughTwo(doomed, first, second, node) : doomed);
   }
 
+  /** Where no process that it serves is loaded, its part of stage 1 is doomed too, and does not make it fresher. */
   #doomCombined(leaf: Leaf, bits: number): void {
     const doomed = doom(this.#holds.state(leaf.cell), bits);
     if (leaf.parts === undefined) return;
     const { first, second } = leaf.parts;
     const [one, other] = [this.#holds.state(first.cell), this.#holds.state(second.cell)];
-    const made = one !== ABSENT && other !== ABSENT && this.#serves(first);
+    const made = one !== ABSENT && other !== ABSENT;
     this.#holds.set(leaf.cell, made ? this.#inheritance.throughTwo(doomed, one, other, leaf) : doomed);
   }
 }

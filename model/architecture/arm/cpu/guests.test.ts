@@ -43,7 +43,7 @@ describe('a guest', () => {
   });
 
   test('is not allowed what stage 2 refuses', () => {
-    world.write(2, TABLE + 16, { kind: 'page', pa: PAGE, readOnly: true });
+    world.write(2, TABLE + 16, { kind: 'page', pa: PAGE, refuses: 'write' });
     expect(cpus.guestOutcomes(0, NEXT, PERMISSION.UR)).toEqual([PAGE]);
     expect(cpus.guestOutcomes(0, NEXT, PERMISSION.UW)).toEqual([]);
   });

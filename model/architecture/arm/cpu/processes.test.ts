@@ -47,7 +47,7 @@ describe('a process of a guest', () => {
   });
 
   test('is allowed what both stages allow', () => {
-    world.write(2, STAGE_TWO + (OUTPUT / 4096) * 8, { kind: 'page', pa: LATER, readOnly: true });
+    world.write(2, STAGE_TWO + (OUTPUT / 4096) * 8, { kind: 'page', pa: LATER, refuses: 'write' });
     expect(cpus.guestOutcomes(0, VA, PERMISSION.UR)).toHaveLength(2);
     expect(cpus.guestOutcomes(0, VA, PERMISSION.UW)).toEqual([PAGE]);
   });
@@ -131,6 +131,21 @@ describe('stage 2 of its table is taken away', () => {
     flush({ kind: 'VMALLS12E1', vmid });
     expect(cpus.vmidInUse(vmid)).toBeUndefined();
   });
+});
+
+test('what stage 2 had while another process was loaded is not combined', () => {
+  cpus.loadGuest(0, { ...GUEST, process: { table: ROOT, asid: 2 } });
+  place(OUTPUT, LATER);
+  place(OUTPUT, PAGE);
+  flush({ kind: 'IPAS2E1', vmid, ipa: OUTPUT });
+  cpus.loadGuest(0, GUEST);
+  expect(reach()).toEqual([PAGE]);
+});
+
+test('a table that stage 2 does not let read is not walked', () => {
+  world.write(1, 0xb008, { kind: 'page', pa: ROOT });
+  world.write(2, STAGE_TWO + (TABLE / 4096) * 8, { kind: 'page', pa: 0xb000, refuses: 'read' });
+  expect(reach()).toEqual([PAGE]);
 });
 
 test('a table that stage 2 moves is read at both places', () => {

@@ -35,7 +35,7 @@ describe('a walk through three levels', () => {
   });
 
   test('has the permissions of the descriptor', () => {
-    world.write(1, TABLE + 16, { kind: 'page', pa: PAGE, readOnly: true });
+    world.write(1, TABLE + 16, { kind: 'page', pa: PAGE, refuses: 'write' });
     expect(world.cpus.outcomes(0, NEXT, PERMISSION.UR)).toEqual([PAGE]);
     expect(world.cpus.outcomes(0, NEXT, PERMISSION.UW)).toEqual([]);
     expect(world.cpus.outcomes(0, VA, PERMISSION.UW)).toEqual([PAGE]);

@@ -7,7 +7,13 @@ import { CpuTlbs, type CpuTlbOptions } from '../cpu-tlbs.ts';
 export type Descriptor =
   | { readonly kind: 'none' }
   | { readonly kind: 'table'; readonly table: number }
-  | { readonly kind: 'block' | 'page'; readonly pa: number; readonly global?: boolean; readonly readOnly?: boolean };
+  | {
+      readonly kind: 'block' | 'page';
+      readonly pa: number;
+      readonly global?: boolean;
+      /** What is refused; nothing if it is not given. Only stage 2 can refuse to read. */
+      readonly refuses?: 'read' | 'write';
+    };
 
 /** Bytes of memory, from 0: tables lie there. */
 const BYTES = 0x1_0000;
@@ -40,8 +46,9 @@ export class CpuWorld {
 function lanesOf(stage: 1 | 2, descriptor: Descriptor): ArrayLike<number> {
   if (descriptor.kind === 'none') return [0, 0];
   if (descriptor.kind === 'table') return encode(TABLE_DESCRIPTOR, { Valid: 1, Table: 1, Address: descriptor.table });
-  const { kind, pa, global = false, readOnly = false } = descriptor;
+  const { kind, pa, global = false, refuses } = descriptor;
   const leaf = { Valid: 1, Page: kind === 'page' ? 1 : 0, AF: 1, Address: pa };
-  if (stage === 2) return encode(STAGE2_LEAF, { ...leaf, S2AP: readOnly ? 1 : 3, MemAttr: 15 });
-  return encode(STAGE1_LEAF, { ...leaf, AP: readOnly ? AP.ANY_RO : AP.ANY_RW, nG: global ? 0 : 1 });
+  if (stage === 2)
+    return encode(STAGE2_LEAF, { ...leaf, S2AP: refuses === undefined ? 3 : refuses === 'write' ? 1 : 2, MemAttr: 15 });
+  return encode(STAGE1_LEAF, { ...leaf, AP: refuses === 'write' ? AP.ANY_RO : AP.ANY_RW, nG: global ? 0 : 1 });
 }

@@ -1,9 +1,15 @@
 /** `stalemate fuzz --cost`: what it prints and exits with. What is counted is checked in `properties/cost`. */
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { signals, signalScenario } from '../properties/cost/testing/signals.ts';
 import { ledger } from '../traces/testing/ledger.ts';
 import { exitCode } from './exit.ts';
 import { stalemate } from './testing/stalemate.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'stalemate-cost-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const safe = [signals('off', 'on'), ledger];
 
@@ -36,8 +42,13 @@ describe('fuzz --cost', () => {
   });
 
   test('ends with 1 if a design is violated, and says how', async () => {
-    const { code, terminal } = await stalemate('fuzz --cost --seed 1 --runs 20', [signals('on', 'rash')]);
+    const line = `fuzz --cost --seed 1 --runs 20 --minimise 0 --out ${folder}`;
+    const { code, terminal } = await stalemate(line, [signals('on', 'rash')]);
     expect(code).toBe(exitCode.violation);
+    expect(terminal.text).toMatch(/\n {2}Replay {3}npx stalemate replay .*signals-too-many-.*\.json\n/);
+    const [file = '', ...others] = readdirSync(folder);
+    expect(others).toEqual([]);
+    expect((await stalemate(`replay ${join(folder, file)}`, [signals('on', 'rash')])).code).toBe(exitCode.violation);
     expect(terminal.text).toMatch(/safety: executions violated +0 +\d+\n/);
     expect(terminal.text).toMatch(/all schedules of two-cpus +✓ 9 states +✗ violated\n/);
     expect(terminal.text).toMatch(
@@ -74,6 +85,6 @@ describe('fuzz --cost', () => {
     expect((await stalemate('fuzz --cost', [ledger])).stderr).toMatch(/No family has designs/);
     const timed = await stalemate('fuzz signals --cost --seconds 3', safe);
     expect(timed.code).toBe(exitCode.usage);
-    expect(timed.stderr).toMatch(/--cost goes with --seed, --runs, --json; leave out --seconds\./);
+    expect(timed.stderr).toMatch(/--cost goes with --seed, --runs, --out, --minimise, --json; leave out --seconds\./);
   });
 });

@@ -151,8 +151,9 @@ const addFuzz: Add = (program, context, done, families) => {
       const { target, against, hazard, seconds, runs, strategy, out, workers, checkpoint } = options;
       const seed = options.seed ?? seedIn(checkpoint) ?? Date.now() % 1_000_000_000;
       if (options.cost === true) {
-        onlyWith('--cost', ['cost', 'seed', 'runs', 'json'], given);
-        return done(await costCommand({ families: names, seed, runs }, context()));
+        onlyWith('--cost', ['cost', 'seed', 'runs', 'out', 'minimise', 'json'], given);
+        const command = { families: names, seed, runs, out, minimiseSeconds: options.minimise };
+        return done(await costCommand(command, context()));
       }
       const keepGoing = options.keepGoing === true;
       const command = {

@@ -14,6 +14,7 @@ import type { Loss } from '../../model/contract/invalidation.ts';
 import { grouped, pad, plural, widthOf } from '../../traces/report/text.ts';
 import { findFamily, unknown, type Context } from '../context.ts';
 import { exitCode, UsageError, worst, type ExitCode } from '../exit.ts';
+import { Finding } from '../findings.ts';
 import { interruptible, type Interrupt } from '../interrupt.ts';
 
 /** Options of `stalemate fuzz --cost`. */
@@ -23,6 +24,9 @@ export interface CostCommand {
   readonly seed: number;
   /** Executions under each design. */
   readonly runs: number | undefined;
+  /** Where traces of failures go. */
+  readonly out: string;
+  readonly minimiseSeconds: number;
 }
 
 /** Executions under each design unless the user wants others: some seconds. */
@@ -55,20 +59,21 @@ function familyNamed(name: string, families: readonly Family[], able: readonly F
   );
 }
 
-async function costOf(
-  { name, cost }: Family,
-  { seed, runs = RUNS }: CostCommand,
-  { terminal }: Context,
-  interrupt: Interrupt,
-): Promise<ExitCode> {
+async function costOf(family: Family, command: CostCommand, context: Context, interrupt: Interrupt): Promise<ExitCode> {
+  const { name, cost } = family;
+  const { seed, runs = RUNS } = command;
+  const { terminal } = context;
   if (cost === undefined) return exitCode.usage;
+  const findings: Finding[] = [];
   const report = await measure(cost, {
     seed,
     runs,
     stop: interrupt.requested,
     onProgress: (done) =>
       terminal.progress(`${name}: ${grouped(done)} of ${grouped(runs)} executions under each design`),
+    onFound: (found) => findings.push(new Finding(family, { ...found, family: name }, context, command)),
   });
+  for (const finding of findings) await finding.conclude(interrupt);
   if (report === undefined) return exitCode.interrupted;
   terminal.print(
     [`${name} · cost of designs · seed ${seed} · ${plural(runs, 'execution')} under each`, '', ...table(report)].join(

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { HarnessError } from '../../engine/failure.ts';
 import { Runner } from '../../engine/run.ts';
 import { search } from '../../engine/search/search.ts';
+import { replay } from '../../engine/strategies/replay.ts';
 import { randomWalk } from '../../engine/strategies/random-walk.ts';
+import { confirm, type Found } from '../campaign/found.ts';
 import type { Configuration, Program } from '../family.ts';
 import type { CommandCounts } from './commands.ts';
 import { inVain, noCost, type CostReport, type DesignCost, type Exhausted, type Range } from './report.ts';
@@ -16,6 +18,8 @@ export interface MeasureOptions {
   /** Most states of an exhaustive search, of one small program under one design. */
   readonly statesMax?: number;
   readonly onProgress?: (done: number) => void;
+  /** Called for the first failure of each kind that a design should not have. */
+  readonly onFound?: (found: Omit<Found, 'family'>) => void;
   readonly stop?: () => boolean;
 }
 
@@ -61,6 +65,7 @@ class Measurement {
   readonly #scenario: CostScenario;
   readonly #options: MeasureOptions;
   readonly #strategy = randomWalk();
+  readonly #reported = new Set<string>();
   #rounds = 0;
 
   constructor(scenario: CostScenario, options: MeasureOptions) {
@@ -94,14 +99,14 @@ class Measurement {
     worlds.forEach((world, at) => {
       // A step that is not computed is not counted.
       const runner = new Runner({ ...world.load(program), memoise: false }, STEPS_MAX);
-      for (let run = 0; run < runs; run++)
-        this.#run(runner, this.costs[at] as DesignCost, seed ^ Math.imul(run, 0x9e3779b1));
+      for (let run = 0; run < runs; run++) this.#run(world, program, runner, at, seed ^ Math.imul(run, 0x9e3779b1));
       runner.close();
     });
     this.executions += runs;
   }
 
-  #run(runner: Runner, cost: DesignCost, seed: number): void {
+  #run(world: CostWorld, program: Program, runner: Runner, at: number, seed: number): void {
+    const cost = this.costs[at] as DesignCost;
     const end = runner.run(this.#strategy, seed);
     cost.executions++;
     cost.steps += runner.steps;
@@ -110,6 +115,25 @@ class Measurement {
     if (end !== 'failed' || failure === undefined) return;
     const rule = `${failure.monitor}/${failure.rule}`;
     cost.violations[rule] = (cost.violations[rule] ?? 0) + 1;
+    this.#found(cost, rule, world, program, [...runner.schedule.subarray(0, runner.steps)]);
+  }
+
+  /** Confirms a failure, in a world of its own, so that it is counted once. */
+  #found(
+    cost: DesignCost,
+    rule: string,
+    { configuration }: CostWorld,
+    program: Program,
+    found: readonly number[],
+  ): void {
+    const what = `${cost.design}: ${rule}`;
+    const { onFound, seed } = this.#options;
+    if (onFound === undefined || cost.mistaken || this.#reported.has(what)) return;
+    this.#reported.add(what);
+    const runner = new Runner(this.#scenario.world(configuration, cost.design).load(program), STEPS_MAX);
+    runner.run(replay(found), 0);
+    const provenance = { seed, strategy: this.#strategy.name, executions: cost.executions, seconds: 0 };
+    onFound({ configuration, program, ...confirm(runner), provenance });
   }
 
   #take({ costs }: CostWorld, at: number): void {
@@ -163,9 +187,11 @@ class Measurement {
     const result = search(world.load(program), { order: 'dfs', statesMax });
     const { states, failure } = result;
     const verdict = ({ exhausted: 'holds', violation: 'violated', bound: 'not exhausted' } as const)[result.verdict];
-    const rule = failure === undefined ? {} : { rule: `${failure.monitor}/${failure.rule}` };
-    const done: Exhausted = { litmus: id, verdict, states, ...rule };
-    this.#costOf(name).exhausted.push(done);
+    const rule = failure === undefined ? undefined : `${failure.monitor}/${failure.rule}`;
+    const done: Exhausted = { litmus: id, verdict, states, ...(rule === undefined ? {} : { rule }) };
+    const cost = this.#costOf(name);
+    cost.exhausted.push(done);
+    if (rule !== undefined) this.#found(cost, rule, world, program, result.schedule ?? []);
   }
 
   #costOf(name: string): DesignCost {

@@ -33,7 +33,7 @@ class SignalWorld implements CostWorld {
   readonly #design: string;
 
   constructor(configuration: Configuration, design: string) {
-    this.configuration = configuration;
+    this.configuration = { ...configuration, design };
     this.#design = design;
     const use = {
       ownerOf: ({ asid }: CoveredEntry) => asid,
@@ -120,7 +120,7 @@ export function signals(...names: readonly string[]): Family {
     litmus: [],
     configurations: scenario.configurations,
     programs: scenario.programs,
-    world: (configuration) => scenario.world(configuration, 'on'),
+    world: (configuration) => scenario.world(configuration, String(configuration['design'])),
     simplify: () => [],
     witnesses: [],
     cost: scenario,

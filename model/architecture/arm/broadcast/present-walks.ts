@@ -27,6 +27,12 @@ export class PresentWalks {
   /** Whether a walk comes through a table. */
   #pass(node: WalkNode): boolean {
     if (node.start) return this.#holds.state(node.cell) !== 0;
+    if (this.#lead(node)) return true;
+    return this.#translation.walks.servedByTwin(node) && this.#lead(node.twin);
+  }
+
+  /** Whether a descriptor that a walk reads leads to a table. */
+  #lead(node: WalkNode): boolean {
     return node.producers.some((reader) => this.#reach(reader) && this.#resultOf(reader).node === node);
   }
 

@@ -1,4 +1,4 @@
-import type { Leaf, WalkReader } from './walk-node.ts';
+import type { Leaf, WalkNode, WalkReader } from './walk-node.ts';
 
 /**
  * What TLB entries are tagged with in the Non-secure EL1 world: VMID and ASID (IHI 0070 §3.17). Entries belong to a tag,
@@ -9,6 +9,8 @@ export interface Tag {
   readonly asid: number;
   /** What may be held for each input address of the universe. */
   readonly holds: AddressHolds[];
+  /** All starts of walks that ever came up, by CD.ASET. */
+  readonly starts: readonly [WalkNode[], WalkNode[]];
 }
 
 /** Everything ever interned that serves one input address under one tag; what of it is held is in the store. */
@@ -44,7 +46,7 @@ export class TagTable {
     const key = vmid * 0x1_0000 + asid;
     let tag = this.#tags.get(key);
     if (tag === undefined) {
-      tag = { vmid, asid, holds: emptyHolds(this.#addresses) };
+      tag = { vmid, asid, holds: emptyHolds(this.#addresses), starts: [[], []] };
       this.#tags.set(key, tag);
     }
     return tag;
@@ -54,7 +56,7 @@ export class TagTable {
   stageTwo(vmid: number): Tag {
     let tag = this.#stageTwo.get(vmid);
     if (tag === undefined) {
-      tag = { vmid, asid: -1, holds: [] };
+      tag = { vmid, asid: -1, holds: [], starts: [[], []] };
       this.#stageTwo.set(vmid, tag);
     }
     return tag;

@@ -54,7 +54,11 @@ export class Tlb {
   addStart(start: WalkNode): void {
     const contexts = this.#holds.state(start.cell) + 1;
     this.#holds.set(start.cell, contexts);
-    if (contexts === 1) this.#walkOn(start);
+    if (contexts !== 1) return;
+    this.#walkOn(start);
+    if (start.tag.starts.some(({ length }) => length === 0)) return;
+    for (const node of this.#graph.nodes)
+      if (node.tag === start.tag && node.lineage.aset === start.lineage.aset && !node.start) this.#walkOn(node);
   }
 
   /** A context can no longer start walks here; what earlier walks left behind stays. */
@@ -70,7 +74,7 @@ export class Tlb {
 
   /** Makes all permitted walks again (walks were not permitted for a while). */
   walkAll(): void {
-    for (const node of this.#graph.nodes) if (this.#graph.stateOf(node) !== 0) this.#walkOn(node);
+    for (const node of this.#graph.nodes) this.#walkOn(node);
   }
 
   /** Walks may be made for an address of a tag from now on, and may hit what is held for its neighbours. */
@@ -176,6 +180,7 @@ export class Tlb {
 
   #walkOn(node: WalkNode): void {
     const state = this.#graph.stateOf(node);
+    if (state === 0) return;
     for (const reader of node.readers) if (this.#serves(reader)) this.#derive(reader, state);
   }
 
@@ -191,7 +196,10 @@ export class Tlb {
       return;
     }
     const { node, leaves } = this.#graph.resultOf(reader);
-    if (node !== undefined && this.#holds.raise(node.cell, this.#inherit(reader.node, state, node))) this.#walkOn(node);
+    if (node !== undefined && this.#holds.raise(node.cell, this.#inherit(reader.node, state, node))) {
+      this.#walkOn(node);
+      if (node.twin !== undefined) this.#walkOn(node.twin);
+    }
     for (const leaf of leaves) this.#raise(leaf, this.#inherit(reader.node, state, leaf));
   }
 

@@ -1,6 +1,6 @@
 import type { TranslationTable } from '../configuration/context-descriptor.ts';
 import { stepDescriptor, type Interpretation, type LeafStep } from './descriptor-step.ts';
-import type { HoldTable } from '../holds.ts';
+import { longerLived, type HoldTable } from '../holds.ts';
 import { contiguousEntries, levelShift } from '../layout/descriptor.ts';
 import { EVENT } from '../layout/event.ts';
 import type { PhysicalMemory } from '../memory.ts';
@@ -48,10 +48,20 @@ export class WalkGraph {
     return this.#node(lineage, { tableLevel: level, table: address, hierarchy: 0, page, pages, descriptorPa: -1 });
   }
 
-  /** State of a node: see `HoldTable`; the start of walks is never doomed. */
+  /**
+   * State of a node: see `HoldTable`; the start of walks is never doomed. It is as good as held while its twin is, for
+   * walks that there are.
+   */
   stateOf(node: WalkNode): number {
     const state = this.#holds.state(node.cell);
-    return node.start && state > 1 ? 1 : state;
+    if (node.start) return state > 1 ? 1 : state;
+    return this.servedByTwin(node) ? longerLived(state, this.#holds.state(node.twin.cell)) : state;
+  }
+
+  /** Whether walks may go on from a node if its twin is held: some context has the ASET for which the node stands. */
+  servedByTwin(node: WalkNode): node is WalkNode & { readonly twin: WalkNode } {
+    if (node.twin === undefined) return false;
+    return startsOf(node).some(({ cell }) => this.#holds.state(cell) !== 0);
   }
 
   /** State of what a descriptor is read through: its node, or a combined fetch of it. */
@@ -252,11 +262,24 @@ export class WalkGraph {
       leaf: false,
       aset: lineage.aset,
       stage: interpretation.stage2 === undefined ? 1 : 2,
+      twin: undefined,
     };
     this.#nodeByKey.set(key, node);
     this.nodes.push(node);
     this.#addReaders(node);
+    if (!start) this.#pair(node);
+    else if (startsOf(node).push(node) === 1)
+      for (const other of this.nodes.slice()) if (other.tag === tag && !other.start) this.#pair(other);
     return node;
+  }
+
+  /** Where a tag has been used with either ASET, each node has a twin. */
+  #pair(node: WalkNode): void {
+    const { tag, lineage, interpretation } = node;
+    if (node.twin !== undefined || tag.starts.some(({ length }) => length === 0)) return;
+    const twin = this.#node(this.#lineage({ ...lineage, aset: 1 - lineage.aset }, interpretation), node);
+    node.twin = twin;
+    twin.twin = node;
   }
 
   #addProducer(producers: WalkReader[], reader: WalkReader): void {
@@ -296,6 +319,11 @@ export class WalkGraph {
     }
     return lineage;
   }
+}
+
+/** The starts of walks with the tag and the ASET of a node. */
+function startsOf({ tag, lineage }: WalkNode): WalkNode[] {
+  return tag.starts[lineage.aset === 0 ? 0 : 1];
 }
 
 /** What walks are made for: all of a lineage but its interpretation. */

@@ -46,6 +46,11 @@ export interface WalkNode extends TlbTarget {
   readonly readerOf: (WalkReader | undefined)[];
   /** Reads that have led here, each at some time. */
   readonly producers: WalkReader[];
+  /**
+   * The same table as walks of CDs with the other ASET go on from it: lookups do not tell the two apart, but what such a
+   * walk leaves behind has the ASET of its own CD (IHI 0070 §3.17). Only where a tag has been used with both.
+   */
+  twin: WalkNode | undefined;
 }
 
 /** One descriptor read by walks through one table. */

@@ -45,10 +45,11 @@ export const OPERATIONS: readonly VmidOperation['op'][] = [
   'destroy',
 ];
 
+const VMS_MAX = 6;
 const LIMITS = {
   cpus: [1, 4],
   vmids: [2, 6],
-  vms: [2, 6],
+  vms: [2, VMS_MAX],
   vcpus: [1, 2],
   pages: [1, 2],
   taken: [0, 6],
@@ -70,18 +71,18 @@ export const PLAIN: VmidConfiguration = {
 /** Random machines. */
 export const configurations: fc.Arbitrary<VmidConfiguration> = fc
   .record({
-    cpus: fc.constantFrom(1, 2, 2, 3, 3),
-    more: fc.constantFrom(1, 1, 2, 3),
-    vms: fc.integer({ min: 3, max: 6 }),
+    cpus: fc.constantFrom(1, 2, 2, 2, 3),
+    more: fc.constantFrom(1, 2, 2, 3),
+    others: fc.constantFrom(0, 1, 1, 2),
     vcpus: fc.constantFrom(1, 2, 2),
     pages: fc.constantFrom(1, 1, 2),
-    taken: fc.nat({ max: 6 }),
+    left: fc.constantFrom(0, 0, 1, 2, 3, 6),
     cnp: fc.constantFrom(false, false, true),
     weak: fc.constantFrom(0, 0, 1, 2),
   })
-  .map(({ more, ...drawn }) => {
+  .map(({ more, left, others, ...drawn }) => {
     const vmids = drawn.cpus + more;
-    return { ...drawn, vmids, taken: Math.min(drawn.taken, vmids) };
+    return { ...drawn, vmids, vms: Math.min(vmids + others, VMS_MAX), taken: Math.max(0, vmids - left) };
   });
 
 /** Configurations with one more field as in `PLAIN`; the plainest first. */

@@ -34,10 +34,14 @@ export function programs(configuration: Configuration): fc.Arbitrary<Program> {
     const weights = draw.weighted([
       [2, PAGES],
       [2, SWITCHES],
-      [sketch.pinsMax > 0 ? 3 : 0, DEVICES],
+      [sketch.pinsMax > 0 ? 3 : 1, DEVICES],
     ]);
     const focus = draw.below(known.vms);
     const inTurn = draw.below(2) === 0;
+    const pinned = draw.weighted([
+      [2, 2 * known.vms],
+      [1, 1],
+    ]);
     const busy = draw.weighted([
       [1, 1],
       [1, BUSY_WEIGHT],
@@ -45,7 +49,7 @@ export function programs(configuration: Configuration): fc.Arbitrary<Program> {
     const cpus = Array.from({ length: known.cpus }, (_, cpu): Weighted<number> => [cpu === 0 ? busy : 1, cpu]);
     draw.list(OPERATIONS_MIN, OPERATIONS_MAX, () => {
       const cpu = draw.weighted(cpus);
-      const next = operation(draw, { cpu, focus, weights, sketch, inTurn }, known);
+      const next = operation(draw, { cpu, focus, weights, sketch, inTurn, pinned }, known);
       sketch.add(cpu, next);
       if (!deal.giveCpu(cpu, next)) draw.duplicate();
     });
@@ -61,6 +65,8 @@ interface Situation {
   readonly sketch: Sketch;
   /** The other machines take turns, which uses VMIDs up; else they are drawn. */
   readonly inTurn: boolean;
+  /** How much more likely the machine that the program is about is pinned than another one. */
+  readonly pinned: number;
 }
 
 function operation(draw: Draw, at: Situation, known: VmidConfiguration): VmidOperation {
@@ -86,15 +92,15 @@ function operation(draw: Draw, at: Situation, known: VmidConfiguration): VmidOpe
 function machine(draw: Draw, at: Situation, op: VmidOperation['op'], { vms }: VmidConfiguration): number {
   const { cpu, focus, sketch } = at;
   if (op === 'run' && at.inTurn) {
-    const turn = sketch.turn(cpu, focus);
-    if (!sketch.fits(cpu, op, focus)) return turn;
+    const before = sketch.before(cpu);
     return draw.weighted([
-      [2, turn],
-      [1, focus],
+      [2, sketch.turn(cpu, focus)],
+      [sketch.fits(cpu, op, focus) ? 1 : 0, focus],
+      [before < 0 ? 0 : 1, Math.max(0, before)],
     ]);
   }
   const fits = (vm: number): number =>
-    !sketch.fits(cpu, op, vm) ? 0 : vm !== focus ? 1 : op === 'pin' ? 2 * vms : FOCUS_WEIGHT;
+    !sketch.fits(cpu, op, vm) ? 0 : vm !== focus ? 1 : op === 'pin' ? at.pinned : FOCUS_WEIGHT;
   return draw.weighted(Array.from({ length: vms }, (_, vm): Weighted<number> => [fits(vm), vm]));
 }
 

@@ -12,6 +12,9 @@ export class Sketch {
   /** For each CPU: the machine and its vCPU that are there, or undefined; and whether the guest was left. */
   readonly #threads: ({ readonly vm: number; readonly vcpu: number } | undefined)[];
   readonly #left: boolean[];
+  /** For each CPU: the machine before the one that is there or was last, -1 for none. */
+  readonly #before: number[];
+  readonly #latest: number[];
   readonly #pins: number[];
   #last = -1;
 
@@ -21,6 +24,8 @@ export class Sketch {
     this.#vcpus = vcpus;
     this.#threads = Array.from({ length: cpus }, () => undefined);
     this.#left = Array.from({ length: cpus }, () => true);
+    this.#before = Array.from({ length: cpus }, () => -1);
+    this.#latest = Array.from({ length: cpus }, () => -1);
     this.#pins = this.#vms.map(() => 0);
   }
 
@@ -55,6 +60,12 @@ export class Sketch {
     return all.find((vcpu) => !this.#threads.some((other) => other?.vm === vm && other.vcpu === vcpu)) ?? -1;
   }
 
+  /** The machine that a CPU ran before the last one, -1 if there is none that can run there. */
+  before(cpu: number): number {
+    const vm = this.#before[cpu] ?? -1;
+    return vm >= 0 && this.fits(cpu, 'run', vm) ? vm : -1;
+  }
+
   /** The machine after the one that ran last, and another than one, which can run on the CPU. */
   turn(cpu: number, except: number): number {
     const count = this.#vms.length;
@@ -72,6 +83,8 @@ export class Sketch {
     if (op === 'run') {
       this.#threads[cpu] = { vm, vcpu: operation.vcpu };
       this.#last = vm;
+      if (this.#latest[cpu] !== vm) this.#before[cpu] = this.#latest[cpu] ?? -1;
+      this.#latest[cpu] = vm;
     }
     if (op === 'pin') this.#pins[vm] = (this.#pins[vm] ?? 0) + 1;
     if (op === 'unpin') this.#pins[vm] = Math.max(0, (this.#pins[vm] ?? 0) - 1);

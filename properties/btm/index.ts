@@ -1,5 +1,6 @@
 import type { Family } from '../family.ts';
 import { btmConfiguration, configurations, plainer } from './configuration.ts';
+import { BTM_COST } from './cost.ts';
 import { BTM_HAZARDS, type BtmHazard } from './hazards/index.ts';
 import { BTM_LITMUS } from './litmus.ts';
 import { simplify } from './operations.ts';
@@ -33,4 +34,5 @@ export const btm: Family = {
   plainer,
   simplify,
   witnesses: Object.values(WITNESSES),
+  cost: BTM_COST,
 };

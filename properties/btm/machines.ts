@@ -16,7 +16,6 @@ import {
   type IommufdContexts,
 } from '../../impl/kernel/vbtm/index.ts';
 import type { PhysicalMemory } from '../../impl/platform/index.ts';
-import { step } from '../../engine/step.ts';
 import { vmName } from '../vmid/configuration.ts';
 import type { VmidContract } from '../vmid/contract.ts';
 import { pageAt, physicalAddress, tableAddress } from '../vmid/pages.ts';
@@ -90,17 +89,8 @@ export class Machines {
     const of = { kvms, vmid: this.vmid, mmu: this.#mmu, cpuNow };
     this.side = new (parts.machines ?? VirtualMachines)(machine, of);
     this.guestCpu = {
-      tlbi: (label, tlbi, shareable) =>
-        step(label, () => {
-          hardware.guestTlbi(cpuNow(), tlbi, shareable);
-          return undefined;
-        }),
-      dsb: (shareable) =>
-        step(`guest: DSB ${shareable ? 'ISH' : 'NSH'}`, () => {
-          if (shareable) hardware.dsbIsh(cpuNow());
-          else hardware.dsbNsh(cpuNow());
-          return undefined;
-        }),
+      tlbi: (tlbi, shareable) => hardware.guestTlbi(cpuNow(), tlbi, shareable),
+      dsb: (shareable) => (shareable ? hardware.dsbIsh(cpuNow()) : hardware.dsbNsh(cpuNow())),
     };
   }
 

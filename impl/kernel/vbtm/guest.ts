@@ -1,4 +1,4 @@
-import type { Step, Task } from '../../../engine/step.ts';
+import { step, type Step, type Task } from '../../../engine/step.ts';
 import { hex } from '../format.ts';
 import { GuestSoftware, type GuestSpace } from '../nested/index.ts';
 import type { TlbRange } from '../tlb.ts';
@@ -46,12 +46,21 @@ export class VbtmGuest extends GuestSoftware {
   protected tlbi(tlbi: GuestTlbi, of = ''): Step<undefined> {
     const { shareable } = this;
     const label = `guest: TLBI ${tlbi.kind}${shareable ? 'IS' : ''} ${of}`;
-    return this.kernel.guestCpu.tlbi(label.trimEnd(), tlbi, shareable);
+    return step(label.trimEnd(), () => {
+      // A command that covers the same.
+      this.kernel.emit({ type: 'tlbi.left-out', space: this.kernel.nesting.firstGuestSpace, commands: 1 });
+      this.kernel.guestCpu.tlbi(tlbi, shareable);
+      return undefined;
+    });
   }
 
   /** The DSB that waits for them. */
   protected dsb(): Step<undefined> {
-    return this.kernel.guestCpu.dsb(this.shareable);
+    const { shareable } = this;
+    return step(`guest: DSB ${shareable ? 'ISH' : 'NSH'}`, () => {
+      this.kernel.guestCpu.dsb(shareable);
+      return undefined;
+    });
   }
 
   /** Whether all CPUs of the inner shareable domain are concerned, and SMMUs, as for all that devices use. */

@@ -1,4 +1,4 @@
-import type { Step, Task } from '../../../engine/step.ts';
+import type { Task } from '../../../engine/step.ts';
 
 /** What an SMMU driver and iommufd use of KVM. Virtual machines are numbered from 0. */
 export interface KvmSide {
@@ -22,8 +22,8 @@ export type GuestTlbi =
 
 /** The virtual CPU that software of a guest runs on: what it executes, the physical CPU does under the guest's VMID. */
 export interface GuestCpu {
-  /** A TLBI, as a step: of the inner shareable domain, or of the own CPU alone. */
-  tlbi(label: string, tlbi: GuestTlbi, shareable: boolean): Step<undefined>;
-  /** DSB ISH, as a step: its TLBIs before have completed, on CPUs and in SMMUs that take part; or DSB NSH. */
-  dsb(shareable: boolean): Step<undefined>;
+  /** A TLBI, inside a step: of the inner shareable domain, or of the own CPU alone. */
+  tlbi(tlbi: GuestTlbi, shareable: boolean): void;
+  /** DSB ISH, inside a step: its TLBIs before have completed, on CPUs and in SMMUs that take part; or DSB NSH. */
+  dsb(shareable: boolean): void;
 }

@@ -109,9 +109,10 @@ export class CpuTlb implements TlbOfCpus {
 
   /** Entries of the host that an access under an ASID may hit, for one of the addresses. */
   hits(asid: number, address: number): readonly Leaf[] {
-    const own = this.#tags.tag(VMID, asid).holds[address]?.leaves ?? NO_LEAVES;
-    const global = this.#tags.global(VMID, ASET).holds[address]?.leaves ?? NO_LEAVES;
-    return [...own, ...global].filter(({ cell }) => this.holds.state(cell) !== ABSENT);
+    const hits: Leaf[] = [];
+    for (const { holds } of [this.#tags.tag(VMID, asid), this.#tags.global(VMID, ASET)])
+      for (const leaf of holds[address]?.leaves ?? []) if (this.holds.state(leaf.cell) !== ABSENT) hits.push(leaf);
+    return hits;
   }
 
   #startOf({ table, asid }: CpuContext, region: 0 | 1): WalkNode {
@@ -132,7 +133,6 @@ export class CpuTlb implements TlbOfCpus {
 }
 
 const NONE: readonly WalkReader[] = [];
-const NO_LEAVES: readonly Leaf[] = [];
 
 function listAt<Item>(lists: Map<number, Item[]>, key: number): Item[] {
   let list = lists.get(key);

@@ -219,16 +219,17 @@ function baseOf(context: CpuContext | undefined): TableBase | undefined {
   return context && { table: context.table, tag: context.asid };
 }
 
-/** Where entries lead for an address, those of them that allow an access. */
+/** Where entries lead for an address, those of them that allow an access: each page once. */
 function pagesOf(hits: readonly (Leaf | GuestEntry)[], address: number, permissions: number): readonly number[] {
-  const pages = new Set<number>();
-  for (const hit of hits)
-    if ((hit.permissions & permissions) === permissions) pages.add(hit.pa + address - hit.page * PAGE_BYTES);
-  return [...pages];
+  const pages: number[] = [];
+  for (const hit of hits) {
+    const pa = hit.pa + address - hit.page * PAGE_BYTES;
+    if ((hit.permissions & permissions) === permissions && !pages.includes(pa)) pages.push(pa);
+  }
+  return pages;
 }
 
 function find(addresses: readonly InputAddress[], va: number): InputAddress {
-  const address = addresses.find((candidate) => candidate.va === va);
-  if (address === undefined) throw new RangeError(`address ${va} is not among those of the model`);
-  return address;
+  for (const address of addresses) if (address.va === va) return address;
+  throw new RangeError(`address ${va} is not among those of the model`);
 }

@@ -51,8 +51,9 @@ const [FREE, MAPPED, UNMAPPING] = [0, 1, 2];
  *   (`table-free-in-use`): speculation reads it, whether or not the CPU runs the process (Arm ARM D8.16 R_SQBCS). This is
  *   not asked of a CPU in the middle of a switch: once its active ASID is the next process's, a roll-over does not keep the
  *   one that is still loaded, and an invalidation under the new one passes it by. What is walked then stays under an ASID
- *   that this CPU flushes before anything runs under it. (Without CnP Linux 6.1 leaves it at that; with CnP nothing is
- *   loaded then.)
+ *   that this CPU flushes before anything runs under it. (That "active_asids is different from the actual ASID in TTBR0" for
+ *   a while is known, "arm64: Move the ASID allocator code in a separate file", C. Marinas 2019: with CnP nothing is loaded
+ *   then, without it Linux 6.1 leaves it at that.)
  * - A pinned ASID is that of its process as long as a device uses it (`pinned-changed`), and of no other (`pinned-shared`):
  *   comment above `arm64_mm_context_get()`, Linux 5.10 and later.
  */

@@ -37,6 +37,8 @@ export const rollover: Family = {
       { name: 'one-left', configuration: { ...SMALL, taken: 4 } },
       { name: 'cnp', configuration: { ...SMALL, cnp: true, taken: 5 } },
       { name: 'weak', configuration: { ...SMALL, weak: 1, taken: 5 } },
+      { name: 'pairs', configuration: { ...SMALL, kpti: true, taken: 5 } },
+      { name: 'two-levels', configuration: { ...SMALL, levels: 2, pages: 2, taken: 5 } },
     ],
     alphabet,
     alike: (_configuration, operation) => {

@@ -62,6 +62,13 @@ export const ROLLOVER_LITMUS: readonly Litmus[] = [
     { taken: 0 },
   ),
   litmus(
+    'rollover-fast-path-twice',
+    'a CPU takes the fast path while another one begins two generations',
+    [to(B, A, B), to(C, D, E, D)],
+    ['rollover-fastpath-xchg'],
+    { mms: 5 },
+  ),
+  litmus(
     'rollover-number-again',
     'a CPU comes upon a number that stood for another process before',
     [to(A, B, C, D)],

@@ -113,9 +113,9 @@ export function alphabet(configuration: Configuration): RolloverOperation[] {
   const { mms, pages } = rolloverConfiguration(configuration);
   const onPages = Array.from({ length: pages }, (_, page) => page);
   return [
-    { op: 'idle' },
+    ...(['idle', 'lazy', 'exit'] as const).map((op) => ({ op })),
     ...Array.from({ length: mms }, (_, mm): RolloverOperation[] => [
-      ...(['switch', 'pin', 'unpin', 'fork'] as const).map((op) => ({ op, mm })),
+      ...(['switch', 'pin', 'unpin', 'fork', 'exec', 'munmap'] as const).map((op) => ({ op, mm })),
       ...onPages.flatMap((page) => (['unmap', 'map'] as const).map((op) => ({ op, mm, page }))),
     ]).flat(),
   ];

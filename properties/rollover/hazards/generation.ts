@@ -1,6 +1,12 @@
 import type { Cell } from '../../../engine/cell.ts';
-import { step, type Task } from '../../../engine/step.ts';
-import { Arm64Context, ctxid2asid, type Arm64Mm, type ContextId } from '../../../impl/kernel/arm64/index.ts';
+import { step, type Step, type Task } from '../../../engine/step.ts';
+import {
+  Arm64Context,
+  ctxid2asid,
+  showContextId,
+  type Arm64Mm,
+  type ContextId,
+} from '../../../impl/kernel/arm64/index.ts';
 import { CONFUSED, LEFT_BEHIND, type RolloverHazard } from './hazard.ts';
 
 class OneRolloverOnly extends Arm64Context {
@@ -59,6 +65,18 @@ class PlainStoreOnFastPath extends Arm64Context {
     if (active === 0 || !(yield* this.asid_gen_match(id))) return false;
     yield* this.storeActive(cpu, id);
     return true;
+  }
+}
+
+class ReplacesZero extends Arm64Context {
+  protected override exchangeActive(cpu: number, _expected: ContextId, id: ContextId): Step<ContextId> {
+    const cell = this.activeOf(cpu);
+    const run = (): number => {
+      const before = cell.value;
+      cell.exchange(id);
+      return before;
+    };
+    return step(`xchg ${cell.name} ${showContextId(id)}`, run, showContextId);
   }
 }
 
@@ -151,6 +169,16 @@ export const GENERATION_HAZARDS: readonly RolloverHazard[] = [
     parts: { context: PlainStoreOnFastPath },
   },
   {
+    id: 'rollover-fastpath-xchg',
+    title: 'the fast path replaces an active ASID that a roll-over has emptied',
+    citation:
+      'commit a8ffaaa060b8, "arm64: asid: Do not replace active_asids if already 0", Linux 4.16; found by the TLA+ model of the algorithm ("Re: [PATCH RFC 11/14] arm64: Move the ASID allocator code in a separate file", C. Marinas, 2019)',
+    story:
+      'The exchange finds 0, and the CPU goes to the slow path. But it has left an ASID of the old generation there, whose number is another process’s by now: the next roll-over reserves that for both.',
+    expected: CONFUSED,
+    parts: { context: ReplacesZero },
+  },
+  {
     id: 'rollover-fastpath-ignores-zero',
     title: 'the fast path ignores that a roll-over has emptied the active ASID',
     citation:
@@ -173,7 +201,7 @@ export const GENERATION_HAZARDS: readonly RolloverHazard[] = [
     id: 'rollover-cnp-keeps-ttbr0',
     title: 'with common TLBs the old context stays loaded while the new one gets its ASID',
     citation:
-      'check_and_switch_context(), Linux 4.20 and later: cpu_set_reserved_ttbr0() if system_supports_cnp(); commit 5ffdfaedfa0a "arm64: mm: Support Common Not Private translations"',
+      'check_and_switch_context(), Linux 4.20 and later: cpu_set_reserved_ttbr0() if system_supports_cnp(); commit 5ffdfaedfa0a, "arm64: mm: Support Common Not Private translations"; told in full in "Re: [PATCH RFC 11/14] arm64: Move the ASID allocator code in a separate file" (C. Marinas, 2019)',
     story:
       'The CPU is not reserved for the process any more that its TTBR0 still names. The ASID goes to another process on another CPU, and walks from here fill the TLB that both share.',
     expected: LEFT_BEHIND,

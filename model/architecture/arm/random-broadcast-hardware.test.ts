@@ -77,7 +77,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 
 describe('whatever hardware that takes part in broadcasts does', () => {
   test.prop([fc.array(operation, { minLength: 5, maxLength: 50 }), fc.infiniteStream(fc.nat(0xffff))], {
-    numRuns: Number(process.env['RUNS'] ?? 200),
+    numRuns: 100,
   })('is permitted', (program, choices) => {
     const made = nestedProgramWorld({ btm: true });
     const { world, slots } = made;

@@ -12,12 +12,15 @@ export class Sketch {
   readonly #bonds = new Set<string>();
   readonly #attached: boolean[];
   readonly #domain: boolean[];
+  /** Children that a device is to use, once they have run: what they need next. */
+  readonly #next = new Map<number, 'switch' | 'bind'>();
   #last = -1;
+  #forked = false;
 
   constructor({ cpus, processes, masters, both, domain, running, bound }: SvaConfiguration) {
     this.#running = Array.from({ length: cpus }, (_, cpu) => (running && cpu === 0 ? 0 : -1));
     this.#alive = Array.from({ length: processes }, () => true);
-    this.#born = this.#alive.map((_, process) => running && process === 0);
+    this.#born = this.#alive.map((_, process) => (running || bound) && process === 0);
     this.#mapped = this.#alive.map(() => PAGES.map((_page, page) => page === 0 || both));
     this.#attached = Array.from({ length: masters }, () => domain);
     this.#domain = PAGES.map((_, page) => page === 0);
@@ -59,6 +62,20 @@ export class Sketch {
     }
   }
 
+  /** How far the story of a child has come: a process forks, the child runs, a device uses it. */
+  get child(): 'none' | 'made' | 'used' {
+    if (!this.#forked) return 'none';
+    return this.#next.size > 0 ? 'made' : 'used';
+  }
+
+  /** Whether that story needs this next; at its end it is that others take up the ASIDs that are left. */
+  needs(operation: SvaOperation): boolean {
+    if (!('process' in operation)) return false;
+    const { op, process } = operation;
+    if (this.child === 'used') return op === 'switch' && this.#born[process] === false;
+    return this.#next.get(process) === op;
+  }
+
   /** The process that a CPU runs, -1 for none. */
   runs(cpu: number): number {
     return this.#running[cpu] ?? -1;
@@ -82,12 +99,15 @@ export class Sketch {
       case 'switch':
         this.#running[cpu] = this.#last = operation.process;
         this.#born[operation.process] = true;
+        if (this.needs(operation)) this.#next.set(operation.process, 'bind');
         return;
       case 'idle':
         this.#running[cpu] = -1;
         return;
       case 'fork':
         this.#born[operation.process] = true;
+        this.#next.set(operation.process, 'switch');
+        this.#forked = true;
         return;
       case 'exit':
         this.#alive[this.#running[cpu] ?? -1] = false;
@@ -99,6 +119,7 @@ export class Sketch {
         return;
       case 'bind':
         this.#bonds.add(bond(operation.process, operation.device));
+        this.#next.delete(operation.process);
         this.#born[operation.process] = true;
         return;
       case 'unbind':

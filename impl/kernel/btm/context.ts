@@ -22,7 +22,7 @@ export class BtmContext extends MmContext {
   }
 
   /** `mmgrab()` for a device, whose references are counted by `pinned` besides. */
-  protected mmgrab(mm: Mm): Step<undefined> {
+  mmgrab(mm: Mm): Step<undefined> {
     return step(`mmgrab(${mm.name})`, () => {
       mm.mm_count.increment();
       mm.pinned.value += 1;
@@ -31,7 +31,7 @@ export class BtmContext extends MmContext {
   }
 
   /** `mmdrop()` of a device's reference. */
-  protected drop(mm: Mm): Step<undefined> {
+  drop(mm: Mm): Step<undefined> {
     const drop = this.mmdrop(mm);
     return step(drop.label, () => {
       mm.pinned.value -= 1;

@@ -1,5 +1,6 @@
 import { smp_mb } from '../../../engine/memory-order/barriers.ts';
 import { step, type Task } from '../../../engine/step.ts';
+import type { Mm } from '../objects.ts';
 import { Operations } from '../operations.ts';
 import type { BtmKernel } from './kernel.ts';
 
@@ -57,7 +58,7 @@ export class BtmOperations extends Operations {
     const child = kernel.mms.at(process + 1);
     return yield* step(`dup_mm to ${child.name}`, () => {
       const parent = kernel.running[cpu]?.value ?? 0;
-      if (parent === 0 || kernel.born[process]?.value === 1) return false;
+      if (parent === 0 || kernel.born[process]?.value === 1 || this.#isKnown(child)) return false;
       this.#born(process);
       kernel.contextOf(child).pinned.value = kernel.contextOf(kernel.mms.at(parent)).pinned.value;
       kernel.asidAllocator.init_new_context(kernel.contextOf(child));
@@ -83,6 +84,11 @@ export class BtmOperations extends Operations {
     if (handle === 0) return false;
     yield* kernel.mm.mmput(kernel.mms.at(handle));
     return true;
+  }
+
+  /** A process that is mapped, unmapped, or used by a device exists already. */
+  #isKnown(mm: Mm): boolean {
+    return mm.mm_users.value !== 1 || mm.mm_count.value !== 1 || this.kernel.contextOf(mm).id.value !== 0;
   }
 
   #born(process: number): void {

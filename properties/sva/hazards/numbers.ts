@@ -94,15 +94,17 @@ class UsesWhatItHas extends BtmContext {
 
 class UnpinsFirst extends BtmSva {
   override *arm_smmu_free_shared_cd(mm: Mm, cd: SharedCd): Task {
-    const { asidLock, context } = this.kernel;
+    const { asidLock, asidAllocator, context } = this.kernel;
     yield* asidLock.lock();
-    if (yield* cd.refs.put()) {
-      yield* context.arm64_mm_context_put(mm);
+    const last = yield* cd.refs.put();
+    if (last) {
+      yield* asidAllocator.arm64_mm_context_put(this.kernel.contextOf(mm));
       yield* this.arm_smmu_flush_shared_asid(mm);
       yield* this.eraseSharedAsid(mm, cd);
       yield* this.freeCd(cd);
     }
     yield* asidLock.unlock();
+    if (last) yield* context.drop(mm);
   }
 }
 

@@ -13,6 +13,8 @@ export interface PrsConfiguration extends Configuration {
   readonly wire: boolean;
   /** PASID 1 of this many devices is attached at first: that of dev0 to mm0, that of dev1 to mm1. */
   readonly attached: number;
+  /** User space looks after page requests (iommufd); else the kernel does (SVA). */
+  readonly user: boolean;
 }
 
 /** Address spaces. */
@@ -26,7 +28,8 @@ export const ATTACHMENTS = 12;
 /**
  * What programs do: attach and detach, take a device away; and jobs of devices, each followed by the CPU that submits it.
  * `fault` asks for one or two pages and waits for the response; `send` sends a single message and goes on; `stop` sends a
- * Stop Marker.
+ * Stop Marker. Where user space looks after requests a VMM always does; `read` reads what cannot be handed over (`copy_to_user()`
+ * fails), and `write` answers by a cookie that may be anybody's.
  */
 export type PrsOperation =
   | { readonly op: 'attach'; readonly device: number; readonly pasid: number; readonly space: number }
@@ -46,10 +49,21 @@ export type PrsOperation =
       readonly group: number;
       readonly last: boolean;
     }
-  | { readonly op: 'stop'; readonly device: number; readonly pasid: number };
+  | { readonly op: 'stop'; readonly device: number; readonly pasid: number }
+  | { readonly op: 'read' }
+  | { readonly op: 'write'; readonly cookie: number };
 
 /** Every kind of operation. */
-export const OPERATIONS: readonly PrsOperation['op'][] = ['attach', 'detach', 'release', 'fault', 'send', 'stop'];
+export const OPERATIONS: readonly PrsOperation['op'][] = [
+  'attach',
+  'detach',
+  'release',
+  'fault',
+  'send',
+  'stop',
+  'read',
+  'write',
+];
 
 const LIMITS = { devices: [1, 2], pasids: [1, 2], entries: [2, 5], attached: [0, 2] } as const;
 const ARGUMENTS: Readonly<Record<PrsOperation['op'], Readonly<Record<string, readonly [number, number] | 'boolean'>>>> =
@@ -60,10 +74,12 @@ const ARGUMENTS: Readonly<Record<PrsOperation['op'], Readonly<Record<string, rea
     fault: { device: [0, 1], pasid: [1, 2], group: [0, GROUPS - 1], pages: [1, 2] },
     send: { device: [0, 1], pasid: [1, 2], group: [0, GROUPS - 1], last: 'boolean' },
     stop: { device: [0, 1], pasid: [1, 2] },
+    read: {},
+    write: { cookie: [0, 1] },
   };
 
 /** One device, attached by its one PASID; messages arrive at once. */
-export const PLAIN: PrsConfiguration = { devices: 1, pasids: 1, entries: 4, wire: false, attached: 1 };
+export const PLAIN: PrsConfiguration = { devices: 1, pasids: 1, entries: 4, wire: false, attached: 1, user: false };
 
 /** Random machines. */
 export const configurations: fc.Arbitrary<PrsConfiguration> = fc
@@ -73,6 +89,7 @@ export const configurations: fc.Arbitrary<PrsConfiguration> = fc
     entries: fc.constantFrom(2, 3, 4, 4),
     wire: fc.constantFrom(false, false, true),
     attached: fc.constantFrom(0, 1, 1, 2),
+    user: fc.constantFrom(false, false, true),
   })
   .map((drawn) => ({ ...drawn, attached: Math.min(drawn.attached, drawn.devices) }));
 
@@ -143,6 +160,10 @@ export function describe(operation: PrsOperation): string {
       return `send(dev${operation.device}, PASID ${operation.pasid}, PRG ${operation.group}${operation.last ? ', last' : ''})`;
     case 'stop':
       return `stop(dev${operation.device}, PASID ${operation.pasid})`;
+    case 'read':
+      return 'read(), copy_to_user fails';
+    case 'write':
+      return `write(cookie ${operation.cookie})`;
   }
 }
 

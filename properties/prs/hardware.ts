@@ -4,7 +4,7 @@ import { forget, waitStep, type Task } from '../../engine/step.ts';
 import type { Waitable } from '../../engine/waitable.ts';
 import type { PriPort, Prm } from '../../impl/kernel/iopf/index.ts';
 import { PriFunctions, RESPONSE } from '../../model/architecture/pri/functions.ts';
-import { PageRequestQueue } from '../../model/architecture/pri/page-request-queue.ts';
+import { describe, PageRequestQueue } from '../../model/architecture/pri/page-request-queue.ts';
 import { codeOf, requestOf, type PageRequest } from '../../model/architecture/pri/page-request.ts';
 import type { PageRequestEvent } from '../../model/contract/events.ts';
 import { GROUPS, REQUESTS, type PrsConfiguration } from './configuration.ts';
@@ -41,7 +41,10 @@ export class PrsHardware implements PriPort {
     this.#listener = listener;
     this.functions = new PriFunctions(store, devices, GROUPS);
     this.#queue = new PageRequestQueue(store, configuration.entries);
-    const show = (_at: number, space: number): string => (space === 0 ? 'not present' : `mm${space - 1}`);
+    const show = (at: number, space: number): string => {
+      const place = `dev${Math.floor(at / (pasids + 1))}, PASID ${at % (pasids + 1)}`;
+      return `${place}: ${space === 0 ? 'not present' : `mm${space - 1}`}`;
+    };
     this.#entries = store.reserve(devices * (pasids + 1), 'PASID entry', show);
     this.#before = store.reserve(devices * (pasids + 1), 'PASID entry before');
     this.#sent = store.reserve(1, 'requests sent');
@@ -74,6 +77,10 @@ export class PrsHardware implements PriPort {
 
   decode(code: number): Prm {
     return requestOf(code);
+  }
+
+  words(code: number): string {
+    return describe(requestOf(code));
   }
 
   clearPending(): void {

@@ -35,6 +35,7 @@ export const prs: Family = {
       { name: 'wire', configuration: { ...PLAIN, wire: true } },
       { name: 'two-devices', configuration: { ...PLAIN, devices: 2, attached: 2 } },
       { name: 'not-attached', configuration: { ...PLAIN, attached: 0 } },
+      { name: 'user', configuration: { ...PLAIN, user: true } },
     ],
     alphabet,
   },

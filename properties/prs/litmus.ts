@@ -17,6 +17,8 @@ const attach = (space: number, pasid = 1): PrsOperation => ({ op: 'attach', devi
 const detach = (device = 0, pasid = 1): PrsOperation => ({ op: 'detach', device, pasid });
 const fault = (pages = 1, pasid = 1, device = 0): PrsOperation => ({ op: 'fault', device, pasid, group: 0, pages });
 const send = (last: boolean, pasid = 1): PrsOperation => ({ op: 'send', device: 0, pasid, group: 0, last });
+const READ: PrsOperation = { op: 'read' };
+const WRITE: PrsOperation = { op: 'write', cookie: 0 };
 const RELEASE: PrsOperation = { op: 'release', device: 0 };
 const STOP: PrsOperation = { op: 'stop', device: 0, pasid: 1 };
 
@@ -115,5 +117,31 @@ export const PRS_LITMUS: readonly Litmus[] = [
     'a device asks for two pages at once',
     [[fault(2), fault()]],
     ['iopf-response-not-once', 'iopf-partial-not-counted'],
+  ),
+  litmus(
+    'user-fault-during-detach',
+    'user space has not answered what it has read when the PASID is detached',
+    [[fault()], [detach()]],
+    ['iommufd-fault-detach-unanswered', 'iommufd-fault-read-unlocked', 'iommufd-fault-answered-late'],
+    { user: true },
+  ),
+  litmus(
+    'user-read-fails',
+    'a request cannot be handed to user space',
+    [[fault()], [READ]],
+    ['iommufd-fault-no-restore'],
+    {
+      user: true,
+    },
+  ),
+  litmus('user-writes-twice', 'two writers give one cookie', [[fault()], [WRITE]], ['iommufd-fault-cookie-twice'], {
+    user: true,
+  }),
+  litmus(
+    'user-two-devices',
+    'two devices use one PASID number, and one of them is detached',
+    [[fault(1, 1, 1)], [detach()]],
+    ['iommufd-fault-by-pasid'],
+    { user: true, devices: 2, attached: 2 },
   ),
 ];

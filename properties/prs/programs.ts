@@ -17,6 +17,8 @@ const LIFE: Readonly<Record<PrsOperation['op'], number>> = {
   fault: 6,
   send: 3,
   stop: 1,
+  read: 1,
+  write: 2,
 };
 const TRAFFIC: Readonly<Record<PrsOperation['op'], number>> = {
   attach: 2,
@@ -25,6 +27,8 @@ const TRAFFIC: Readonly<Record<PrsOperation['op'], number>> = {
   fault: 8,
   send: 6,
   stop: 1,
+  read: 1,
+  write: 2,
 };
 
 /** Random programs: devices that ask, CPUs that take away what they ask of and give it to others. */
@@ -38,13 +42,19 @@ export function programs(configuration: Configuration): fc.Arbitrary<Program> {
     ]);
     draw.list(OPERATIONS_MIN, OPERATIONS_MAX, () => {
       const op = draw.weighted(
-        Object.entries(weights).map(([kind, weight]) => [weight, kind as PrsOperation['op']] as const),
+        Object.entries(weights).map(
+          ([kind, weight]) => [isUsers(kind) && !known.user ? 0 : weight, kind as PrsOperation['op']] as const,
+        ),
       );
       const operation = drawOperation(draw, op, known);
       if (!deal.giveCpu(draw.below(CPUS), operation)) draw.duplicate();
     });
     return deal.program();
   });
+}
+
+function isUsers(kind: string): boolean {
+  return kind === 'read' || kind === 'write';
 }
 
 function drawOperation(draw: Draw, op: PrsOperation['op'], { devices, pasids }: PrsConfiguration): PrsOperation {
@@ -63,14 +73,19 @@ function drawOperation(draw: Draw, op: PrsOperation['op'], { devices, pasids }: 
       return { op, device: device(), pasid: pasid(), group: draw.below(GROUPS), last: draw.below(2) === 1 };
     case 'stop':
       return { op, device: device(), pasid: pasid() };
+    case 'read':
+      return { op };
+    case 'write':
+      return { op, cookie: draw.below(2) };
   }
 }
 
 /** Every operation. */
 export function alphabet(configuration: Configuration): PrsOperation[] {
-  const { devices, pasids } = prsConfiguration(configuration);
+  const { devices, pasids, user } = prsConfiguration(configuration);
   const each = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
-  return each(devices).flatMap((device) => [
+  const users: PrsOperation[] = user ? [{ op: 'read' }, { op: 'write', cookie: 0 }] : [];
+  const onDevices = each(devices).flatMap((device) => [
     ...each(pasids).flatMap((at) => [
       ...each(SPACES).map((space): PrsOperation => ({ op: 'attach', device, pasid: at + 1, space })),
       { op: 'detach', device, pasid: at + 1 } as const,
@@ -84,4 +99,5 @@ export function alphabet(configuration: Configuration): PrsOperation[] {
     ]),
     { op: 'release', device } as const,
   ]);
+  return [...onDevices, ...users];
 }

@@ -1,4 +1,5 @@
 import { runToCompletion } from '../../engine/complete.ts';
+import type { AgentSpec } from '../../engine/agent.ts';
 import { HarnessError, type Failure } from '../../engine/failure.ts';
 import { Machine } from '../../engine/machine.ts';
 import type { Observation } from '../../engine/observe.ts';
@@ -36,6 +37,7 @@ export const WITNESSES: readonly (IopfNote | HardwareNote)[] = [
   'message on the wire at detach',
   'PASID leads to another space',
   'Stop Marker',
+  'group read and not answered at detach',
 ];
 
 type Of<Op extends PrsOperation['op']> = Extract<PrsOperation, { readonly op: Op }>;
@@ -52,7 +54,7 @@ export class PrsWorld implements World {
   /** @param parts replaced routines: a hazard. */
   constructor(configuration: Configuration, parts: Partial<IopfParts> = {}) {
     this.configuration = prsConfiguration(configuration);
-    const { devices, pasids, attached } = this.configuration;
+    const { devices, pasids, attached, user } = this.configuration;
     const { machine } = this;
     this.#monitor = new PageRequestMonitor(machine.store, { devices, pasids, requests: REQUESTS });
     const emit = (event: PageRequestEvent): void => {
@@ -61,7 +63,7 @@ export class PrsWorld implements World {
     };
     const note = (what: IopfNote | HardwareNote): void => machine.tally(WITNESSES.indexOf(what));
     this.#hardware = new PrsHardware(machine, this.configuration, { emit, note });
-    const layout = { devices, pasids, requests: REQUESTS, attachments: ATTACHMENTS };
+    const layout = { devices, pasids, requests: REQUESTS, attachments: ATTACHMENTS, user };
     this.#kernel = new IopfKernel({ machine, port: this.#hardware, emit, note }, layout, parts);
     for (let device = 0; device < attached; device++) this.#setUp({ op: 'attach', device, pasid: 1, space: device });
     machine.tallies.fill(0);
@@ -95,7 +97,7 @@ export class PrsWorld implements World {
     }));
     return {
       machine,
-      agents: [...agents, this.#kernel.prq.daemon(), this.#kernel.wq.daemon(), ...this.#hardware.links()],
+      agents: [...agents, this.#kernel.prq.daemon(), this.#handler(), ...this.#hardware.links()],
       quiescent: () => {
         const left = this.#monitor.atEnd() ?? findLeak(this.#kernel);
         if (left !== undefined) machine.fail(left);
@@ -121,10 +123,16 @@ export class PrsWorld implements World {
     return '';
   }
 
+  /** Who looks after requests. */
+  #handler(): AgentSpec {
+    return this.#kernel.fault?.daemon() ?? this.#kernel.wq.daemon();
+  }
+
   #known(operation: Operation): PrsOperation {
     const known = prsOperation(operation);
     const { devices, pasids } = this.configuration;
-    if (known.device >= devices) throw new RangeError(`${describe(known)}: there is no dev${known.device}`);
+    if ('device' in known && known.device >= devices)
+      throw new RangeError(`${describe(known)}: there is no dev${known.device}`);
     if ('pasid' in known && known.pasid > pasids)
       throw new RangeError(`${describe(known)}: there is no PASID ${known.pasid}`);
     return known;
@@ -144,6 +152,10 @@ export class PrsWorld implements World {
         return this.#send(operation);
       case 'stop':
         return this.#stop(operation);
+      case 'read':
+        return this.#read();
+      case 'write':
+        return this.#write(operation);
     }
   }
 
@@ -216,6 +228,17 @@ export class PrsWorld implements World {
       this.#hardware.send({ device, pasid, group: 0, last: true, stop: true, page: 0 });
       return true;
     });
+  }
+
+  *#read(): Task {
+    const { fault } = this.#kernel;
+    if (fault !== undefined) yield* fault.fops_read(true);
+    yield* this.#counted('read', fault !== undefined);
+  }
+
+  *#write({ cookie }: Of<'write'>): Task {
+    const { fault } = this.#kernel;
+    yield* this.#counted('write', fault !== undefined && (yield* fault.fops_write(cookie)));
   }
 
   #mayUse(device: number, group: number, requests: number): boolean {

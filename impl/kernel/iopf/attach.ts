@@ -35,6 +35,7 @@ export class IommuAttach {
     if (found !== 0) {
       const handle = this.kernel.handles.at(found);
       yield* this.remove_dev_pasid(device, pasid, handle);
+      if (this.kernel.fault !== undefined) yield* this.kernel.fault.auto_response_faults(handle);
       yield* this.detached(device, pasid, handle);
     }
     yield* device.group.unlock();
@@ -142,7 +143,9 @@ export class IommuAttach {
     return step('kzalloc(handle)', () => {
       if (device.known.value === 0 || this.cell(device, pasid).value !== 0) return 0;
       const handle = handles.alloc();
-      if (handle !== 0) handles.at(handle).space.value = space;
+      if (handle === 0) return 0;
+      handles.at(handle).space.value = space;
+      handles.at(handle).pasid.value = pasid;
       return handle;
     });
   }

@@ -1,4 +1,5 @@
 export { IommuAttach } from './attach.ts';
+export { IommufdFault } from './fault-object.ts';
 export { IoPgfault } from './io-pgfault.ts';
 export { IopfKernel, type IopfBase, type IopfLayout, type IopfNote, type IopfParts } from './kernel.ts';
 export type { AttachHandle, FaultParam, Iopf, IopfDevice, IopfGroup } from './objects.ts';

@@ -81,7 +81,9 @@ export class IoPgfault {
   /** The last request of a group: `iopf_group_alloc()`, then its handler. */
   protected *reportGroup(param: FaultParam, attached: AttachHandle, code: number): Task {
     const group = yield* this.iopf_group_alloc(param, attached, code);
-    yield* this.kernel.wq.queue(this.#work, group.handle);
+    const { fault, wq } = this.kernel;
+    if (fault === undefined) yield* wq.queue(this.#work, group.handle);
+    else yield* fault.iopf_handler(group);
   }
 
   /** `iopf_group_alloc()`: the requests before the last one join it. */
@@ -119,6 +121,13 @@ export class IoPgfault {
 
   /** `iommu_sva_handle_iopf()`: each request of the group in the address space of its handler, then the response. */
   protected *iommu_sva_handle_iopf(group: IopfGroup): Task {
+    yield* this.handled(group);
+    yield* this.iopf_group_response(group, true);
+    yield* this.iopf_free_group(group);
+  }
+
+  /** Each request of the group is looked after. */
+  *handled(group: IopfGroup): Task {
     const requests = yield* step(
       'faults of the group',
       () =>
@@ -128,8 +137,6 @@ export class IoPgfault {
       () => undefined,
     );
     for (const request of requests.split(' ')) yield* this.iommu_sva_handle_mm(group, Number(request));
-    yield* this.iopf_group_response(group, true);
-    yield* this.iopf_free_group(group);
   }
 
   /** `iommu_sva_handle_mm()`: the page is made present in the handler's address space. */

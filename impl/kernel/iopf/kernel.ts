@@ -5,6 +5,7 @@ import { Mutex } from '../../../engine/sync/lock.ts';
 import { WorkQueue } from '../../../engine/sync/work-queue.ts';
 import type { PageRequestEvent } from '../../../model/contract/events.ts';
 import { IommuAttach } from './attach.ts';
+import { IommufdFault } from './fault-object.ts';
 import { IoPgfault } from './io-pgfault.ts';
 import {
   deviceFields,
@@ -29,6 +30,8 @@ export interface IopfLayout {
   /** Most requests, and attachments, of a run. */
   readonly requests: number;
   readonly attachments: number;
+  /** User space looks after page requests (iommufd); else the kernel does (SVA). */
+  readonly user: boolean;
 }
 
 /** The parts, each a class whose routines a hazard may override. */
@@ -36,6 +39,7 @@ export interface IopfParts {
   readonly prq: new (kernel: IopfKernel) => IntelPrq;
   readonly pgfault: new (kernel: IopfKernel) => IoPgfault;
   readonly attach: new (kernel: IopfKernel) => IommuAttach;
+  readonly fault: new (kernel: IopfKernel) => IommufdFault;
 }
 
 /** What happened, for witnesses. */
@@ -47,7 +51,8 @@ export type IopfNote =
   | 'two drains at once'
   | 'overflow cleared'
   | 'partial requests discarded'
-  | 'request of a device that has gone';
+  | 'request of a device that has gone'
+  | 'group read and not answered at detach';
 
 /** What the kernel stands on. */
 export interface IopfBase {
@@ -83,6 +88,8 @@ export class IopfKernel {
   readonly prq: IntelPrq;
   readonly pgfault: IoPgfault;
   readonly attach: IommuAttach;
+  /** The fault object, if user space looks after requests. */
+  readonly fault: IommufdFault | undefined;
 
   constructor({ machine, port, emit, note }: IopfBase, layout: IopfLayout, parts: Partial<IopfParts> = {}) {
     this.machine = machine;
@@ -94,14 +101,16 @@ export class IopfKernel {
     this.iopfLock = new Mutex(machine, 'iopf_lock');
     this.queueLock = new Mutex(machine, 'iopf_queue.lock');
     this.wq = new WorkQueue(machine, 'iopf_queue');
-    this.devices = new ObjectPool(machine, 'device', devices, (slot) => deviceFields(machine, pasids, slot));
+    this.devices = new ObjectPool(machine, 'dev', devices, (slot) => deviceFields(machine, pasids, slot));
     this.params = new ObjectPool(machine, 'fault_param', devices, paramFields);
-    this.iopfs = new ObjectPool(machine, 'iopf', requests, iopfFields);
-    this.groups = new ObjectPool(machine, 'group', requests, groupFields);
+    const words = (_at: number, code: number): string => (code === 0 ? 'none' : port.words(code));
+    this.iopfs = new ObjectPool(machine, 'iopf', requests, (slot) => iopfFields(slot, words));
+    this.groups = new ObjectPool(machine, 'group', requests, (slot) => groupFields(slot, words));
     this.handles = new ObjectPool(machine, 'handle', attachments, handleFields);
     this.drains = new Cell(machine, 'drains under way', { internal: true });
     this.prq = new (parts.prq ?? IntelPrq)(this);
     this.pgfault = new (parts.pgfault ?? IoPgfault)(this);
+    this.fault = layout.user ? new (parts.fault ?? IommufdFault)(this) : undefined;
     this.attach = new (parts.attach ?? IommuAttach)(this);
     for (let index = 0; index < devices; index++) this.#probe();
   }

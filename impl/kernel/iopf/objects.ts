@@ -2,6 +2,7 @@ import { Cell } from '../../../engine/cell.ts';
 import { HarnessError } from '../../../engine/failure.ts';
 import type { Machine } from '../../../engine/machine.ts';
 import type { Slot } from '../../../engine/object.ts';
+import type { CellFormat } from '../../../engine/store.ts';
 import type { Mutex } from '../../../engine/sync/lock.ts';
 import type { Refcount } from '../../../engine/sync/refcount.ts';
 
@@ -12,27 +13,43 @@ const LIST_MAX = 6;
 export class HandleList {
   readonly #cells: readonly Cell[];
 
-  constructor(slot: Slot, field: string) {
-    this.#cells = Array.from({ length: LIST_MAX }, (_, at) => slot.cell(`${field}[${at}]`));
+  constructor(cells: readonly Cell[]) {
+    this.#cells = cells;
   }
 
   get handles(): number[] {
     return this.#cells.map((cell) => cell.value).filter((handle) => handle !== 0);
   }
 
+  /** For a `Waitable`: whether there is anything in it. */
+  isFilled(): boolean {
+    return (this.#cells[0] as Cell).peek(0) !== 0;
+  }
+
   add(handle: number): void {
     const free = this.#cells.find((cell) => cell.value === 0);
-    if (free === undefined) throw new HarnessError(`more than ${LIST_MAX} requests in a list`);
+    if (free === undefined) throw new HarnessError(`more than ${this.#cells.length} requests in a list`);
     free.value = handle;
+  }
+
+  addFirst(handle: number): void {
+    this.#fill([handle, ...this.handles]);
   }
 
   /** Takes those out for which `which` says so, and returns them in their order. */
   take(which: (handle: number) => boolean): number[] {
     const taken = this.handles.filter(which);
-    const left = this.handles.filter((handle) => !taken.includes(handle));
-    for (const [at, cell] of this.#cells.entries()) cell.value = left[at] ?? 0;
+    this.#fill(this.handles.filter((handle) => !taken.includes(handle)));
     return taken;
   }
+
+  #fill(handles: readonly number[]): void {
+    for (const [at, cell] of this.#cells.entries()) cell.value = handles[at] ?? 0;
+  }
+}
+
+function listOf(slot: Slot, field: string): HandleList {
+  return new HandleList(Array.from({ length: LIST_MAX }, (_, at) => slot.cell(`${field}[${at}]`)));
 }
 
 /** `struct iopf_fault`: a request that has been taken from the queue. */
@@ -73,6 +90,7 @@ export interface FaultParam {
 export interface AttachHandle {
   readonly handle: number;
   readonly name: string;
+  readonly pasid: Cell;
   /** The address space (`domain->mm`). */
   readonly space: Cell;
 }
@@ -93,17 +111,17 @@ export interface IopfDevice {
 }
 
 /** Lays out a request. */
-export function iopfFields(slot: Slot): Iopf {
-  return { handle: slot.handle, code: slot.cell('fault') };
+export function iopfFields(slot: Slot, words: CellFormat): Iopf {
+  return { handle: slot.handle, code: slot.cell('fault', words) };
 }
 
 /** Lays out a group. */
-export function groupFields(slot: Slot): IopfGroup {
+export function groupFields(slot: Slot, words: CellFormat): IopfGroup {
   return {
     handle: slot.handle,
     name: slot.name,
-    last: slot.cell('last_fault'),
-    faults: new HandleList(slot, 'faults'),
+    last: slot.cell('last_fault', words),
+    faults: listOf(slot, 'faults'),
     attached: slot.cell('attach_handle'),
     param: slot.cell('fault_param'),
     pending: slot.cell('pending'),
@@ -116,14 +134,19 @@ export function paramFields(slot: Slot): FaultParam {
     handle: slot.handle,
     lock: slot.mutex('lock'),
     users: slot.refcount('users'),
-    partial: new HandleList(slot, 'partial'),
-    faults: new HandleList(slot, 'faults'),
+    partial: listOf(slot, 'partial'),
+    faults: listOf(slot, 'faults'),
   };
 }
 
 /** Lays out an attachment. */
 export function handleFields(slot: Slot): AttachHandle {
-  return { handle: slot.handle, name: slot.name, space: slot.cell('domain', (_at, space) => `mm${space}`) };
+  return {
+    handle: slot.handle,
+    name: slot.name,
+    pasid: slot.cell('pasid'),
+    space: slot.cell('domain', (_at, space) => `mm${space}`),
+  };
 }
 
 /** Lays out a device. */

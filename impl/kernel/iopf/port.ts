@@ -24,6 +24,8 @@ export interface PriPort {
   read(place: number): number;
   /** The fields of such a number. */
   decode(code: number): Prm;
+  /** Such a number in words, for reports. */
+  words(code: number): string;
   /** PRS.PPR and PRS.PRO. */
   clearPending(): void;
   readonly overflow: boolean;

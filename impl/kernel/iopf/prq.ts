@@ -46,7 +46,7 @@ export class IntelPrq {
       const code = yield* step(
         'read request',
         () => port.read(at),
-        (read) => this.words(read),
+        (read) => port.words(read),
       );
       yield* this.handleRequest(code);
     }
@@ -180,13 +180,6 @@ export class IntelPrq {
       ender: `the write of PQH by ${THREAD}`,
       ready: () => !this.has(device.index, pasid),
     };
-  }
-
-  protected words(code: number): string {
-    const { device, pasid, group, last, stop, page } = this.kernel.port.decode(code);
-    return stop
-      ? `dev${device}, Stop Marker`
-      : `dev${device}, PASID ${pasid}, PRG ${group}, page ${page}${last ? ', last' : ''}`;
   }
 }
 

@@ -26,7 +26,8 @@ export class PriFunctions {
   constructor(store: Store, devices: number, groups: number) {
     this.#store = store;
     this.#groups = groups;
-    const show = (_at: number, state: number): string => STATES[state] ?? '?';
+    const show = (at: number, state: number): string =>
+      `dev${Math.floor(at / groups)}, PRG ${at % groups}: ${STATES[state] ?? '?'}`;
     this.#state = store.reserve(devices * groups, 'PRG index', show);
     this.#wire = store.reserve(devices * IN_FLIGHT_MAX, 'on the wire');
   }

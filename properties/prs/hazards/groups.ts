@@ -52,7 +52,7 @@ export const GROUP_HAZARDS: readonly PrsHazard[] = [
     title: 'a Stop Marker is treated as a request',
     citation: inKernel('prq_event_thread()', 'comment of iommu_queue_iopf(), Linux 6.1; PCIe ATS, PASID Stop Markers'),
     story: 'A Stop Marker looks like a last request that asks for nothing; it is reported, and answered.',
-    expected: [rule('response-not-asked'), rule('wrong-space')],
+    expected: [rule('response-not-asked'), rule('wrong-space'), rule('answered-unhandled')],
     parts: {
       prq: class extends IntelPrq {
         protected override *handleRequest(code: number): Task {
@@ -213,6 +213,7 @@ export const GROUP_HAZARDS: readonly PrsHazard[] = [
     expected: [
       { monitor: 'safety', rule: 'use-after-free' },
       { monitor: 'safety', rule: 'refcount-underflow' },
+      { monitor: 'safety', rule: 'leak' },
     ],
     parts: {
       pgfault: class extends IoPgfault {

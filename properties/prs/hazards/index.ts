@@ -1,8 +1,9 @@
 import { DRAIN_HAZARDS } from './drain.ts';
+import { FAULT_OBJECT_HAZARDS } from './fault-object.ts';
 import { GROUP_HAZARDS } from './groups.ts';
 import type { PrsHazard } from './hazard.ts';
 
 export type { PrsHazard } from './hazard.ts';
 
 /** Every hazard of the family. */
-export const PRS_HAZARDS: readonly PrsHazard[] = [...DRAIN_HAZARDS, ...GROUP_HAZARDS];
+export const PRS_HAZARDS: readonly PrsHazard[] = [...DRAIN_HAZARDS, ...GROUP_HAZARDS, ...FAULT_OBJECT_HAZARDS];

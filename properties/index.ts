@@ -6,6 +6,8 @@ import { prs } from './prs/index.ts';
 import { rollover } from './rollover/index.ts';
 import { entries } from './smmu/entries/index.ts';
 import { smmu } from './smmu/index.ts';
+import { sva } from './sva/index.ts';
+import { vmid } from './vmid/index.ts';
 
 /** The families of software properties, the main one first. (Device models are checked by `conformance/`.) */
-export const families: readonly Family[] = [asid, smmu, entries, cmdq, rollover, btm, prs];
+export const families: readonly Family[] = [asid, smmu, entries, cmdq, rollover, btm, prs, vmid, sva];

@@ -36,6 +36,7 @@ export const vmid: Family = {
       { name: 'used-up', configuration: { ...SMALL, taken: 5 } },
       { name: 'one-left', configuration: { ...SMALL, taken: 4 } },
       { name: 'cnp', configuration: { ...SMALL, cnp: true, taken: 5 } },
+      { name: 'two-vcpus', configuration: { ...SMALL, vcpus: 2, taken: 5 } },
       { name: 'weak', configuration: { ...SMALL, weak: 1, taken: 5 } },
     ],
     alphabet,

@@ -75,6 +75,8 @@ export class VmidKernel {
   readonly #thread: readonly Cell[];
   /** For each machine: `ABSENT`, `LIVE` or `DYING`. */
   readonly #life: readonly Cell[];
+  /** For each machine: faults and notifiers that go on, for which `mmu_notifier_unregister()` waits. */
+  readonly #busy: readonly Cell[];
   /** For each vCPU: the CPU on which it was last, plus 1. Only for a witness. */
   readonly #last: readonly Cell[];
 
@@ -104,6 +106,7 @@ export class VmidKernel {
     this.#vcpus = this.#kvms.flatMap((kvm) => numbers(vcpus).map((id) => new KvmVcpu(machine, kvm, id)));
     this.#thread = numbers(cpus).map((cpu) => new Cell(machine, `thread of CPU${cpu}`, internal));
     this.#life = numbers(vms).map((vm) => new Cell(machine, `life of ${vmName(vm)}`, internal));
+    this.#busy = numbers(vms).map((vm) => new Cell(machine, `faults of ${vmName(vm)}`, internal));
     this.#last = this.#vcpus.map(({ name }) => new Cell(machine, `last CPU of ${name}`, internal));
     physical.onWrite(() => this.#contract.check());
     for (const vm of numbers(vms)) this.#create(vm);
@@ -188,11 +191,20 @@ export class VmidKernel {
     cpu: number,
     { op, vm, page }: { readonly op: 'unmap' | 'fault'; readonly vm: number; readonly page: number },
   ): Task {
-    const goes = yield* this.#first(cpu, op, `${op} page ${page} of ${vmName(vm)}`, () => this.#isLive(vm));
+    const busy = this.#busy[vm] as Cell;
+    const goes = yield* this.#first(cpu, op, `${op} page ${page} of ${vmName(vm)}`, () => {
+      if (!this.#isLive(vm)) return false;
+      busy.value++;
+      return true;
+    });
     if (!goes) return;
     const ipa = pageAddress(page);
     const kvm = this.#kvm(vm);
     yield* op === 'fault' ? this.#mmu.user_mem_abort(kvm, ipa) : this.#mmu.kvm_unmap_gfn(cpu, kvm, ipa);
+    yield* step(`${op} ends`, () => {
+      busy.value--;
+      return undefined;
+    });
   }
 
   *#pin(cpu: number, vm: number): Task {
@@ -209,11 +221,12 @@ export class VmidKernel {
     if (goes) yield* this.#devices.detach(vm, this.#kvm(vm));
   }
 
-  /** The last reference to a machine goes: no vCPU of it runs, no device uses it. */
+  /** The last reference to a machine goes: no vCPU of it runs, no fault of it goes on, no device uses it. */
   *#destroy(cpu: number, vm: number): Task {
     const goes = yield* this.#first(cpu, 'destroy', `kvm_destroy_vm ${vmName(vm)}`, () => {
       const isUsed = this.#vcpus.some(({ kvm, cpu: at }) => kvm === this.#kvm(vm) && at.value !== 0);
-      if (!this.#isLive(vm) || isUsed || this.#devices.isHeld(vm)) return false;
+      const isBusy = isUsed || (this.#busy[vm] as Cell).value !== 0 || this.#devices.isHeld(vm);
+      if (!this.#isLive(vm) || isBusy) return false;
       (this.#life[vm] as Cell).value = DYING;
       return true;
     });

@@ -16,9 +16,9 @@ const PINNED_SHARED = { monitor: 'tags', rule: 'pinned-shared' } as const;
 const PINNED_CHANGED = { monitor: 'tags', rule: 'pinned-changed' } as const;
 
 /** Two machines under one VMID, or one under two: which of these shows depends on what is asked next. */
-export const CONFUSED = [LOST, SHARED, MISMATCH, FOREIGN, SPLIT, STALE] as const;
+export const CONFUSED = [LOST, SHARED, MISMATCH, FOREIGN, SPLIT, STALE, PINNED_SHARED, PINNED_CHANGED] as const;
 /** The same where a TLB has what is another machine's. */
-export const LEFT_BEHIND = [FOREIGN, STALE, SHARED, SPLIT, LOST, MISMATCH] as const;
+export const LEFT_BEHIND = [FOREIGN, STALE, SHARED, SPLIT, LOST, MISMATCH, PINNED_SHARED, PINNED_CHANGED] as const;
 /** The same where a device has the VMID. */
 export const UNPINNED = [PINNED_SHARED, PINNED_CHANGED, ...CONFUSED] as const;
 /** The page is reached after it was freed. */

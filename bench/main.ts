@@ -1,6 +1,5 @@
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { serveSearch } from '../engine/search/parallel/serve.ts';
 import { asidWorlds } from './sections/asid-worlds.ts';
 import { deviceCaches, RESIDENT } from './sections/device-caches.ts';
 import { deviceInvalidations, deviceTranslations } from './sections/device.ts';
@@ -10,8 +9,8 @@ import { firstBug } from './sections/first-bug.ts';
 import { memory } from './sections/memory.ts';
 import { randomRuns } from './sections/random.ts';
 import { timeToBug } from './sections/strategies.ts';
+import { threads } from './sections/threads.ts';
 import { traces } from './sections/traces.ts';
-import { asidShare, type AsidShare } from './workloads/asid-share.ts';
 
 /** What can be measured, in the order in which it is. */
 const SECTIONS: Readonly<Record<string, (rounds: number, seconds: number) => AsyncGenerator<string>>> = {
@@ -24,6 +23,11 @@ const SECTIONS: Readonly<Record<string, (rounds: number, seconds: number) => Asy
       yield text;
       if (!agree) process.exitCode = 1;
     }
+  },
+  async *threads(rounds) {
+    const { text, agree } = threads(rounds);
+    yield text;
+    if (!agree) process.exitCode = 1;
   },
   async *bug(rounds) {
     for (const size of ['S', 'M', 'L'] as const) yield await firstBug(size, rounds);
@@ -89,5 +93,4 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-// Some benchmarks search in threads, and those run this program too.
-if (!serveSearch((size) => ({ system: asidShare(size as AsidShare) }))) await main();
+await main();

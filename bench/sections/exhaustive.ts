@@ -1,6 +1,7 @@
-import { SearchThreads } from '../../engine/search/parallel/threads.ts';
+import type { SearchThreads } from '../../engine/search/parallel/threads.ts';
 import { search } from '../../engine/search/search.ts';
 import type { SearchOptions } from '../../engine/search/options.ts';
+import { searchThreads } from '../search-threads.ts';
 import { processorTime, showRate, table } from '../measure.ts';
 import { Spin, type SpinMode } from '../peers/spin.ts';
 import { asidShare, SIZES, type AsidShare } from '../workloads/asid-share.ts';
@@ -45,8 +46,7 @@ const SPIN: readonly (readonly [name: string, full: boolean, mode: SpinMode])[] 
 const SLOTS = { S: 16, M: 20, L: 24 } as const;
 
 /**
- * Time for every schedule of the correct version, beside SPIN's: best and median of some rounds, in turn. The program that runs
- * this must serve searches of `AsidShare` in its threads.
+ * Time for every schedule of the correct version, beside SPIN's: best and median of some rounds, in turn.
  */
 export async function exhaustive(name: keyof typeof SIZES, rounds: number): Promise<{ text: string; agree: boolean }> {
   const size: AsidShare = { ...SIZES[name], locked: true };
@@ -56,7 +56,7 @@ export async function exhaustive(name: keyof typeof SIZES, rounds: number): Prom
         SPIN.map(([, , mode]) => mode),
       )
     : undefined;
-  const pool = new SearchThreads(new URL(import.meta.url), THREADS);
+  const pool = await searchThreads(THREADS);
   const ours = { allStates: true, peer: false };
   const contenders: Contender[] = [
     ...OURS.map(([who, full, options]) => ({ ...ours, name: who, full, run: () => own(size, options) })),
@@ -114,16 +114,7 @@ export async function exhaustive(name: keyof typeof SIZES, rounds: number): Prom
     'states/s',
     spin === undefined ? '' : 'fastest SPIN = 1',
   ];
-  const text = `${lines(name, table([heads, ...rows]), spin, agree)}\n${speedUp(best[0] ?? [], best[OURS.length] ?? [])}`;
-  return { agree, text };
-}
-
-/** What several threads gain over one search without a table that is shared. */
-function speedUp(alone: readonly Exhaustive[], threads: readonly Exhaustive[]): string {
-  const [one, several] = [alone[0]?.ms ?? Number.NaN, threads[0]?.ms ?? Number.NaN];
-  const clock = Math.min(...threads.map(({ wallMs = Infinity }) => wallMs));
-  const onIdle = ((one * THREADS) / several).toFixed(2);
-  return `  ${THREADS} threads: ${(several / one).toFixed(2)} times the processor time of one without them, so up to ${onIdle} times as fast; here ${(one / clock).toFixed(2)} times.`;
+  return { agree, text: lines(name, table([heads, ...rows]), spin, agree) };
 }
 
 function own(size: AsidShare, options: SearchOptions): Exhaustive {

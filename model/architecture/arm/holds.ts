@@ -22,13 +22,16 @@ export class HoldTable {
   readonly #capacity: number;
   /** 1 for each cell that counts. */
   readonly #counting: Uint8Array;
+  /** Tells what it holds from the same things in other tables. */
+  readonly #prefix: string;
   #count = 0;
 
   /**
    * @param capacity most things that can ever be interned in this world.
-   * @param holder whose they are, for reports.
+   * @param holder whose they are: of several tables in one store, each has its own.
    */
   constructor(store: Store, capacity: number, holder = 'the SMMU') {
+    this.#prefix = `${holder}: `;
     this.#store = store;
     this.#capacity = capacity;
     this.#counting = new Uint8Array(capacity);
@@ -50,7 +53,7 @@ export class HoldTable {
     this.grown();
     if (counting) this.#counting[this.#count] = 1;
     const cell = this.#base + this.#count++;
-    this.#store.name(cell, content);
+    this.#store.name(cell, this.#prefix + content);
     return cell;
   }
 

@@ -65,7 +65,7 @@ export class CpuTlb implements TlbOfCpus {
 
   constructor({ store, memory, cpus, starts, addresses, guest, capacity, outstanding }: CpuTlbParts) {
     this.cpus = cpus;
-    this.holds = new HoldTable(store, capacity, 'a CPU');
+    this.holds = new HoldTable(store, capacity, cpus.map((cpu) => `CPU${cpu}`).join(', '));
     this.#tags = new TagTable(addresses.length);
     this.#addresses = addresses;
     this.#regions = starts;

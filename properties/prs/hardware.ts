@@ -43,7 +43,7 @@ export class PrsHardware implements PriPort {
     this.#queue = new PageRequestQueue(store, configuration.entries);
     const show = (at: number, space: number): string => {
       const place = `dev${Math.floor(at / (pasids + 1))}, PASID ${at % (pasids + 1)}`;
-      return `${place}: ${space === 0 ? 'not present' : `mm${space - 1}`}`;
+      return `${place} ${space === 0 ? 'not present' : `mm${space - 1}`}`;
     };
     this.#entries = store.reserve(devices * (pasids + 1), 'PASID entry', show);
     this.#before = store.reserve(devices * (pasids + 1), 'PASID entry before');

@@ -27,7 +27,7 @@ export class PriFunctions {
     this.#store = store;
     this.#groups = groups;
     const show = (at: number, state: number): string =>
-      `dev${Math.floor(at / groups)}, PRG ${at % groups}: ${STATES[state] ?? '?'}`;
+      `dev${Math.floor(at / groups)}, PRG ${at % groups} ${STATES[state] ?? '?'}`;
     this.#state = store.reserve(devices * groups, 'PRG index', show);
     this.#wire = store.reserve(devices * IN_FLIGHT_MAX, 'on the wire');
   }

@@ -28,7 +28,7 @@ export class PageRequestQueue {
     this.#store = store;
     this.#entries = entries;
     this.#ring = store.reserve(entries, 'page request queue', (_at, code) =>
-      code === 0 ? '' : describe(requestOf(code)),
+      code === 0 ? 'empty' : describe(requestOf(code)),
     );
     this.#head = store.reserve(1, 'PQH', (_at, head) => String(head));
     this.#tail = store.reserve(1, 'PQT', (_at, tail) => String(tail));

@@ -1,5 +1,4 @@
 /** Every command in the documents is run; every report in them is what the command prints today. */
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,31 +6,25 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { makeProgram } from '../cli/program.ts';
 import { findQemuArm } from '../impl/qemu/index.ts';
 import { families } from '../properties/index.ts';
-import { blocksOf, documents, read, withoutTimes, withReports } from './documents.ts';
+import { blocksOf, documents, read, sh, withoutTimes, withOutputs, withReports } from './documents.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stalemate-docs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Runs one line; `npx stalemate` is started directly, which saves npm's second. */
-function sh(line: string): { status: number | null; output: string } {
-  const direct = line.replaceAll('npx stalemate', 'node bin/stalemate.js').replaceAll('/tmp/stalemate-docs', folder);
-  const { status, stdout, stderr } = spawnSync('sh', ['-c', direct], { encoding: 'utf8', timeout: 110_000 });
-  return { status, output: stdout + stderr };
-}
-
 describe.each(documents())('%s', (name) => {
   const text = read(name);
 
-  for (const { line, commands, exit, needsQemu, skip, prints } of blocksOf(text))
+  for (const { line, commands, exit, needsQemu, skip, prints, output: whole } of blocksOf(text))
     test.skipIf(skip !== undefined || (needsQemu && findQemuArm() === undefined))(
       `line ${line}: ${commands.join(' && ')}`,
       () => {
         let printed = '';
         for (const command of commands) {
-          const { status, output } = sh(command);
-          expect(status, `${command}\n${output}`).toBe(exit);
-          printed += withoutTimes(output);
+          const { status, stdout, stderr } = sh(command, folder);
+          expect(status, `${command}\n${stdout}${stderr}`).toBe(exit);
+          printed += withoutTimes(stdout);
         }
+        if (whole !== undefined) expect(printed, 'npm run docs').toBe(withoutTimes(whole));
         for (const wanted of prints) expect(printed).toContain(withoutTimes(wanted).trim());
       },
     );
@@ -74,9 +67,17 @@ test('a block without a comment is run as it stands, and one with a comment as t
     '```',
   ].join('\n');
   expect(blocksOf(text)).toEqual([
-    { line: 1, commands: ['a', 'b'], exit: 0, needsQemu: false, skip: undefined, prints: [] },
-    { line: 6, commands: ['c --d'], exit: 1, needsQemu: true, skip: 'later', prints: [] },
+    { line: 1, commands: ['a', 'b'], exit: 0, needsQemu: false, skip: undefined, prints: [], output: undefined },
+    { line: 6, commands: ['c --d'], exit: 1, needsQemu: true, skip: 'later', prints: [], output: undefined },
   ]);
+});
+
+test('a block may say all that its commands print', () => {
+  const text = ['```sh', 'echo one', 'echo two', '```', '', '<!-- output -->', '```text', 'zero', '```', ''].join('\n');
+  expect(blocksOf(text)[0]?.output).toBe('zero\n');
+  const today = withOutputs(text);
+  expect(blocksOf(today)[0]?.output).toBe('one\ntwo\n');
+  expect(withOutputs(today)).toBe(today);
 });
 
 test('a block may say what its commands print, whatever the time and the width', () => {

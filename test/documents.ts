@@ -1,5 +1,7 @@
-/** Documents as programs: their command blocks, and the reports that stand in them. */
+/** Documents as programs: their command blocks, what those print, and the reports that stand in them. */
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { families } from '../properties/index.ts';
 import { loadTrace } from '../traces/load.ts';
 import { familyOf, replaySoftware } from '../traces/replay.ts';
@@ -28,6 +30,17 @@ export interface Block {
   readonly skip: string | undefined;
   /** Lines that the commands print, among others: of the block after it, if `<!-- prints -->` stands before that. */
   readonly prints: readonly string[];
+  /** All that they print, if `<!-- output -->` stands before the block after it (`npm run docs` puts it there). */
+  readonly output: string | undefined;
+}
+
+/** Runs one line; `npx stalemate` is started directly, which saves npm's second. */
+export function sh(
+  line: string,
+  folder: string,
+): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
+  const direct = line.replaceAll('npx stalemate', 'node bin/stalemate.js').replaceAll('/tmp/stalemate-docs', folder);
+  return spawnSync('sh', ['-c', direct], { encoding: 'utf8', timeout: 110_000 });
 }
 
 /**
@@ -53,21 +66,38 @@ export function blocksOf(text: string): Block[] {
         exit: Number(value('exit') ?? 0),
         needsQemu: items.includes('needs QEMU'),
         skip: value('skip:'),
-        prints: printedAfter(lines, end),
+        prints: textAfter(lines, end, '<!-- prints -->').filter((printed) => printed.trim() !== ''),
+        output: outputAfter(lines, end),
       },
     ];
   });
 }
 
-function printedAfter(lines: readonly string[], end: number): readonly string[] {
+/** The lines of the text block that follows, if this stands before it. */
+function textAfter(lines: readonly string[], end: number, marker: string): readonly string[] {
   const at = lines.findIndex((line, index) => index > end && line !== '');
-  if (lines[at] !== '<!-- prints -->') return [];
-  return lines.slice(at + 2, lines.indexOf('```', at + 2)).filter((line) => line.trim() !== '');
+  return lines[at] === marker ? lines.slice(at + 2, lines.indexOf('```', at + 2)) : [];
+}
+
+function outputAfter(lines: readonly string[], end: number): string | undefined {
+  const text = textAfter(lines, end, outputMarker);
+  return text.length === 0 ? undefined : `${text.join('\n')}\n`;
 }
 
 /** What a command has printed, as far as it is the same on every machine: without times, and however wide columns are. */
 export function withoutTimes(text: string): string {
   return text.replaceAll(/[\d.]+ s\b( \([\d,]+\/s\))?/g, '… s').replaceAll(/ +/g, ' ');
+}
+
+const outputMarker = '<!-- output -->';
+const outputBlock = /(```sh\n([^`]*)```\n\n<!-- output -->\n```text\n)[^]*?(```\n)/g;
+
+/** The document with each `<!-- output -->` block as the commands before it print today. */
+export function withOutputs(text: string): string {
+  return text.replaceAll(outputBlock, (_, before: string, commands: string, after: string) => {
+    const printed = commands.split('\n').map((command) => (command === '' ? '' : sh(command, tmpdir()).stdout));
+    return `${before}${printed.join('')}${after}`;
+  });
 }
 
 const reportBlock = /(<!-- report: (\S+) -->\n```text\n)[^]*?(```\n)/g;

@@ -201,7 +201,7 @@ describe('PendingCommands', () => {
     expect(pending.inheritTwo(thing(doomedBy(-1, 1)), thing(1), ofAsid(6))).toBe(1);
     expect(pending.inheritTwo(thing(1), thing(doomedBy(-1, 1 << 11)), ofAsid(6))).toBe(doomedBy(-1, 1 << 11));
     broadcasts.complete(1);
-    expect(broadcasts.all).toBe(1 << 11);
+    expect(broadcasts.among(-1)).toBe(1 << 11);
   });
 
   it('are forgotten once they have completed', () => {

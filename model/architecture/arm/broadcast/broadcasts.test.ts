@@ -78,6 +78,39 @@ describe('a broadcast', () => {
   });
 });
 
+describe('a walk that came through a table that a broadcast covers', () => {
+  const VAE1: TlbInvalidation = { ...BY_ADDRESS, leaf: false };
+
+  test.each([
+    ['the DSB', (world: Attached['world']) => world.smmu.dvm.complete(1 << 4)],
+    ['the CMD_SYNC of a command that covers it too', (world: Attached['world']) => world.sync()],
+  ] as const)('ends with %s, and what it has left behind goes (§3.21.1)', (_name, complete) => {
+    const { world, middle, bottom } = attach([VA, 0x2000], {}, { btm: true });
+    world.link(middle, VA, 2);
+    world.smmu.dvm.invalidate(VAE1, 4);
+    world.issue(tlbi('TLBI_NH_VA', { ASID: 5, Address: VA }));
+    world.map(bottom, VA, PAGE);
+    world.map(bottom, 0x2000, PAGE);
+    expect([world.see(0), world.see(1)]).toEqual([
+      ['f10', '→400000'],
+      ['f10', '→400000'],
+    ]);
+    complete(world);
+    // What it left for another address is not covered.
+    expect([world.see(0), world.see(1)]).toEqual([['f10'], ['f10', '→400000']]);
+  });
+
+  test('goes on if the table is linked again', () => {
+    const { world, middle, bottom } = attach([VA], {}, { btm: true });
+    world.link(middle, VA, 2);
+    world.smmu.dvm.invalidate(VAE1, 4);
+    world.map(bottom, VA, PAGE);
+    world.link(middle, VA, 2, bottom);
+    world.smmu.dvm.complete(1 << 4);
+    expect(world.see()).toEqual(['→400000']);
+  });
+});
+
 describe('an SMMU that need not take part', () => {
   test.each([
     ['IDR0.BTM = 0', { btm: false }, 0],

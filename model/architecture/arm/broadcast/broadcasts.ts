@@ -51,7 +51,7 @@ export class Broadcasts implements DvmReceiver {
    */
   complete(mask: number): void {
     const { outstanding, registers, holds, translation, settle } = this.#parts;
-    const completed = mask & (outstanding?.all ?? 0);
+    const completed = outstanding?.among(mask) ?? 0;
     if (completed === 0) return;
     outstanding?.complete(completed);
     if (registers.broadcast !== 'required') return holds.spare(completed);

@@ -42,22 +42,20 @@ export class OutstandingBroadcasts {
       if ((broadcasts & (1 << slot)) !== 0) this.#store.set(this.#cells + slot, 0);
   }
 
-  /** Those of a set that pass a test. */
+  /** Those of a set, a bit for each, that are outstanding and pass a test. */
   filter(broadcasts: number, passes: (invalidation: TlbInvalidation) => boolean): number {
-    let left = broadcasts;
+    let passed = 0;
     for (let slot = 0; slot < BROADCASTS_MAX; slot++) {
       if ((broadcasts & (1 << slot)) === 0) continue;
       const invalidation = this.#known[this.#store.get(this.#cells + slot) - 1];
-      if (invalidation === undefined || !passes(invalidation)) left &= ~(1 << slot);
+      if (invalidation !== undefined && passes(invalidation)) passed |= 1 << slot;
     }
-    return left;
+    return passed;
   }
 
-  /** All that are outstanding, a bit for each. */
-  get all(): number {
-    let all = 0;
-    for (let slot = 0; slot < BROADCASTS_MAX; slot++) if (this.#store.get(this.#cells + slot) !== 0) all |= 1 << slot;
-    return all;
+  /** Those of a set that are outstanding. */
+  among(broadcasts: number): number {
+    return this.filter(broadcasts, () => true);
   }
 
   #id(invalidation: TlbInvalidation): number {

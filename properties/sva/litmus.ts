@@ -143,7 +143,7 @@ export const SVA_LITMUS: readonly Litmus[] = [
   litmus(
     'rollover-bound-runs',
     'the process that a device uses runs again after a roll-over',
-    [[...to(1, 2, 3, 0), munmap()]],
+    [[...to(1, 2, 1, 3, 0), munmap()]],
     ['sva-pinned-not-kept'],
     { ...ONE, processes: 4, bound: true, taken: 3 },
   ),

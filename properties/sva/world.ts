@@ -10,6 +10,7 @@ import type { System } from '../../engine/system.ts';
 import type { ContextNote } from '../../impl/kernel/arm64/index.ts';
 import { BtmKernel, BtmOperations, type BtmParts } from '../../impl/kernel/btm/index.ts';
 import { PhysicalMemory } from '../../impl/platform/index.ts';
+import { CD, read } from '../../model/architecture/arm/layout/index.ts';
 import { FULL_FEATURES, type SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import type { ContractEvent } from '../../model/contract/events.ts';
@@ -25,9 +26,13 @@ import { Judge } from './judge.ts';
 import { named } from './naming.ts';
 import { describe, svaOperation, taskOf, type SvaOperation } from './operations.ts';
 import { frameName, PAGES } from './pages.ts';
+import { CPU_STREAM } from './reach.ts';
 import { Witnesses } from './witnesses.ts';
 
 const FEATURES: SmmuFeatures = { ...FULL_FEATURES, sidSize: 6, ssidSize: 3, bbml: 0 };
+/** Size of a context descriptor: bytes, and words of 64 bits. */
+const CD_BYTES = 64;
+const CD_WORDS = 8;
 /** Entries and starts of walks that the TLB of a CPU can ever hold. */
 const CPU_CAPACITY = 1024;
 
@@ -134,7 +139,8 @@ export class SvaWorld implements World {
       .heldTranslations()
       .filter(({ kind }) => kind === 'translation')
       .map(
-        ({ text, doomed }) => `${doomed ? 'held until SYNC' : 'held'}: ${this.#named(text).replace(/, walked.*/, '')}`,
+        ({ text, doomed }) =>
+          `${doomed ? 'held until SYNC or DSB' : 'held'}: ${this.#named(text).replace(/, walked.*/, '')}`,
       );
     return [...cpus, ...held, ...pending];
   }
@@ -144,7 +150,7 @@ export class SvaWorld implements World {
   }
 
   explain(observation: Observation, failure: Failure) {
-    const lines = explain(observation, failure, this.#failureSources);
+    const lines = explain(observation, failure, this.#failureSources ?? this.#facts(false));
     const missing = lines.findIndex(({ head }) => head === 'Missing');
     return lines.toSpliced(missing < 0 ? lines.length : missing, 0, ...lateStores(observation));
   }
@@ -224,7 +230,7 @@ export class SvaWorld implements World {
         candidate.substream === (substream === 0 ? -1 : substream),
     );
     const configured = this.architecture.heldTranslations().map(({ text }) => this.#named(text));
-    if (slot < 0) return { sources: [], configured: [] };
+    if (slot < 0) return this.#facts(Number(data['stream']) >= CPU_STREAM || /^CPU\d/.test(String(data['use'] ?? '')));
     const pa = data['pa'] === undefined ? undefined : Number(data['pa']);
     // In the order in which they came up, as a story has it.
     const outcomes = this.architecture.outcomes(slot).toSorted((a, b) => a.id - b.id);
@@ -232,7 +238,21 @@ export class SvaWorld implements World {
       (outcome) => pa === undefined || (outcome.kind === 'translation' && outcome.pa === pa),
     );
     const sources = wanted.flatMap((outcome) => this.architecture.explain(slot, outcome));
-    return { sources: [...new Set(sources.map(({ text }) => this.#named(text)))], configured };
+    return { ...this.#facts(false), sources: [...new Set(sources.map(({ text }) => this.#named(text)))], configured };
+  }
+
+  /** What decides which broadcasts the SMMU hears, and for which entries. */
+  #facts(ofCpu: boolean): FailureSources {
+    const { kernel } = this;
+    const substreams = Array.from({ length: this.configuration.processes + 1 }, (_, substream) => substream);
+    const descriptors = kernel.masters.flatMap(({ cdTable }) =>
+      substreams.map((substream) => kernel.memory.readWords(cdTable + substream * CD_BYTES, CD_WORDS)),
+    );
+    const privateAsids = descriptors
+      .filter((lanes) => read(CD.fields.V, lanes) === 1 && read(CD.fields.ASET, lanes) === 1)
+      .map((lanes) => read(CD.fields.ASID, lanes));
+    const { broadcast } = this.architecture;
+    return { sources: [], configured: [], broadcast, privateAsids, ofCpu };
   }
 
   /**

@@ -53,8 +53,13 @@ export class HoldTable {
     this.grown();
     if (counting) this.#counting[this.#count] = 1;
     const cell = this.#base + this.#count++;
-    this.#store.name(cell, this.#prefix + content);
+    this.name(cell, content);
     return cell;
+  }
+
+  /** Says what else a cell of the same holder stands for. */
+  name(cell: number, content: string): void {
+    this.#store.name(cell, this.#prefix + content);
   }
 
   /** Says that what is walked over after a change has grown, although no cell has changed. */

@@ -35,6 +35,8 @@ export interface SmmuCapacity {
   readonly entries?: number;
   /** Most commands outstanding at a time. */
   readonly commands?: number;
+  /** Of several SMMUs in one store: a name of its own. */
+  readonly name?: string;
 }
 
 /**
@@ -90,7 +92,7 @@ export class SmmuV3 {
     this.features = features;
     this.universe = indexUniverse(universe);
     this.#registers = new Registers(store, features);
-    this.#holds = new HoldTable(store, capacity.entries ?? 1 << 14);
+    this.#holds = new HoldTable(store, capacity.entries ?? 1 << 14, capacity.name);
     const outstanding = features.btm ? new OutstandingBroadcasts(store) : undefined;
     this.#pending = new PendingCommands(store, capacity.commands ?? 1 << 10, outstanding);
     this.#queue = this.#makeQueue(memory);

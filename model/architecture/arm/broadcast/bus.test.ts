@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Store } from '../../../../engine/store.ts';
 import { CpuTlbs } from '../cpu/cpu-tlbs.ts';
+import { invalidationOf } from '../cpu/maintenance.ts';
 import { FULL_FEATURES, type SmmuFeatures } from '../layout/features.ts';
 import { CD, TG0, TG1 } from '../layout/cd.ts';
 import { encode, type FieldValues } from '../layout/layout.ts';
@@ -31,7 +32,8 @@ class System {
   constructor(features: readonly Partial<SmmuFeatures>[], stes: readonly FieldValues<typeof STE>[], ptm: number[]) {
     const slots = [{ streamId: 1, substream: -1, va: VA }];
     this.smmus = features.map(
-      (more) => new SmmuV3(this.store, this.memory, { ...FULL_FEATURES, stt: true, ...more }, { slots }),
+      (more, at) =>
+        new SmmuV3(this.store, this.memory, { ...FULL_FEATURES, stt: true, ...more }, { slots }, { name: `SMMU${at}` }),
     );
     const options = { cpus: 2, addresses: [VA], common: false, capacity: 64 };
     const receivers = this.smmus.map(({ dvm }) => dvm);
@@ -127,6 +129,20 @@ describe('one TLBI and two SMMUs', () => {
     expect(execute({ kind: 'ASIDE1', vmid: 1, asid: 5 })).toEqual([false, true]);
     expect(execute({ kind: 'IPAS2E1', vmid: 1, ipa: VA })).toEqual([false, false]);
   });
+});
+
+test('what one SMMU holds is not what another holds: their states are told apart', () => {
+  const prints = [0, 1].map((which) => {
+    const system = new System([{ btm: true }, { btm: true }], [{}, {}], [0, 0]);
+    system.map(true);
+    system.map(false);
+    const { dvm } = system.smmus[which] as SmmuV3;
+    dvm.invalidate(invalidationOf({ kind: 'ALLE1' }), 0);
+    dvm.complete(1);
+    const { cells, identities } = system.store;
+    return cells.reduce((print, value, cell) => print ^ (identities?.low(cell, value) ?? 0), 0);
+  });
+  expect(prints[0]).not.toBe(prints[1]);
 });
 
 describe('TLBIs of two CPUs', () => {

@@ -69,7 +69,6 @@ export class ConfigGraph {
   /** L1STDs, which streams share. */
   readonly l1Tables: ConfigPlace[] = [];
   readonly #streams = new Map<number, StreamPlaces>();
-  readonly #store: Store;
   readonly #holds: HoldTable;
   readonly #reachable: number;
   readonly #watch: (pa: number, word: ConfigWord) => void;
@@ -77,7 +76,6 @@ export class ConfigGraph {
 
   /** @param watch told of each word address, once for each place. */
   constructor(store: Store, holds: HoldTable, watch: (pa: number, word: ConfigWord) => void) {
-    this.#store = store;
     this.#holds = holds;
     this.#watch = watch;
     this.#reachable = store.reserve(PLACES_MAX, 'configuration reachable by the SMMU');
@@ -116,7 +114,7 @@ export class ConfigGraph {
       mixes,
       nextState: 0,
     };
-    this.#store.name(reachable, `reachable ${contentOf(place)}`);
+    this.#holds.name(reachable, `reachable ${contentOf(place)}`);
     for (const [at, [maskLow, maskHigh]] of MASKS[kind].entries()) {
       const word: ConfigWord = { place, pa: address + 8 * at, maskLow, maskHigh, versions: [] };
       words.push(word);

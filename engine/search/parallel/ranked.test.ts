@@ -137,8 +137,8 @@ describe('searches that share a set of states', () => {
 
   test('miss nothing: programs with loops, whose states can be reached from themselves', () => {
     fc.assert(
-      fc.property(namedOnly, choices, fc.boolean(), (program, plan, checked) =>
-        compare(() => buildLoops(program, { checked, memoise: false }), plan),
+      fc.property(namedOnly, choices, fc.boolean(), fc.boolean(), (program, plan, checked, memoise) =>
+        compare(() => buildLoops(program, { checked, memoise }), plan),
       ),
       { numRuns: 300 },
     );

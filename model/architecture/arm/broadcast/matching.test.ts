@@ -3,6 +3,7 @@ import { invalidationOf, type TlbMaintenance } from '../cpu/maintenance.ts';
 import type { SmmuFeatures } from '../layout/features.ts';
 import { REGISTER } from '../layout/register.ts';
 import { nest, StageTwoWorld } from '../testing/stage-two.ts';
+import { EL2, EL2_E2H } from '../translation/stream-world.ts';
 import { attach, cfgi, TestWorld, tlbi, type Attached } from '../testing/world.ts';
 
 const VA = 0x1000;
@@ -225,6 +226,42 @@ describe('VMIDs', () => {
     expect(world.see()).toContain(OLD);
     world.sync(tlbi('TLBI_EL2_ALL'));
     expect(world.see()).not.toContain(OLD);
+  });
+});
+
+describe.each([
+  ['EL2', 0, EL2],
+  ['EL2-E2H', 1, EL2_E2H],
+] as const)('a broadcast of %s', (_name, e2h, regime) => {
+  /** An entry of the regime, after a broadcast by a CPU of EL2. */
+  const after = (ASET: number, by: TlbMaintenance, of: number): string[] => {
+    const { world, bottom } = attach([VA], { ASET }, { btm: true, hyp: true });
+    world.enable(false);
+    world.smmu.writeRegister(REGISTER.CR2, 2 | e2h);
+    world.ste(1, { STRW: 2 });
+    world.sync(cfgi('CFGI_STE', { StreamID: 1 }), tlbi('TLBI_NSNH_ALL'));
+    world.enable();
+    world.map(bottom, VA, PAGE);
+    world.map(bottom, VA);
+    world.smmu.dvm.invalidate({ ...invalidationOf(by), vmid: of }, 2);
+    world.smmu.dvm.complete(1 << 2);
+    return world.see().filter((outcome) => outcome === OLD);
+  };
+
+  test('reaches entries of its own regime alone (§3.17.5)', () => {
+    expect(after(0, { kind: 'VAAE1', va: VA }, regime)).toEqual([]);
+    expect(after(0, { kind: 'VAAE1', va: VA }, regime === EL2 ? EL2_E2H : EL2)).toEqual([OLD]);
+  });
+
+  test('may miss entries with ASET = 1 by ASID, and in EL2 by address, but not those of all (§3.17, §16.7.7)', () => {
+    const [address, asid, all] = [
+      { kind: 'VAAE1', va: VA },
+      { kind: 'VAE1', va: VA, asid: 5 },
+      { kind: 'VMALLE1' },
+    ] as const;
+    expect(after(1, address, regime)).toEqual(regime === EL2 ? [OLD] : []);
+    expect(after(1, asid, regime)).toEqual([OLD]);
+    expect(after(1, all, regime)).toEqual([]);
   });
 });
 

@@ -57,6 +57,11 @@ export function arm_smmu_device_reset(kernel: Kernel, port: SmmuPort, strtab: nu
   set(port, REGISTER.CR0, encode(CR0, { CMDQEN: 1, EVENTQEN: 1, SMMUEN: 1 }));
 }
 
+/** CR0.ATSCHK, so that translated accesses are held against the configuration (IHI 0070 §3.9.1). Set-up only. */
+export function arm_smmu_check_translated(port: SmmuPort): void {
+  set(port, REGISTER.CR0, encode(CR0, { SMMUEN: 1, CMDQEN: 1, EVENTQEN: 1, ATSCHK: 1 }));
+}
+
 function set(port: SmmuPort, offset: number, lanes: readonly number[]): void {
   port.writeRegister(offset, lanes[0] as number);
 }

@@ -202,6 +202,7 @@ export class ArmSmmuSva {
     const config = this.kernel.configWriter;
     yield* this.kernel.asidLock.lock();
     yield* config.arm_smmu_write_entry(config.cd(master, mm.pasid), config.noCd(this.blockBegin(mm, master)));
+    yield* this.arm_smmu_atc_inv_domain(mm);
     const cd = yield* step(`list_del(bond ${master.name}, ${mm.name})`, () => {
       mm.bonds.value &= ~(1 << master.index);
       this.bondOf(mm, master).value = 0;
@@ -271,6 +272,7 @@ export class ArmSmmuSva {
     }
     // Not only while a device is bound: an unbind may be on its way to the flush, and the tables go before it gets there.
     yield* this.kernel.tlb.arm_smmu_tlb_inv_context(mm);
+    yield* this.arm_smmu_atc_inv_domain(mm);
     if (devices !== 0)
       yield* step(`${mm.name}.cleared := 1`, () => {
         mm.cleared.value = 1;
@@ -278,6 +280,11 @@ export class ArmSmmuSva {
         return undefined;
       });
     yield* this.kernel.asidLock.unlock();
+  }
+
+  /** `arm_smmu_atc_inv_domain()`: what devices keep themselves of a process. Nothing here, where they have no cache. */
+  protected *arm_smmu_atc_inv_domain(_mm: Mm): Task {
+    // See above.
   }
 
   /** How often a process is bound to a device, -1 if the device has no domain. A bond in place is counted once more. */

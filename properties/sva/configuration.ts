@@ -24,6 +24,8 @@ export interface SvaConfiguration extends Configuration {
   readonly kpti: boolean;
   /** CPUs share their TLBs. */
   readonly cnp: boolean;
+  /** Devices use ATS for what they access of processes. */
+  readonly ats: boolean;
   /** The CPUs have 16-bit ASIDs and the SMMU has 8-bit ones. */
   readonly narrow: boolean;
   /** The second page of each process is mapped as well. */
@@ -58,6 +60,7 @@ export const PLAIN: SvaConfiguration = {
   broadcast: 'on',
   kpti: false,
   cnp: false,
+  ats: false,
   narrow: false,
   both: false,
   domain: true,
@@ -77,6 +80,7 @@ export const configurations: fc.Arbitrary<SvaConfiguration> = fc
     broadcast: fc.constantFrom<Broadcast>('on', 'on', 'on', 'ignored', 'absent'),
     kpti: fc.constantFrom(false, false, true),
     cnp: fc.constantFrom(false, false, false, true),
+    ats: fc.constantFrom(false, false, true),
     narrow: fc.constantFrom(false, false, false, false, false, true),
     both: fc.boolean(),
     domain: fc.constantFrom(true, true, true, false),
@@ -140,7 +144,7 @@ const XA_MAX = (1 << NARROW_BITS) - 1;
 
 /** The kernel's configuration of a world. */
 export function kernelConfig(configuration: SvaConfiguration): BtmConfig {
-  const { cpus, asids, taken, processes, masters, broadcast, kpti, cnp, narrow } = configuration;
+  const { cpus, asids, taken, processes, masters, broadcast, kpti, cnp, ats, narrow } = configuration;
   const more = narrow ? 1 << NARROW_BITS : 0;
   return {
     ...SMALL_CONFIG,
@@ -157,6 +161,7 @@ export function kernelConfig(configuration: SvaConfiguration): BtmConfig {
     taken: taken + more,
     cnp,
     kpti,
+    ats,
     cpuAsid16: narrow,
     memory: { ...SMALL_CONFIG.memory, frames: 40 },
   };

@@ -184,4 +184,25 @@ export const SVA_LITMUS: readonly Litmus[] = [
     ['sva-release-after-free'],
     { ...ONE, running: true, bound: true, broadcast: 'absent' },
   ),
+  litmus(
+    'munmap-ats',
+    'a page is unmapped that a device has the address of',
+    [[munmap()]],
+    ['btm-atc-inv-skipped', 'btm-atc-before-dsb'],
+    { ...ONE, bound: true, both: true, ats: true },
+  ),
+  litmus(
+    'unbind-ats',
+    'a device that has the address of a page lets go of the process',
+    [[unbind()]],
+    ['sva-unbind-keeps-atc'],
+    { ...ONE, bound: true, ats: true },
+  ),
+  litmus(
+    'detach-attach-ats',
+    'a device lets go of its domain too, and comes back',
+    [[unbind(), { op: 'detach', device: 0 }, { op: 'attach', device: 0 }, bind()], [munmap()]],
+    [],
+    { bound: true, ats: true },
+  ),
 ];

@@ -21,6 +21,7 @@ export const SVA_SMALL: SmallScope = {
     world('kpti', { bound: true, kpti: true }),
     world('cnp', { bound: true, cnp: true, taken: 4 }),
     world('weak', { running: true, weak: 1, taken: 4 }),
+    world('ats', { bound: true, ats: true }),
     world('two-devices', { bound: true, masters: 2 }),
     world('narrow', { narrow: true }),
   ],

@@ -13,6 +13,7 @@ import { PhysicalMemory } from '../../impl/platform/index.ts';
 import { CD, read } from '../../model/architecture/arm/layout/index.ts';
 import { FULL_FEATURES, type SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
+import type { Slot } from '../../model/architecture/arm/universe.ts';
 import type { ContractEvent } from '../../model/contract/events.ts';
 import { structure } from '../asid/explain.ts';
 import { LeakCheck } from '../asid/leaks.ts';
@@ -54,7 +55,7 @@ export class SvaWorld implements World {
   /** @param parts replaced routines of the kernel: a hazard. */
   constructor(configuration: Configuration, parts: Partial<BtmParts> = {}) {
     this.configuration = svaConfiguration(configuration);
-    const { cpus, kpti, cnp, processes, weak, broadcast, narrow } = this.configuration;
+    const { cpus, kpti, cnp, processes, weak, broadcast, ats, narrow } = this.configuration;
     const config = kernelConfig(this.configuration);
     const { machine } = this;
     const { store } = machine;
@@ -63,10 +64,8 @@ export class SvaWorld implements World {
     const contexts = config.streams.flatMap((stream) =>
       Array.from({ length: processes + 1 }, (_, substream) => ({ stream, substream })),
     );
-    const slots = contexts.flatMap(({ stream, substream }) =>
-      PAGES.map((va) => ({ streamId: stream, substream: substream === 0 ? -1 : substream, va })),
-    );
-    const features = { ...FEATURES, btm: broadcast !== 'absent', asid16: !narrow };
+    const slots = contexts.flatMap(({ stream, substream }) => PAGES.map((va) => slotOf(stream, substream, va, ats)));
+    const features = { ...FEATURES, ats, btm: broadcast !== 'absent', asid16: !narrow };
     this.architecture = new SmmuV3(store, memory, features, { slots }, { entries: 1 << 12, commands: 128 });
     memory.onWrite((pa) => this.architecture.memoryWritten(pa));
     const regime = { granule: config.granule, inputBits: 64 - config.t0sz };
@@ -167,7 +166,9 @@ export class SvaWorld implements World {
       stopped: (cpu: number) => judge.stopped(cpu),
     };
     const sink = { emit: (event: ContractEvent) => judge.emit(event) };
-    const base = { machine, memory, port, sink, cpu: this.#hardware, observer };
+    const pciAts = (streamId: number, enabled: boolean): void => port.ats?.setEnabled(streamId, enabled);
+    for (const { streamId } of port.universe.contexts) pciAts(streamId, false);
+    const base = { machine, memory, port, sink, cpu: this.#hardware, observer, pciAts };
     return new BtmKernel(base, kernelConfig(this.configuration), parts);
   }
 
@@ -283,4 +284,10 @@ export class SvaWorld implements World {
     if (bound) run({ op: 'bind', process: 0, device: 0 });
     this.#witnesses.start();
   }
+}
+
+/** A page of a device's stream. ATS is used for accesses with a PASID. */
+function slotOf(streamId: number, substream: number, va: number, ats: boolean): Slot {
+  if (substream === 0) return { streamId, substream: -1, va };
+  return { streamId, substream, va, ...(ats ? { ats } : {}) };
 }

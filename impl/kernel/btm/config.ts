@@ -12,6 +12,8 @@ export interface BtmConfig extends KernelConfig {
   readonly cnp: boolean;
   /** `arm64_kernel_unmapped_at_el0()`: a process has two ASIDs, the odd one for the time that it is not in the kernel. */
   readonly kpti: boolean;
+  /** Devices use ATS for accesses with a PASID. */
+  readonly ats: boolean;
   /** The CPUs have 16-bit ASIDs. */
   readonly cpuAsid16: boolean;
 }

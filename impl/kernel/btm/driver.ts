@@ -1,6 +1,8 @@
 import { extract, IDR0, REGISTER } from '../../../model/architecture/arm/layout/index.ts';
 import type { SmmuPort } from '../../platform/index.ts';
+import type { Task } from '../../../engine/step.ts';
 import { ArmSmmuDriver } from '../driver.ts';
+import type { Domain, Master } from '../objects.ts';
 import type { BtmKernel } from './kernel.ts';
 
 /** Of `smmu->features`, what sharing of processes depends on. */
@@ -36,5 +38,15 @@ export class BtmDriver extends ArmSmmuDriver {
   /** `arm_smmu_sva_supported()`: "We can support bigger ASIDs than the CPU, but not smaller". */
   protected arm_smmu_sva_supported(idr0: number): boolean {
     return extract(IDR0.fields.ASID16, idr0, 0) === 1 || !this.kernel.config.cpuAsid16;
+  }
+
+  protected override *attachLocked(domain: Domain, old: number, master: Master): Task {
+    yield* super.attachLocked(domain, old, master);
+    yield* this.kernel.ats.arm_smmu_enable_ats(master);
+  }
+
+  protected override *detachLocked(old: number, master: Master): Task {
+    yield* this.kernel.ats.arm_smmu_disable_ats(master);
+    yield* super.detachLocked(old, master);
   }
 }

@@ -11,6 +11,8 @@ import {
 } from '../arm64/index.ts';
 import { CORRECT_PARTS, Kernel, type KernelBase, type KernelParts } from '../kernel.ts';
 import type { Mm } from '../objects.ts';
+import { arm_smmu_check_translated } from '../boot.ts';
+import { BtmAts, BtmConfigWriter } from './ats.ts';
 import type { BtmConfig } from './config.ts';
 import { BtmContext } from './context.ts';
 import { BtmDriver } from './driver.ts';
@@ -30,6 +32,7 @@ export interface BtmParts extends Omit<KernelParts, 'context' | 'mm' | 'sva' | '
     observer: ContextObserver,
   ) => Arm64Context;
   readonly tlbflush: new (machine: Machine, cpu: Arm64Cpu, kpti?: boolean) => Arm64Tlbflush;
+  readonly ats: new (kernel: BtmKernel) => BtmAts;
 }
 
 /** The correct kernel. */
@@ -41,6 +44,8 @@ export const CORRECT_BTM_PARTS: BtmParts = {
   driver: BtmDriver,
   asidAllocator: Arm64Context,
   tlbflush: Arm64Tlbflush,
+  configWriter: BtmConfigWriter,
+  ats: BtmAts,
 };
 
 /** What happens to the processes that CPUs run. Called inside a step. */
@@ -56,6 +61,8 @@ export interface BtmBase extends KernelBase {
   /** Takes `THIS_CPU` for the one whose agent runs the step. */
   readonly cpu: Arm64Cpu;
   readonly observer: ProcessObserver;
+  /** PCI configuration space, where ATS is switched on. */
+  readonly pciAts: (streamId: number, enabled: boolean) => void;
 }
 
 /** `smp_processor_id()`, whatever it is. */
@@ -72,6 +79,8 @@ export class BtmKernel extends Kernel {
   readonly observer: ProcessObserver;
   readonly asidAllocator: Arm64Context;
   readonly tlbflush: Arm64Tlbflush;
+  readonly ats: BtmAts;
+  readonly pciAts: BtmBase['pciAts'];
   /** Handle of the process whose table each CPU has loaded (`active_mm`), 0: the kernel's own. */
   readonly activeMms: readonly Cell[];
   /** Number of the process that each CPU runs, plus 1; 0 for none. */
@@ -89,6 +98,9 @@ export class BtmKernel extends Kernel {
     const { cpus, cpuAsids: asids, taken, cnp, kpti } = config;
     this.asidAllocator = new use.asidAllocator(machine, base.cpu, { cpus, asids, taken, cnp, kpti }, base.observer);
     this.tlbflush = new use.tlbflush(machine, base.cpu, kpti);
+    this.ats = new use.ats(this);
+    this.pciAts = base.pciAts;
+    if (config.ats) arm_smmu_check_translated(base.port);
     const cells = (name: string, count: number, internal = false): Cell[] =>
       Array.from({ length: count }, (_, at) => new Cell(machine, `${name} ${at}`, { internal }));
     this.activeMms = cells('active_mm of CPU', cpus, true);

@@ -18,11 +18,13 @@ export class BtmMm extends ArmMm {
 
   /**
    * `arm_smmu_mm_invalidate_range()`: with BTM the broadcast of the CPU, which has completed, was for the SMMU too. It was if
-   * the context descriptor has ASET = 0 and the process's pinned ASID, and if CR2.PTM is 0.
+   * the context descriptor has ASET = 0 and the process's pinned ASID, and if CR2.PTM is 0. The caches of
+   * devices hear no broadcast.
    */
   override *arm_smmu_mm_invalidate_range(mm: Mm, start: number, size: number): Task {
     if (this.kernel.driver.features.btm) yield* this.leaveOut(mm, start);
     else yield* super.arm_smmu_mm_invalidate_range(mm, start, size);
+    yield* this.kernel.ats.arm_smmu_atc_inv_domain(mm, start);
   }
 
   /** Tells that nothing is told to the SMMU. */

@@ -30,4 +30,8 @@ export class BtmSva extends ArmSmmuSva {
       return insert.run();
     });
   }
+
+  protected override *arm_smmu_atc_inv_domain(mm: Mm): Task {
+    yield* this.kernel.ats.arm_smmu_atc_inv_domain(mm);
+  }
 }

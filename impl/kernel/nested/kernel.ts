@@ -1,6 +1,6 @@
 import { Cell } from '../../../engine/cell.ts';
 import { ObjectPool } from '../../../engine/object.ts';
-import { CR0, encode, REGISTER } from '../../../model/architecture/arm/layout/index.ts';
+import { arm_smmu_check_translated } from '../boot.ts';
 import type { KernelConfig } from '../config.ts';
 import { CORRECT_PARTS, Kernel, type KernelBase, type KernelParts } from '../kernel.ts';
 import { PageOwnership } from '../ownership.ts';
@@ -119,7 +119,7 @@ export class NestedKernel extends Kernel {
     this.claims = new PageOwnership(machine, this.spaces, config.pages, pageBytes, blockBytes);
     this.guest.boot();
     for (const device of this.devices) device.plugged.value = device.index + 1;
-    if (nesting.ats.includes(true)) checkTranslatedAccesses(base.port);
+    if (nesting.ats.includes(true)) arm_smmu_check_translated(base.port);
   }
 
   /** Spaces of the contract: paging domains by place, one for short-lived domains, then the guest's. */
@@ -151,10 +151,4 @@ export class NestedKernel extends Kernel {
   isNested(device: Device): boolean {
     return attachedOf(device.attached.value).kind === 'nested';
   }
-}
-
-/** `arm_smmu_device_reset()`: CR0.ATSCHK, so that translated accesses are held against the configuration (IHI 0070 §3.9.1). */
-function checkTranslatedAccesses(port: NestedBase['port']): void {
-  const [cr0] = encode(CR0, { SMMUEN: 1, CMDQEN: 1, EVENTQEN: 1, ATSCHK: 1 });
-  port.writeRegister(REGISTER.CR0, cr0 as number);
 }

@@ -1,11 +1,11 @@
 import { step, type Task } from '../../../engine/step.ts';
 import { Arm64Context, Arm64Tlbflush, type Arm64MmContext, type Arm64Tlbi } from '../../../impl/kernel/arm64/index.ts';
-import { BtmDriver, BtmSva } from '../../../impl/kernel/btm/index.ts';
-import { ArmSmmuConfigWriter, type EntryChange, type Mm, type Space } from '../../../impl/kernel/index.ts';
+import { BtmConfigWriter, BtmDriver, BtmMm, BtmSva } from '../../../impl/kernel/btm/index.ts';
+import type { EntryChange, Mm, Space } from '../../../impl/kernel/index.ts';
 import type { SmmuPort } from '../../../impl/platform/index.ts';
 import { MISSED, MIXED_UP, NOT_THAT_OF_CPUS, type SvaHazard } from './hazard.ts';
 
-class EveryAsidPrivate extends ArmSmmuConfigWriter {
+class EveryAsidPrivate extends BtmConfigWriter {
   override spaceCd(space: Space, asid: number, _private: boolean, begin?: () => void): EntryChange {
     return super.spaceCd(space, asid, true, begin);
   }
@@ -65,6 +65,26 @@ class LocalTlbflush extends Arm64Tlbflush {
       for (const each of this.halves(instruction)) this.cpu.tlbi(cpu, each, false);
       return undefined;
     });
+  }
+}
+
+class NothingForAtc extends BtmMm {
+  override *arm_smmu_mm_invalidate_range(mm: Mm, start: number, size: number): Task {
+    if (this.kernel.driver.features.btm) yield* this.leaveOut(mm, start);
+    else yield* super.arm_smmu_mm_invalidate_range(mm, start, size);
+  }
+}
+
+class AtcFirst extends NothingForAtc {
+  protected override *tlb_flush(mm: Mm, va: number, tables: boolean): Task {
+    if (this.kernel.driver.features.btm) yield* this.kernel.ats.arm_smmu_atc_inv_domain(mm, va);
+    yield* super.tlb_flush(mm, va, tables);
+  }
+}
+
+class AtcKeptAtUnbind extends BtmSva {
+  protected override *arm_smmu_atc_inv_domain(): Task {
+    // The context descriptor is gone, so the device gets no more answers.
   }
 }
 
@@ -131,5 +151,30 @@ export const LISTENING_HAZARDS: readonly SvaHazard[] = [
     story: 'A local TLBI reaches no SMMU, and no other CPU; no command is sent.',
     expected: MISSED,
     parts: { tlbflush: LocalTlbflush },
+  },
+  {
+    id: 'btm-atc-inv-skipped',
+    title: 'with BTM the caches of devices are left out like the commands for the SMMU',
+    citation: 'arm_smmu_mm_invalidate_range(), Linux 6.1: arm_smmu_atc_inv_domain() whatever ARM_SMMU_FEAT_BTM says',
+    story: 'No broadcast reaches a device. It goes on using the address that it was given by ATS.',
+    expected: MISSED,
+    parts: { mm: NothingForAtc },
+  },
+  {
+    id: 'btm-atc-before-dsb',
+    title: 'the caches of devices are invalidated before the broadcast has completed',
+    citation:
+      'arm_smmu_mm_invalidate_range() is called after tlb_flush(), Linux 6.1; arm_smmu_atc_inv_domain(): "Ensure that we’ve completed prior invalidation of the main TLBs before we read nr_ats_masters"',
+    story: 'The device asks again, and the SMMU answers from the entry that is still there.',
+    expected: MISSED,
+    parts: { mm: AtcFirst },
+  },
+  {
+    id: 'sva-unbind-keeps-atc',
+    title: 'unbind leaves the cache of the device as it is',
+    citation: 'arm_smmu_mmu_notifier_put(), Linux 6.1: arm_smmu_atc_inv_domain(smmu_domain, mm->pasid, 0, 0)',
+    story: 'The device accesses the process by addresses that it was given before, without the SMMU being asked.',
+    expected: [{ monitor: 'translation', rule: 'translated-while-blocked' }, ...MISSED, ...MIXED_UP],
+    parts: { sva: AtcKeptAtUnbind },
   },
 ];

@@ -1,9 +1,8 @@
 import type { Step, Task } from '../../../engine/step.ts';
 import { step } from '../../../engine/step.ts';
 import { Arm64Context, ctxid2asid, type Arm64MmContext, type ContextId } from '../../../impl/kernel/arm64/index.ts';
-import { BtmContext, BtmDriver, BtmSva, THIS_CPU } from '../../../impl/kernel/btm/index.ts';
+import { BtmConfigWriter, BtmContext, BtmDriver, BtmSva, THIS_CPU } from '../../../impl/kernel/btm/index.ts';
 import {
-  ArmSmmuConfigWriter,
   ArmSmmuTlb,
   type Command,
   type Domain,
@@ -16,7 +15,7 @@ import {
 import { NARROW_BITS } from '../configuration.ts';
 import { LOST_FOR_NOTHING, MISSED, MIXED_UP, UNPINNED, type SvaHazard } from './hazard.ts';
 
-class NothingPrivate extends ArmSmmuConfigWriter {
+class NothingPrivate extends BtmConfigWriter {
   override spaceCd(space: Space, asid: number, _private: boolean, begin?: () => void): EntryChange {
     return super.spaceCd(space, asid, false, begin);
   }
@@ -33,7 +32,7 @@ class AnyWidth extends BtmDriver {
   }
 }
 
-class TruncatedCd extends ArmSmmuConfigWriter {
+class TruncatedCd extends BtmConfigWriter {
   override spaceCd(space: Space, asid: number, isPrivate: boolean, begin?: () => void): EntryChange {
     return super.spaceCd(space, truncated(asid), isPrivate, begin);
   }

@@ -86,7 +86,7 @@ const LATER: readonly string[] = ['kpti', 'levels'];
 export const configurations: fc.Arbitrary<RolloverConfiguration> = fc
   .record({
     cpus: fc.constantFrom(1, 2, 2, 2, 3),
-    more: fc.constantFrom(1, 2),
+    more: fc.constantFrom(1, 1, 2, 2, 3),
     mms: fc.integer({ min: 3, max: 6 }),
     pages: fc.constantFrom(1, 1, 2),
     taken: fc.nat({ max: 5 }),
@@ -96,7 +96,7 @@ export const configurations: fc.Arbitrary<RolloverConfiguration> = fc
     weak: fc.constantFrom(0, 0, 1, 2),
   })
   .map(({ more, ...drawn }) => {
-    const asids = drawn.cpus + more;
+    const asids = Math.min(drawn.cpus + more, LIMITS.asids[1]);
     return { ...drawn, asids, taken: Math.min(drawn.taken, asids) };
   });
 

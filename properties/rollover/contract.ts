@@ -8,6 +8,8 @@ export interface Hardware {
   outcomes(cpu: number, va: number): readonly number[];
   /** The ASID that a CPU has loaded, -1 for none. */
   asid(cpu: number): number;
+  /** The ASID that it has loaded while it is in the kernel: with KPTI another one. */
+  kernelAsid(cpu: number): number;
   /** The top-level table that a CPU has loaded, -1 for none. */
   table(cpu: number): number;
 }
@@ -32,6 +34,8 @@ interface Sizes {
   readonly nameOf?: (mm: number) => string;
   /** Levels of page tables; by default 1. */
   readonly levels?: number;
+  /** Kernel page-table isolation; by default there is none. */
+  readonly kpti?: boolean;
 }
 
 /** State of the page that a process has at an address, or had last. */
@@ -45,6 +49,8 @@ const [FREE, MAPPED, UNMAPPING] = [0, 1, 2];
  *   entry may be used until the page is freed, which is after the flush (TLBEmptyInvalPTE of kernel-tla/asidalloc.tla).
  * - CPUs that run one process use one ASID (`tag-split`, SameASIDActiveTask), or else an invalidation by ASID would miss
  *   one of them; CPUs that run two use two (`tag-shared`, UniqueASIDActiveTask).
+ * - With KPTI a CPU has another ASID in the kernel than outside (`halves-shared`): under one, what the kernel has in the TLB
+ *   would be there for the process too (comment above `set_kpti_asid_bits()`).
  * - What a CPU runs would be found by the next roll-over, under the id that the process has now (`running-not-reserved`):
  *   "we need to ensure that all copies of the old ASID are updated to reflect the mm" (check_update_reserved_asid()).
  * - A table that may still be walked, because a CPU has it loaded or remembers where it is, has not been freed
@@ -179,6 +185,12 @@ export class RolloverContract {
 
   #checkAsid(cpu: number, mm: number): void {
     const asid = this.#hardware.asid(cpu);
+    if (this.#sizes.kpti === true && this.#hardware.kernelAsid(cpu) === asid)
+      this.#fail(
+        'tags',
+        'halves-shared',
+        `CPU${cpu} runs ${this.#nameOf(mm)} under ASID ${asid}, and so does the kernel.`,
+      );
     for (let other = 0; other < cpu; other++) {
       const theirs = this.runs(other);
       if (theirs < 0) continue;

@@ -9,6 +9,8 @@ const PROMISES: Readonly<Record<string, string>> = {
   'foreign-translation': 'a CPU finds nothing in its TLB under an ASID but what the process that has it put there.',
   'table-free-in-use':
     'a page-table page is freed when no walk reads it any more: after an invalidation that covers entries of tables, and by the last reference to the process (tlb_flush(), mmdrop()).',
+  'halves-shared':
+    'with KPTI the ASID while the CPU is in the kernel is another one than outside (set_kpti_asid_bits(), USER_ASID_FLAG).',
   'tag-split': 'all CPUs that run a process do so under one ASID (SameASIDActiveTask, kernel-tla/asidalloc.tla).',
   'tag-shared': 'CPUs that run two processes do so under two ASIDs (UniqueASIDActiveTask, kernel-tla/asidalloc.tla).',
   'running-not-reserved':

@@ -49,6 +49,11 @@ export class RolloverHardware implements Arm64Cpu, Hardware {
     return this.tlbs.loaded(cpu)?.asid ?? -1;
   }
 
+  kernelAsid(cpu: number): number {
+    const half = this.#halvesOf(cpu).at(-1) ?? cpu;
+    return this.tlbs.loaded(half)?.asid ?? -1;
+  }
+
   table(cpu: number): number {
     return this.tlbs.loaded(cpu)?.table ?? -1;
   }

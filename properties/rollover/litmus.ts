@@ -155,6 +155,13 @@ export const ROLLOVER_LITMUS: readonly Litmus[] = [
     { cpus: 1 },
   ),
   litmus(
+    'rollover-pinned-room',
+    'a process runs and another one is to, while others are pinned',
+    [[pin(A), pin(B), ...to(C, D)]],
+    ['rollover-pinned-limit-by-one'],
+    { cpus: 1 },
+  ),
+  litmus(
     'rollover-pinned-twice',
     'of two devices that use a process one goes',
     [[pin(A), pin(A), unpin(A), ...to(B, C, D)]],
@@ -210,7 +217,7 @@ export const ROLLOVER_LITMUS: readonly Litmus[] = [
     'tlbi-kpti',
     'a page is unmapped of a process with two ASIDs',
     [to(A), [unmap(A)]],
-    ['kpti-tlbi-kernel-half-only', 'kpti-tlbi-user-half-only'],
+    ['kpti-tlbi-kernel-half-only', 'kpti-tlbi-user-half-only', 'kpti-one-asid-for-both'],
     { kpti: true },
   ),
   litmus(
@@ -223,7 +230,7 @@ export const ROLLOVER_LITMUS: readonly Litmus[] = [
   litmus(
     'rollover-kpti-pinned',
     'processes with two ASIDs each are pinned, and one runs',
-    [[pin(A), pin(B), pin(C), ...to(D, A)]],
+    [[pin(A), pin(B), pin(C), ...to(D, A, B)]],
     ['kpti-pinned-limit-of-halves', 'kpti-pins-kernel-half'],
     { cpus: 1, kpti: true },
   ),

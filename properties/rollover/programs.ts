@@ -29,6 +29,8 @@ const NONE: Weights = {
 const PAGES: Weights = { ...NONE, switch: 12, idle: 1, unmap: 3, map: 1 };
 const SWITCHES: Weights = { ...NONE, switch: 20, idle: 1, unmap: 1 };
 const DEVICES: Weights = { ...NONE, switch: 16, unmap: 1, pin: 4, unpin: 3, fork: 12 };
+/** Many processes that devices use. */
+const PINS: Weights = { ...NONE, switch: 12, pin: 8, unpin: 1 };
 const PROCESSES: Weights = { ...NONE, switch: 14, lazy: 3, fork: 3, exec: 3, exit: 4, unmap: 1 };
 const RANGES: Weights = { ...NONE, switch: 8, lazy: 2, munmap: 4, map: 2, unmap: 1, fork: 1, exit: 2 };
 /** How much more likely the process that a program is about is switched to than another one. */
@@ -49,7 +51,8 @@ export function programs(configuration: Configuration): fc.Arbitrary<Program> {
     const weights = draw.weighted([
       [2, PAGES],
       [2, SWITCHES],
-      [sketch.pinsMax > 0 ? 3 : 0, DEVICES],
+      [sketch.pinsMax > 0 ? 5 : 0, DEVICES],
+      [sketch.pinsMax > 0 ? 1 : 0, PINS],
       [2, PROCESSES],
       [known.levels > 1 || known.pages > 1 ? 2 : 0, RANGES],
     ]);
@@ -102,7 +105,7 @@ function operation(draw: Draw, at: Situation, { mms, pages }: RolloverConfigurat
     };
   }
   const fits = (mm: number): number =>
-    !sketch.fits(cpu, op, mm) ? 0 : mm !== focus ? 1 : op === 'pin' ? 2 * mms : FOCUS_WEIGHT;
+    !sketch.fits(cpu, op, mm) ? 0 : mm !== focus ? 1 : op === 'pin' && weights !== PINS ? 2 * mms : FOCUS_WEIGHT;
   const options = Array.from({ length: mms }, (_, mm): Weighted<number> => [fits(mm), mm]);
   const mm = draw.weighted(options);
   return op === 'unmap' || op === 'map' ? { op, mm, page: draw.below(pages) } : { op, mm };

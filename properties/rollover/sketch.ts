@@ -13,6 +13,7 @@ export class Sketch {
   readonly #pins: number[];
   readonly #exists: boolean[];
   readonly #ended: boolean[];
+  #forked = false;
   #last = NOBODY;
 
   constructor({ cpus, asids, mms }: RolloverConfiguration) {
@@ -47,8 +48,9 @@ export class Sketch {
       case 'unpin':
         return this.#pins[mm] !== 0;
       case 'fork':
-        // A child of a process that no device uses is like any other process, unless it takes the place of one.
-        return this.#isFree(mm) && (this.#ended[mm] === true || (this.#pins[this.#running[cpu] ?? NOBODY] ?? 0) > 0);
+        // A child of a process that no device uses is like any other process, unless it takes the place of one. Of others
+        // one is enough.
+        return this.#isFree(mm) && (this.#ended[mm] === true || (!this.#forked && this.#isPinned(cpu)));
       case 'exec':
         return this.#isFree(mm) && this.#isAlone(cpu);
       default:
@@ -76,6 +78,7 @@ export class Sketch {
       this.#last = mm;
     }
     if (op === 'switch' || op === 'pin' || op === 'fork' || op === 'exec') this.#exists[mm] = true;
+    if (op === 'fork' && this.#isPinned(cpu)) this.#forked = true;
     if (op === 'fork' || op === 'exec') this.#ended[mm] = false;
     if (op === 'pin') this.#pins[mm] = (this.#pins[mm] ?? 0) + 1;
     if (op === 'unpin') this.#pins[mm] = Math.max(0, (this.#pins[mm] ?? 0) - 1);
@@ -85,6 +88,11 @@ export class Sketch {
   #isAlone(cpu: number): boolean {
     const mm = this.#running[cpu] ?? NOBODY;
     return mm !== NOBODY && this.#running.every((other, at) => at === cpu || other !== mm);
+  }
+
+  /** A device uses what the CPU runs. */
+  #isPinned(cpu: number): boolean {
+    return (this.#pins[this.#running[cpu] ?? NOBODY] ?? 0) > 0;
   }
 
   /** There is no such process, or it is gone. */

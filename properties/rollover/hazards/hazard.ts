@@ -6,6 +6,7 @@ export interface RolloverHazard extends Hazard {
   readonly parts: Partial<RolloverParts>;
 }
 
+const NO_FREE = { monitor: 'tags', rule: 'no-free-asid' } as const;
 const LOST = { monitor: 'tags', rule: 'running-not-reserved' } as const;
 const SHARED = { monitor: 'tags', rule: 'tag-shared' } as const;
 const SPLIT = { monitor: 'tags', rule: 'tag-split' } as const;
@@ -21,8 +22,9 @@ export const CONFUSED = [LOST, SHARED, FOREIGN, SPLIT, STALE] as const;
 /** The same where a TLB has what is another process's. */
 export const LEFT_BEHIND = [FOREIGN, STALE, SHARED, SPLIT, LOST] as const;
 /** The same where a device has the ASID. */
-export const UNPINNED = [PINNED_SHARED, PINNED_CHANGED, ...CONFUSED] as const;
-/** The same where two pairs of ASIDs have one in common. */
-export const SPLIT_PAIR = [SHARED, FOREIGN, STALE, LOST, SPLIT] as const;
+export const UNPINNED = [PINNED_SHARED, PINNED_CHANGED, ...CONFUSED, NO_FREE] as const;
+const HALVES = { monitor: 'tags', rule: 'halves-shared' } as const;
+/** The same where two pairs of ASIDs have one in common, or the two of a pair are one. */
+export const SPLIT_PAIR = [HALVES, SHARED, FOREIGN, STALE, LOST, SPLIT] as const;
 /** The page is reached after it was freed, or a table is. */
 export const REACHED = [STALE, TABLE_FREED] as const;

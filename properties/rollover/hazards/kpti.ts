@@ -33,6 +33,12 @@ class PinsKernelHalf extends Arm64Context {
   }
 }
 
+class OneForBoth extends Arm64Context {
+  override userAsid(asid: number): number {
+    return asid;
+  }
+}
+
 const COMMIT = '"arm64: mm: Invalidate both kernel and user ASIDs when performing TLBI", Linux 4.16';
 
 /** Mistakes about kernel page-table isolation, under which a process has an even ASID and the odd one after it. */
@@ -70,6 +76,16 @@ export const KPTI_HAZARDS: readonly RolloverHazard[] = [
     story: 'There are half as many pairs as numbers: with enough pinned ones none is left after a roll-over.',
     expected: [{ monitor: 'tags', rule: 'no-free-asid' }, ...UNPINNED],
     parts: { context: LimitOfHalves },
+  },
+  {
+    id: 'kpti-one-asid-for-both',
+    title: 'with KPTI a process runs under the ASID of the kernel',
+    citation:
+      'tramp_unmap_kernel, arch/arm64/kernel/entry.S, Linux 4.16 and later: USER_ASID_FLAG is set on the way to EL0',
+    story:
+      'What the kernel has in the TLB is under an ASID that is current while the process runs: isolation is in vain.',
+    expected: SPLIT_PAIR,
+    parts: { context: OneForBoth },
   },
   {
     id: 'kpti-pins-kernel-half',

@@ -25,6 +25,12 @@ class NoLimit extends Arm64Context {
   }
 }
 
+class LimitByOne extends Arm64Context {
+  protected override maxPinned(): number {
+    return super.maxPinned() + 1;
+  }
+}
+
 class EveryPutUnpins extends Arm64Context {
   protected override lookAtPins(mm: Arm64Mm): 'pinned' | 'no' | 'new' {
     const found = super.lookAtPins(mm);
@@ -90,6 +96,16 @@ export const PINNED_HAZARDS: readonly RolloverHazard[] = [
       'With a reserved ASID for each CPU and the pinned ones none is left: the one taken is behind the end of the map.',
     expected: [{ monitor: 'tags', rule: 'no-free-asid' }, ...UNPINNED],
     parts: { context: NoLimit },
+  },
+  {
+    id: 'rollover-pinned-limit-by-one',
+    title: 'one ASID more is pinned than leaves room after a roll-over',
+    citation:
+      'asids_update_limit(), Linux 6.1: max_pinned_asids = num_available_asids - num_possible_cpus() - 2, for ASID 0 and for the one asked for',
+    story:
+      'Every CPU runs a process that is not pinned, and the one that asks for an ASID finds none, though it begins a generation.',
+    expected: [{ monitor: 'tags', rule: 'no-free-asid' }, ...UNPINNED],
+    parts: { context: LimitByOne },
   },
   {
     id: 'rollover-pin-not-counted',

@@ -69,6 +69,8 @@ export class GuestTlb {
   readonly #start: WalkStart;
   readonly #ipas: readonly InputAddress[];
   readonly #entriesOf = new Map<Leaf, GuestEntry[]>();
+  /** The same by VMID, and by the number of the address. */
+  readonly #entriesAt = new Map<number, GuestEntry[][]>();
   readonly #starts = new Map<string, WalkNode>();
   readonly #spaces = new Map<number, IpaSpace>();
   /** For each VMID: the cell that counts the CPUs which run the guest with its stage 1 off. */
@@ -133,10 +135,10 @@ export class GuestTlb {
 
   /** Entries that an access under a VMID may hit, with stage 1 off. */
   hits(vmid: number, address: number): readonly GuestEntry[] {
-    const leaves = this.#space(vmid).tag.holds[address]?.leaves ?? [];
-    return leaves
-      .flatMap((leaf) => this.#entriesOf.get(leaf) ?? [])
-      .filter((entry) => entry.address.index === address && this.#holds.state(entry.cell) !== ABSENT);
+    const hits: GuestEntry[] = [];
+    for (const entry of this.#entriesAt.get(vmid)?.[address] ?? [])
+      if (this.#holds.state(entry.cell) !== ABSENT) hits.push(entry);
+    return hits;
   }
 
   get #processes(): GuestProcesses {
@@ -186,6 +188,7 @@ export class GuestTlb {
       entries = leaf.addresses.map((address) => this.#entry(leaf, address));
       this.#entriesOf.set(leaf, entries);
       this.entries.push(...entries);
+      for (const entry of entries) this.#entriesAt.get(leaf.vmid)?.[entry.address.index]?.push(entry);
     }
     return entries;
   }
@@ -233,6 +236,10 @@ export class GuestTlb {
       tag.holds.push(...this.#ipas.map(() => this.#tags.emptyHolds()));
       space = new IpaSpace(vmid, tag, (of, page) => this.#page(of, page));
       this.#spaces.set(vmid, space);
+      this.#entriesAt.set(
+        vmid,
+        this.#ipas.map(() => []),
+      );
     }
     return space;
   }

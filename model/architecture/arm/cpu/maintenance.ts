@@ -34,10 +34,19 @@ const ALL: TlbInvalidation = {
 };
 const EVERYTHING: TlbInvalidation = { ...ALL, of: 'both stages', vmid: -1 };
 
-/** Every invalidation that has come up, by what tells it from others. */
-const interned = new Map<string, TlbInvalidation>([['ALLE1', EVERYTHING]]);
-/** Those of VMALLE1, by VMID: the one that has to be found quickly. */
-const vmall: TlbInvalidation[] = [ALL];
+/** What the instructions cover that do not name an address, without VMID and ASID. */
+const BY_TAG = { VMALLE1: ALL, VMALLS12E1: { ...ALL, of: 'both stages' }, ASIDE1: ALL } as const;
+
+/** The same of those that name an address, without that. */
+const ONE: TlbInvalidation = { ...ALL, byAddress: true, pages: 1 };
+const BY_ADDRESS = {
+  VAE1: ONE,
+  VALE1: { ...ONE, leaf: true },
+  VAAE1: ONE,
+  VAALE1: { ...ONE, leaf: true },
+  IPAS2E1: { ...ONE, of: 'stage 2' },
+  IPAS2LE1: { ...ONE, of: 'stage 2', leaf: true },
+} as const;
 
 /**
  * What an instruction covers, in the terms of the commands of the SMMU. A broadcast that is to reach SMMUs too (DVM) is
@@ -47,44 +56,42 @@ export function invalidationOf(maintenance: TlbMaintenance): TlbInvalidation {
   switch (maintenance.kind) {
     case 'ALLE1':
       return EVERYTHING;
-    case 'VMALLE1': {
-      const { vmid = 0 } = maintenance;
-      return (vmall[vmid] ??= { ...ALL, vmid });
-    }
-    case 'VMALLS12E1': {
-      const { kind, vmid } = maintenance;
-      return intern(`${kind} ${vmid}`, { ...ALL, of: 'both stages', vmid });
-    }
-    case 'ASIDE1': {
-      const { kind, vmid = 0, asid } = maintenance;
-      return intern(`${kind} ${vmid} ${asid}`, { ...ALL, vmid, asid });
-    }
-    case 'IPAS2E1':
-    case 'IPAS2LE1': {
-      const { kind, vmid, ipa } = maintenance;
-      const by: TlbInvalidation = { ...ALL, of: 'stage 2', vmid, ...atAddress(ipa), leaf: kind === 'IPAS2LE1' };
-      return intern(`${kind} ${vmid} ${ipa}`, by);
-    }
+    case 'VMALLE1':
+    case 'VMALLS12E1':
+      return intern(BY_TAG[maintenance.kind], maintenance.vmid ?? 0, -1, 0);
+    case 'ASIDE1':
+      return intern(BY_TAG.ASIDE1, maintenance.vmid ?? 0, maintenance.asid, 0);
     case 'VAE1':
-    case 'VALE1': {
-      const { kind, vmid = 0, asid, va } = maintenance;
-      return intern(`${kind} ${vmid} ${asid} ${va}`, { ...ALL, vmid, asid, ...atAddress(va), leaf: kind === 'VALE1' });
-    }
+    case 'VALE1':
+      return intern(BY_ADDRESS[maintenance.kind], maintenance.vmid ?? 0, maintenance.asid, maintenance.va);
     case 'VAAE1':
-    case 'VAALE1': {
-      const { kind, vmid = 0, va } = maintenance;
-      return intern(`${kind} ${vmid} ${va}`, { ...ALL, vmid, ...atAddress(va), leaf: kind === 'VAALE1' });
-    }
+    case 'VAALE1':
+      return intern(BY_ADDRESS[maintenance.kind], maintenance.vmid ?? 0, -1, maintenance.va);
+    case 'IPAS2E1':
+    case 'IPAS2LE1':
+      return intern(BY_ADDRESS[maintenance.kind], maintenance.vmid, -1, maintenance.ipa);
   }
 }
 
-function intern(key: string, invalidation: TlbInvalidation): TlbInvalidation {
-  const known = interned.get(key);
-  if (known !== undefined) return known;
-  interned.set(key, invalidation);
+/** Every invalidation that has come up: by what it covers, by VMID and ASID, and by page. */
+const interned = new Map<TlbInvalidation, Map<number, Map<number, TlbInvalidation>>>();
+
+function intern(scope: TlbInvalidation, vmid: number, asid: number, address: number): TlbInvalidation {
+  const byPage = mapAt(mapAt(interned, scope), vmid * 2 ** 17 + asid);
+  const page = Math.floor(address / PAGE_BYTES);
+  let invalidation = byPage.get(page);
+  if (invalidation === undefined) {
+    invalidation = { ...scope, vmid, asid, page };
+    byPage.set(page, invalidation);
+  }
   return invalidation;
 }
 
-function atAddress(address: number): Pick<TlbInvalidation, 'byAddress' | 'page' | 'pages'> {
-  return { byAddress: true, page: Math.floor(address / PAGE_BYTES), pages: 1 };
+function mapAt<Key, Inner, Value>(maps: Map<Key, Map<Inner, Value>>, key: Key): Map<Inner, Value> {
+  let map = maps.get(key);
+  if (map === undefined) {
+    map = new Map();
+    maps.set(key, map);
+  }
+  return map;
 }

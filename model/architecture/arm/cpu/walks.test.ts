@@ -134,6 +134,27 @@ test('tables are looked at from above, whatever the order in which they came up'
   expect(reach()).toEqual([]);
 });
 
+describe('a descriptor with the Contiguous bit', () => {
+  beforeEach(() => world.write(1, TABLE + 8, { kind: 'page', pa: LATER + 0x1000, contiguous: true }));
+
+  test('serves its neighbours', () => {
+    expect(reach(NEXT)).toEqual([LATER + 0x2000]);
+  });
+
+  test('is invalidated for each page by that page, or by the page of the descriptor', () => {
+    world.write(1, TABLE + 8, { kind: 'none' });
+    world.cpus.tlbi(0, { kind: 'VALE1', asid: 1, va: NEXT }, true);
+    complete();
+    expect(reach(NEXT)).toEqual([]);
+    expect(new Set(reach())).toEqual(new Set([PAGE, LATER + 0x1000]));
+    world.write(1, TABLE + 8, { kind: 'page', pa: LATER + 0x1000, contiguous: true });
+    world.write(1, TABLE + 8, { kind: 'none' });
+    world.cpus.tlbi(0, { kind: 'VALE1', asid: 1, va: VA }, true);
+    complete();
+    expect([reach(), reach(NEXT)]).toEqual([[], []]);
+  });
+});
+
 test('no walk goes on from a cached table when its ASID is not loaded', () => {
   world.cpus.load(0, { table: OTHER, asid: 2 });
   world.write(1, TABLE + 8, { kind: 'page', pa: LATER });

@@ -13,6 +13,7 @@ export type Descriptor =
       readonly global?: boolean;
       /** What is refused; nothing if it is not given. Only stage 2 can refuse to read. */
       readonly refuses?: 'read' | 'write';
+      readonly contiguous?: boolean;
     };
 
 /** Bytes of memory, from 0: tables lie there. */
@@ -46,8 +47,8 @@ export class CpuWorld {
 function lanesOf(stage: 1 | 2, descriptor: Descriptor): ArrayLike<number> {
   if (descriptor.kind === 'none') return [0, 0];
   if (descriptor.kind === 'table') return encode(TABLE_DESCRIPTOR, { Valid: 1, Table: 1, Address: descriptor.table });
-  const { kind, pa, global = false, refuses } = descriptor;
-  const leaf = { Valid: 1, Page: kind === 'page' ? 1 : 0, AF: 1, Address: pa };
+  const { kind, pa, global = false, refuses, contiguous = false } = descriptor;
+  const leaf = { Valid: 1, Page: kind === 'page' ? 1 : 0, AF: 1, Address: pa, Contiguous: contiguous ? 1 : 0 };
   if (stage === 2)
     return encode(STAGE2_LEAF, { ...leaf, S2AP: refuses === undefined ? 3 : refuses === 'write' ? 1 : 2, MemAttr: 15 });
   return encode(STAGE1_LEAF, { ...leaf, AP: refuses === 'write' ? AP.ANY_RO : AP.ANY_RW, nG: global ? 0 : 1 });

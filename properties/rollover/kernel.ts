@@ -157,6 +157,20 @@ export class RolloverKernel {
     });
   }
 
+  /** When nobody is in the middle of anything: what nobody uses any more has been given back. */
+  checkLeaks(): void {
+    const pinned = this.#mms.filter((mm) => mm.pinned.peek(0) > 0).length;
+    if (this.#context.pinnedAsids !== pinned)
+      this.#leak('pin', `${this.#context.pinnedAsids} ASIDs count as pinned, but devices use ${pinned} processes`);
+    for (const mm of this.#mms)
+      if (this.#processes.isEnding(this.#mms.indexOf(mm)) && !this.#sched.isBorrowed(mm))
+        this.#leak('mm', `${mm.name} is gone, and its top-level table is not free`);
+  }
+
+  #leak(kind: string, message: string): void {
+    this.#machine.fail({ monitor: 'safety', rule: 'leak', message: `${message}.`, data: { kind } });
+  }
+
   /** `context_switch()` to a thread of a process, which does nothing if the CPU runs one of it. */
   *#switch(cpu: number, mm: number): Task {
     const plan = yield* this.#firstOf('switch', `schedule ${mmName(mm)}`, () => {

@@ -169,6 +169,13 @@ export const ROLLOVER_LITMUS: readonly Litmus[] = [
     { cpus: 1, taken: 2 },
   ),
   litmus(
+    'rollover-pinned-and-back',
+    'a process is pinned, and is not any more',
+    [[pin(A), unpin(A), ...to(A)]],
+    ['rollover-unpin-keeps-count'],
+    { cpus: 1 },
+  ),
+  litmus(
     'rollover-exit',
     'a process ends, and others take its place and its CPU',
     [[...to(A), exit, ...to(B), fork(A), ...to(A)]],
@@ -203,7 +210,7 @@ export const ROLLOVER_LITMUS: readonly Litmus[] = [
       [...to(A), lazy, ...to(B)],
       [...to(A), exit, ...to(C)],
     ],
-    ['tlbi-exit-keeps-tables', 'lazy-tlb-uncounted', 'lazy-tlb-dropped-first'],
+    ['tlbi-exit-keeps-tables', 'lazy-tlb-uncounted', 'lazy-tlb-never-dropped', 'lazy-tlb-dropped-first'],
     { levels: 2 },
   ),
   litmus(

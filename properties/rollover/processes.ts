@@ -71,6 +71,11 @@ export class Processes implements PageOwner, SchedObserver {
     this.#state(mm).value = ENDING;
   }
 
+  /** For checks: whether it has no users any more, but is there. */
+  isEnding(mm: number): boolean {
+    return this.#state(mm).peek(0) === ENDING;
+  }
+
   /** An operation that pins its ASID begins (1) or ends (-1). */
   binding(mm: number, by: 1 | -1): void {
     this.#bindingOf(mm).value += by;

@@ -76,7 +76,7 @@ export class RolloverWorld implements World {
         }),
       };
     });
-    return { machine, agents: [...agents, ...this.#storeBuffers(agents)], quiescent: () => undefined };
+    return { machine, agents: [...agents, ...this.#storeBuffers(agents)], quiescent: () => this.#kernel.checkLeaks() };
   }
 
   snapshot(): readonly string[] {

@@ -87,6 +87,11 @@ export class Arm64AsidMap {
     for (let taken = 1; taken <= layout.taken; taken++) this.setBit(taken * this.#stride);
   }
 
+  /** For checks: how many ASIDs count as pinned. */
+  get pinnedAsids(): number {
+    return this.pinnedCount.peek(0);
+  }
+
   /** The ASID of a process while the CPU is not in the kernel (`USER_ASID_FLAG`). */
   userAsid(asid: number): number {
     return asid !== 0 && this.layout.kpti === true ? asid | 1 : asid;

@@ -83,6 +83,12 @@ export class Arm64Sched {
     return this.active.some((cell, at) => at !== cpu && cell.value === handle && this.borrowedOf(at).value === 0);
   }
 
+  /** For checks: whether a kernel thread has borrowed the address space of a process. */
+  isBorrowed(mm: Arm64Mm): boolean {
+    const handle = this.handleOf(mm);
+    return this.active.some((cell, cpu) => cell.peek(0) === handle && this.borrowedOf(cpu).peek(0) === 1);
+  }
+
   /** `mm_init()` for fork and exec, inside a step: a new process in the place of `mm`, which nobody has any more. */
   mm_init(mm: Arm64Mm): void {
     mm.mm_users.value = 1;

@@ -6,6 +6,8 @@ export interface RolloverHazard extends Hazard {
   readonly parts: Partial<RolloverParts>;
 }
 
+/** What nobody uses any more was not given back. */
+export const LEAKED = { monitor: 'safety', rule: 'leak' } as const;
 const NO_FREE = { monitor: 'tags', rule: 'no-free-asid' } as const;
 const LOST = { monitor: 'tags', rule: 'running-not-reserved' } as const;
 const SHARED = { monitor: 'tags', rule: 'tag-shared' } as const;
@@ -22,7 +24,7 @@ export const CONFUSED = [LOST, SHARED, FOREIGN, SPLIT, STALE] as const;
 /** The same where a TLB has what is another process's. */
 export const LEFT_BEHIND = [FOREIGN, STALE, SHARED, SPLIT, LOST] as const;
 /** The same where a device has the ASID. */
-export const UNPINNED = [PINNED_SHARED, PINNED_CHANGED, ...CONFUSED, NO_FREE] as const;
+export const UNPINNED = [PINNED_SHARED, PINNED_CHANGED, ...CONFUSED, NO_FREE, LEAKED] as const;
 const HALVES = { monitor: 'tags', rule: 'halves-shared' } as const;
 /** The same where two pairs of ASIDs have one in common, or the two of a pair are one. */
 export const SPLIT_PAIR = [HALVES, SHARED, FOREIGN, STALE, LOST, SPLIT] as const;

@@ -1,5 +1,5 @@
 import { Arm64Context, type Arm64Mm, type ContextId } from '../../../impl/kernel/arm64/index.ts';
-import { UNPINNED, type RolloverHazard } from './hazard.ts';
+import { LEAKED, UNPINNED, type RolloverHazard } from './hazard.ts';
 
 class ForgetsPinned extends Arm64Context {
   protected override set_reserved_asid_bits(): void {
@@ -28,6 +28,13 @@ class NoLimit extends Arm64Context {
 class LimitByOne extends Arm64Context {
   protected override maxPinned(): number {
     return super.maxPinned() + 1;
+  }
+}
+
+class CountStays extends Arm64Context {
+  protected override unpin(asid: number): void {
+    super.unpin(asid);
+    this.pinnedCount.value++;
   }
 }
 
@@ -106,6 +113,15 @@ export const PINNED_HAZARDS: readonly RolloverHazard[] = [
       'Every CPU runs a process that is not pinned, and the one that asks for an ASID finds none, though it begins a generation.',
     expected: [{ monitor: 'tags', rule: 'no-free-asid' }, ...UNPINNED],
     parts: { context: LimitByOne },
+  },
+  {
+    id: 'rollover-unpin-keeps-count',
+    title: 'an ASID that no device uses any more counts as pinned',
+    citation: 'arm64_mm_context_put(), Linux 5.10 and later: nr_pinned_asids-- with the last reference',
+    story:
+      'Nothing is wrong with any ASID, but after as many devices as may be there, no process can be shared with one.',
+    expected: [LEAKED],
+    parts: { context: CountStays },
   },
   {
     id: 'rollover-pin-not-counted',

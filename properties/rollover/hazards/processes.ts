@@ -8,7 +8,7 @@ import {
   type Arm64MmContext,
   type SwitchPlan,
 } from '../../../impl/kernel/arm64/index.ts';
-import { CONFUSED, LEFT_BEHIND, TABLE_FREED, type RolloverHazard } from './hazard.ts';
+import { CONFUSED, LEAKED, LEFT_BEHIND, TABLE_FREED, type RolloverHazard } from './hazard.ts';
 
 class FreesAsidAtExit extends Arm64Context {
   override *arch_exit_mmap(_cpu: number, mm: Arm64MmContext): Task {
@@ -68,6 +68,12 @@ class BorrowsUncounted extends Arm64Sched {
   }
 }
 
+class NeverReturns extends Arm64Sched {
+  override *finish(cpu: number, next: Arm64Mm, plan: SwitchPlan): Task {
+    yield* super.finish(cpu, next, plan & 1);
+  }
+}
+
 class ReturnsFirst extends Arm64Sched {
   override *finish(cpu: number, next: Arm64Mm, plan: SwitchPlan): Task {
     if (plan > 1) yield* this.mmdrop(this.mmOf(plan >> 1));
@@ -123,6 +129,14 @@ export const PROCESS_HAZARDS: readonly RolloverHazard[] = [
     story: 'The process ends on another CPU, its top-level table is freed, and this CPU has it loaded still.',
     expected: [TABLE_FREED],
     parts: { sched: BorrowsUncounted },
+  },
+  {
+    id: 'lazy-tlb-never-dropped',
+    title: 'a borrowed address space is not given back',
+    citation: 'finish_task_switch(), kernel/sched/core.c, Linux 6.1: mmdrop(rq->prev_mm) if the kernel thread had one',
+    story: 'The process ends, and its top-level table is never free.',
+    expected: [LEAKED],
+    parts: { sched: NeverReturns },
   },
   {
     id: 'lazy-tlb-dropped-first',

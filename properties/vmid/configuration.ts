@@ -17,6 +17,10 @@ export interface VmidConfiguration extends Configuration {
   readonly taken: number;
   /** CPUs share their TLBs: VTTBR_EL2.CnP. */
   readonly cnp: boolean;
+  /** The host runs at EL2 (FEAT_VHE), and VTTBR_EL2 is written when a vCPU is loaded. */
+  readonly vhe: boolean;
+  /** CPUs begin walks for EL1 at EL2 too (errata 1165522, 1319367 and 1530923); not with `vhe`. */
+  readonly speculativeAt: boolean;
   /** Stores that each CPU may have pending, 1 or 2; 0: every store is in memory at once. */
   readonly weak: number;
 }
@@ -65,8 +69,12 @@ export const PLAIN: VmidConfiguration = {
   pages: 1,
   taken: 0,
   cnp: false,
+  vhe: false,
+  speculativeAt: false,
   weak: 0,
 };
+
+type Kind = 'nvhe' | 'vhe' | 'erratum';
 
 /** Random machines. */
 export const configurations: fc.Arbitrary<VmidConfiguration> = fc
@@ -78,11 +86,13 @@ export const configurations: fc.Arbitrary<VmidConfiguration> = fc
     pages: fc.constantFrom(1, 1, 2),
     left: fc.constantFrom(0, 0, 1, 2, 3, 6),
     cnp: fc.constantFrom(false, false, true),
+    kind: fc.constantFrom<Kind>('nvhe', 'nvhe', 'nvhe', 'vhe', 'vhe', 'erratum'),
     weak: fc.constantFrom(0, 0, 1, 2),
   })
-  .map(({ more, left, others, ...drawn }) => {
+  .map(({ more, left, others, kind, ...drawn }) => {
     const vmids = drawn.cpus + more;
-    return { ...drawn, vmids, vms: Math.min(vmids + others, VMS_MAX), taken: Math.max(0, vmids - left) };
+    const features = { vhe: kind === 'vhe', speculativeAt: kind === 'erratum' };
+    return { ...drawn, ...features, vmids, vms: Math.min(vmids + others, VMS_MAX), taken: Math.max(0, vmids - left) };
   });
 
 /** Configurations with one more field as in `PLAIN`; the plainest first. */
@@ -112,7 +122,8 @@ function problem(configuration: Configuration): string | undefined {
   for (const field of Object.keys(configuration)) if (!(field in PLAIN)) return `there is no "${field}"`;
   for (const [field, [least, most]] of Object.entries(LIMITS))
     if (!isWithin(configuration[field], least, most)) return `"${field}" is ${least} to ${most}`;
-  const { cpus, vmids, taken } = configuration as VmidConfiguration;
+  const { cpus, vmids, taken, vhe, speculativeAt } = configuration as VmidConfiguration;
+  if (vhe && speculativeAt) return '"speculativeAt" does not go with "vhe"';
   if (vmids <= cpus) return '"vmids" is more than "cpus", or a roll-over would leave none free';
   return taken > vmids ? '"taken" is at most "vmids"' : undefined;
 }

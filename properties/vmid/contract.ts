@@ -37,7 +37,7 @@ const [FREE, MAPPED, UNMAPPING] = [0, 1, 2];
  *
  * - It reaches pages of its own machine only (`foreign-translation`), and none that was freed (`stale-translation`): a TLB
  *   entry may be used until the page is freed, which is after the flush.
- * - It is entered under the VMID of its machine (`vttbr-mismatch`, comment above `kvm_arm_vmid_update()` in `arm.c`), and
+ * - It is entered with the table and under the VMID of its machine (`vttbr-mismatch`, comment above `kvm_arm_vmid_update()` in `arm.c`), and
  *   never under VMID 0, which is the host's (`vmid-zero-entered`, comment above `VMID_ACTIVE_INVALID`).
  * - CPUs that run one machine use one VMID (`tag-split`), or an invalidation by VMID would miss one of them; CPUs that run
  *   two use two (`tag-shared`).
@@ -77,9 +77,11 @@ export class VmidContract {
     return this.#machine.store.get(this.#running + cpu) - 1;
   }
 
-  /** A CPU goes into a guest. */
-  entered(cpu: number, vm: number): void {
+  /** A CPU goes into the guest of a machine, while VTTBR_EL2 has the table of one. */
+  entered(cpu: number, vm: number, table = vm): void {
     this.#machine.store.set(this.#running + cpu, vm + 1);
+    if (table !== vm)
+      this.#fail('tags', 'vttbr-mismatch', `CPU${cpu} enters ${vmName(vm)} with the table of ${this.#nameOf(table)}.`);
     const vmid = this.#hardware.vmid(cpu);
     const due = this.#allocator.idOf(vm);
     if (vmid === 0) this.#fail('tags', 'vmid-zero-entered', `CPU${cpu} enters ${vmName(vm)} under VMID 0.`);
@@ -147,7 +149,7 @@ export class VmidContract {
   #checkAccess(cpu: number, vm: number, found: Page): void {
     const what = `CPU${cpu}, in ${vmName(vm)} under VMID ${this.#hardware.vmid(cpu)},`;
     if (found.vm !== vm)
-      this.#fail('reach', 'foreign-translation', `${what} can reach page ${found.page} of ${vmName(found.vm)}.`);
+      this.#fail('reach', 'foreign-translation', `${what} can reach page ${found.page} of ${this.#nameOf(found.vm)}.`);
     else if (this.#isFree(found))
       this.#fail('reach', 'stale-translation', `${what} can reach its page ${found.page}, which was freed.`);
   }
@@ -187,6 +189,10 @@ export class VmidContract {
     const { store } = this.#machine;
     const at = this.#at(vm, page);
     return store.get(this.#versions + at) !== version || store.get(this.#states + at) === FREE;
+  }
+
+  #nameOf(vm: number): string {
+    return vm >= 0 && vm < this.#sizes.vms ? vmName(vm) : 'the host';
   }
 
   #at(vm: number, page: number): number {

@@ -5,9 +5,11 @@ import { step, type Step, type Task } from '../../engine/step.ts';
 import {
   Kvm,
   KvmHyp,
+  KvmHypVhe,
   KvmMmu,
   KvmVcpu,
   KvmVcpus,
+  KvmVcpusVhe,
   KvmVmid,
   showVmid,
   vmidOf,
@@ -36,6 +38,11 @@ export interface VmidParts {
     ipas: readonly number[],
   ) => KvmMmu;
   readonly vcpus: new (machine: Machine, hyp: KvmHyp, vmid: KvmVmid) => KvmVcpus;
+  /** The same of a host at EL2. */
+  readonly vheHyp: new (machine: Machine, cpu: KvmCpu, layout: { readonly cpus: number }) => KvmHypVhe;
+  readonly vheVcpus: new (machine: Machine, hyp: KvmHypVhe, vmid: KvmVmid) => KvmVcpusVhe;
+  /** What is replaced is older than `vhe`, which it does not go with. */
+  readonly noVhe: true;
   readonly devices: new (machine: Machine, vmid: KvmVmid, contract: VmidContract, vms: number) => VmidDevices;
 }
 
@@ -95,10 +102,14 @@ export class VmidKernel {
       left: (cpu) => this.#contract.left(cpu),
     });
     this.#contract = new VmidContract(machine, this.#hardware, this.#allocator(), configuration);
-    const hyp = new (parts.hyp ?? KvmHyp)(machine, this.#hardware, configuration);
+    const vhe = configuration.vhe ? new (parts.vheHyp ?? KvmHypVhe)(machine, this.#hardware, configuration) : undefined;
+    const hyp = vhe ?? new (parts.hyp ?? KvmHyp)(machine, this.#hardware, configuration);
     this.#vmid = new (parts.vmid ?? KvmVmid)(machine, hyp, configuration, this.#observer());
     this.#mmu = new (parts.mmu ?? KvmMmu)(machine, memory, hyp, this.#owner(), ipas);
-    this.#runner = new (parts.vcpus ?? KvmVcpus)(machine, hyp, this.#vmid);
+    this.#runner =
+      vhe === undefined
+        ? new (parts.vcpus ?? KvmVcpus)(machine, hyp, this.#vmid)
+        : new (parts.vheVcpus ?? KvmVcpusVhe)(machine, vhe, this.#vmid);
     this.#devices = new (parts.devices ?? VmidDevices)(machine, this.#vmid, this.#contract, vms);
     const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
     const internal = { internal: true };
@@ -109,6 +120,9 @@ export class VmidKernel {
     this.#busy = numbers(vms).map((vm) => new Cell(machine, `faults of ${vmName(vm)}`, internal));
     this.#last = this.#vcpus.map(({ name }) => new Cell(machine, `last CPU of ${name}`, internal));
     physical.onWrite(() => this.#contract.check());
+    const host = new Kvm(machine, 'host', tableAddress(vms), 0);
+    for (const [page, ipa] of ipas.entries())
+      this.#mmu.setPte(host, ipa, physicalAddress({ vm: vms, page, version: 0 }));
     for (const vm of numbers(vms)) this.#create(vm);
   }
 
@@ -138,7 +152,7 @@ export class VmidKernel {
     return Array.from({ length: this.#configuration.cpus }, (_, cpu) => {
       const vm = this.#contract.running(cpu);
       const vmid = this.#hardware.vmid(cpu);
-      return `CPU${cpu} ${vm < 0 ? 'is in the host' : `is in ${vmName(vm)}`}${vmid === 0 ? '' : `, VMID ${vmid}`}`;
+      return `CPU${cpu} ${vm < 0 ? 'is in the host' : `is in ${vmName(vm)}`}${this.#hardware.hasGuest(cpu) ? `, VMID ${vmid}` : ''}`;
     });
   }
 
@@ -277,12 +291,16 @@ export class VmidKernel {
   }
 
   #entered(cpu: number, pgd: number): void {
-    const vm = this.#kvms.findIndex((kvm) => kvm.pgd === pgd);
-    const thread = (this.#thread[cpu] as Cell).value;
-    const last = this.#last[thread - 1];
+    const thread = (this.#thread[cpu] as Cell).value - 1;
+    const vm = Math.floor(thread / this.#configuration.vcpus);
+    const last = this.#last[thread];
     if (last !== undefined && last.value !== 0 && last.value !== cpu + 1) this.#note('vCPU moved');
     if (last !== undefined) last.value = cpu + 1;
-    this.#contract.entered(cpu, vm);
+    this.#contract.entered(
+      cpu,
+      vm,
+      this.#kvms.findIndex((kvm) => kvm.pgd === pgd),
+    );
     for (let other = 0; other < this.#configuration.cpus; other++)
       if (other !== cpu && this.#contract.running(other) === vm) this.#note('two vCPUs of a machine at once');
   }

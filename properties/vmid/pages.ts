@@ -32,7 +32,7 @@ export function pageOf(pa: number): Page {
   return { vm: Math.floor(at / (2 * PAGES_MAX)), page: Math.floor(at / 2) % PAGES_MAX, version: at % 2 === 0 ? 0 : 1 };
 }
 
-/** Physical address of the stage 2 table of a machine. */
+/** Physical address of the stage 2 table of a machine; of the host’s table, for the number after the last. */
 export function tableAddress(vm: number): number {
   return TABLES + vm * PAGE_BYTES;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { search } from '../../engine/search/search.ts';
-import { KvmHyp, KvmMmu, KvmVcpus, KvmVmid } from '../../impl/kernel/kvm/index.ts';
+import { KvmHyp, KvmHypVhe, KvmMmu, KvmVcpus, KvmVcpusVhe, KvmVmid } from '../../impl/kernel/kvm/index.ts';
 import { PLAIN, vmidConfiguration, vmidOperation } from './configuration.ts';
 import { VmidDevices } from './devices.ts';
 import { GenerationVmid } from './hazards/generation-scheme.ts';
@@ -28,7 +28,7 @@ test.each(vmid.litmus.flatMap((litmus) => litmus.hazards.map((hazard) => [litmus
 test.each(vmid.litmus.map((litmus) => [litmus.id, litmus] as const))(
   '%s holds with the scheme before',
   (_id, litmus) => {
-    const world = new VmidWorld(litmus.configuration, { vmid: GenerationVmid });
+    const world = new VmidWorld(litmus.configuration, { vmid: GenerationVmid, noVhe: true });
     const result = search(world.load(litmus.program), { order: 'dfs' });
     expect(result.failure).toBeUndefined();
     expect(result.verdict).toBe('exhausted');
@@ -40,13 +40,22 @@ test('every hazard has a litmus', () => {
   expect(vmid.hazards.map(({ id }) => id).filter((id) => !shown.has(id))).toEqual([]);
 });
 
-const PARTS = { vmid: KvmVmid, hyp: KvmHyp, mmu: KvmMmu, vcpus: KvmVcpus, devices: VmidDevices };
+const PARTS: Readonly<Record<string, abstract new (...parts: never) => object>> = {
+  vmid: KvmVmid,
+  hyp: KvmHyp,
+  mmu: KvmMmu,
+  vcpus: KvmVcpus,
+  vheHyp: KvmHypVhe,
+  vheVcpus: KvmVcpusVhe,
+  devices: VmidDevices,
+};
 
 test.each(VMID_HAZARDS.map((hazard) => [hazard.id, hazard] as const))('%s replaces one part', (id, hazard) => {
   expect(id).toMatch(/^[a-z0-9]+(-[a-z0-9]+)+$/);
-  const parts = Object.entries(hazard.parts);
+  const { noVhe: _old, ...classes } = hazard.parts;
+  const parts = Object.entries(classes);
   expect(parts).toHaveLength(1);
-  for (const [name, part] of parts) expect(part.prototype).toBeInstanceOf(PARTS[name as keyof typeof PARTS]);
+  for (const [name, part] of parts) expect(part.prototype).toBeInstanceOf(PARTS[name]);
   expect(hazard.citation.length).toBeGreaterThan(10);
   expect(hazard.story).toMatch(/\.$/);
 });

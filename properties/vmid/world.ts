@@ -36,9 +36,10 @@ export class VmidWorld implements World {
     const { weak, vms } = this.configuration;
     const { machine } = this;
     if (weak > 0) machine.buffers = new StoreBuffers(machine, weak);
-    const physical = new PhysicalMemory(machine.store, [{ base: TABLES, frames: vms }]);
+    const physical = new PhysicalMemory(machine.store, [{ base: TABLES, frames: vms + 1 }]);
     const memory = machine.buffers === undefined ? physical : new CpuMemory(physical, machine.buffers);
-    this.#kernel = new VmidKernel(machine, { physical, memory }, this.configuration, parts);
+    const vhe = this.configuration.vhe && parts.noVhe !== true;
+    this.#kernel = new VmidKernel(machine, { physical, memory }, { ...this.configuration, vhe }, parts);
     machine.tallies.fill(0);
     this.#initial = machine.store.mark();
   }

@@ -10,7 +10,8 @@ import { vmidOf } from './vmid-id.ts';
 /**
  * What runs at EL2 (`arch/arm64/kvm/hyp/nvhe/{switch,tlb}.c`, Linux 6.1): guests are entered and left, and TLBs are
  * invalidated. EL2 uses VTTBR_EL2 for both, so each function puts the host's own back before it returns to the host. While
- * the CPU is at EL2 nothing is walked by VTTBR_EL2 (Arm ARM D8.1.5 R_NRJPP).
+ * the CPU is at EL2 no walk by VTTBR_EL2 begins (Arm ARM D8.1.5 R_NRJPP); one that goes on from before ends with a DSB
+ * (R_LFHQG), which stands before each write of VTTBR_EL2 since Linux 6.4.
  */
 export class KvmHyp {
   protected readonly machine: Machine;
@@ -44,6 +45,7 @@ export class KvmHyp {
   exit(cpu: number): void {
     this.guest(cpu).value = 0;
     this.cpu.enterHyp(cpu);
+    this.cpu.dsbWalks?.(cpu);
     this.load_host_stage2(cpu);
     this.cpu.enterHost(cpu);
   }
@@ -106,6 +108,8 @@ export class KvmHyp {
       `VTTBR := ${kvm.name}`,
       () => {
         this.inGuestMode();
+        this.cpu.enterHyp(cpu);
+        this.waitForWalks(cpu);
         return this.load_stage2(cpu, kvm);
       },
       showNumber,
@@ -141,13 +145,29 @@ export class KvmHyp {
   protected switchToGuest(cpu: number, kvm: Kvm): number {
     this.dsbIshst();
     this.cpu.enterHyp(cpu);
+    this.waitForWalks(cpu);
+    this.blockWalks(cpu, true);
     return this.load_stage2(cpu, kvm);
   }
 
   /** `__tlb_switch_to_host()`, inside a step. */
   protected tlb_switch_to_host(cpu: number): void {
     this.load_host_stage2(cpu);
+    this.blockWalks(cpu, false);
     this.cpu.enterHost(cpu);
+  }
+
+  /** `dsb(nsh)`, inside a step: what is written to VTTBR_EL2 next is not used by walks of the host. */
+  protected waitForWalks(cpu: number): void {
+    this.cpu.dsbWalks?.(cpu);
+  }
+
+  /**
+   * `ARM64_WORKAROUND_SPECULATIVE_AT`, inside a step. The VMID in VTTBR_EL2 need not be active: a roll-over may give it away
+   * while TLBs are invalidated by it.
+   */
+  protected blockWalks(cpu: number, blocked: boolean): void {
+    this.cpu.blockWalks?.(cpu, blocked);
   }
 
   protected dsbIshst(): void {

@@ -4,5 +4,6 @@ export * from './kvm.ts';
 export * from './mmu.ts';
 export * from './port.ts';
 export * from './vcpu.ts';
+export * from './vhe.ts';
 export * from './vmid.ts';
 export * from './vmid-id.ts';

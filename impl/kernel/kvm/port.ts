@@ -15,6 +15,13 @@ export interface KvmCpu {
   enterHyp(cpu: number): void;
   /** Exception return to the host at EL1. Walks use what VTTBR_EL2 says. */
   enterHost(cpu: number): void;
+  /** DSB at EL2: walks that were going on for EL1 when it was left have ended (Arm ARM D8.1.5 R_LFHQG). */
+  dsbWalks?(cpu: number): void;
+  /**
+   * TCR_EL1.EPD0 and EPD1, with SCTLR_EL1.M: no walk for EL1 gets anywhere, not even one that a speculative AT instruction
+   * begins at EL2 (errata 1165522, 1319367 and 1530923).
+   */
+  blockWalks?(cpu: number, blocked: boolean): void;
   /** TLBI IPAS2E1IS: stage 2 entries of an IPA, on every CPU. */
   tlbiIpas2e1is(cpu: number, ipa: number): void;
   /** TLBI IPAS2E1: the same on this CPU. */

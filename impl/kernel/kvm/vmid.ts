@@ -84,10 +84,14 @@ export class KvmVmid {
     for (let vmid = 1; vmid <= layout.taken; vmid++) this.map.set(vmid);
   }
 
-  /** `kvm_arm_vmid_update()`, with preemption off: from now on the VMID of the machine is active on the CPU. */
-  *kvm_arm_vmid_update(cpu: number, kvm: Kvm): Task {
+  /**
+   * `kvm_arm_vmid_update()`, with preemption off: from now on the VMID of the machine is active on the CPU. True if it is
+   * a new one, given here.
+   */
+  *kvm_arm_vmid_update(cpu: number, kvm: Kvm): Task<boolean> {
     const id = yield* kvm.id.load();
-    if (!(yield* this.fastPath(cpu, id))) yield* this.slowPath(cpu, kvm, id);
+    if (yield* this.fastPath(cpu, id)) return false;
+    return yield* this.slowPath(cpu, kvm, id);
   }
 
   /** `kvm_arm_vmid_clear_active()`, inside a step: the CPU runs no vCPU any more, and a roll-over reserves nothing for it. */
@@ -197,13 +201,14 @@ export class KvmVmid {
     return before !== 0;
   }
 
-  protected *slowPath(cpu: number, kvm: Kvm, _seen: VmidId): Task {
+  protected *slowPath(cpu: number, kvm: Kvm, _seen: VmidId): Task<boolean> {
     yield* this.lock.lock();
     const id = yield* kvm.id.load();
     const matches = yield* this.vmid_gen_match(id);
     const current = matches ? id : yield* this.renew(cpu, kvm, id);
     yield* this.storeActive(cpu, current);
     yield* this.lock.unlock();
+    return !matches;
   }
 
   /** `atomic64_set(this_cpu_ptr(&active_vmids), id)`. */

@@ -32,23 +32,25 @@ class ReservedNotRenewed extends KvmVmid {
 }
 
 class CheckedBeforeLock extends KvmVmid {
-  protected override *slowPath(cpu: number, kvm: Kvm, seen: VmidId): Task {
+  protected override *slowPath(cpu: number, kvm: Kvm, seen: VmidId): Task<boolean> {
     const matches = yield* this.vmid_gen_match(seen);
     yield* this.lock.lock();
     const current = matches ? seen : yield* this.renew(cpu, kvm, seen);
     yield* this.storeActive(cpu, current);
     yield* this.lock.unlock();
+    return !matches;
   }
 }
 
 class ActiveAfterUnlock extends KvmVmid {
-  protected override *slowPath(cpu: number, kvm: Kvm): Task {
+  protected override *slowPath(cpu: number, kvm: Kvm): Task<boolean> {
     yield* this.lock.lock();
     const id = yield* kvm.id.load();
     const matches = yield* this.vmid_gen_match(id);
     const current = matches ? id : yield* this.renew(cpu, kvm, id);
     yield* this.lock.unlock();
     yield* this.storeActive(cpu, current);
+    return !matches;
   }
 }
 

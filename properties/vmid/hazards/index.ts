@@ -3,6 +3,7 @@ import { SCHEME_HAZARDS } from './generation-scheme.ts';
 import { GENERATION_HAZARDS } from './generation.ts';
 import type { VmidHazard } from './hazard.ts';
 import { PINNED_HAZARDS } from './pinned.ts';
+import { WALK_HAZARDS } from './walks.ts';
 
 export type { VmidHazard } from './hazard.ts';
 
@@ -11,5 +12,6 @@ export const VMID_HAZARDS: readonly VmidHazard[] = [
   ...GENERATION_HAZARDS,
   ...SCHEME_HAZARDS,
   ...FLUSH_HAZARDS,
+  ...WALK_HAZARDS,
   ...PINNED_HAZARDS,
 ];

@@ -172,6 +172,9 @@ export class Arm64AsidMap {
     const cell = this.reserved[cpu] as Cell;
     const kept = active === 0 ? cell.value : active;
     if (kept !== 0) this.observer.noted(active === 0 ? 'reserved ASID reserved again' : 'running ASID reserved');
+    // The map has nothing but pinned ASIDs yet when the first CPU is looked at.
+    if (kept !== 0 && cpu === 0 && (this.asidMap.value & ~this.userHalves()) !== 0)
+      this.observer.noted('pinned and reserved ASIDs at one roll-over');
     this.setBit(ctxid2asid(kept));
     cell.value = kept;
   }

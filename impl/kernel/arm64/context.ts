@@ -194,8 +194,6 @@ export class Arm64Context extends Arm64AsidMap {
       );
     yield* step('cpumask_setall tlb_flush_pending', () => {
       this.flushPending.value = this.cpusToFlush();
-      if (this.pinnedCount.value > 0 && this.reserved.some((cell) => cell.value !== 0))
-        this.observer.noted('pinned and reserved ASIDs at one roll-over');
       return undefined;
     });
   }

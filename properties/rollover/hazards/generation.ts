@@ -201,7 +201,7 @@ export const GENERATION_HAZARDS: readonly RolloverHazard[] = [
     id: 'rollover-cnp-keeps-ttbr0',
     title: 'with common TLBs the old context stays loaded while the new one gets its ASID',
     citation:
-      'check_and_switch_context(), Linux 4.20 and later: cpu_set_reserved_ttbr0() if system_supports_cnp(); commit 5ffdfaedfa0a, "arm64: mm: Support Common Not Private translations"; told in full in "Re: [PATCH RFC 11/14] arm64: Move the ASID allocator code in a separate file" (C. Marinas, 2019)',
+      'check_and_switch_context(), Linux 4.20 and later: cpu_set_reserved_ttbr0() if system_supports_cnp(); commit 5ffdfaedfa0a "arm64: mm: Support Common Not Private translations"',
     story:
       'The CPU is not reserved for the process any more that its TTBR0 still names. The ASID goes to another process on another CPU, and walks from here fill the TLB that both share.',
     expected: LEFT_BEHIND,

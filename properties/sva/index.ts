@@ -1,5 +1,6 @@
 import type { Family } from '../family.ts';
 import { configurations, plainer } from './configuration.ts';
+import { SVA_COST } from './cost.ts';
 import { SVA_HAZARDS, type SvaHazard } from './hazards/index.ts';
 import { SVA_LITMUS } from './litmus.ts';
 import { simplify } from './operations.ts';
@@ -33,4 +34,5 @@ export const sva: Family = {
   plainer,
   simplify,
   witnesses: WITNESS_NAMES,
+  cost: SVA_COST,
 };

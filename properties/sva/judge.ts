@@ -39,6 +39,8 @@ export interface JudgeParts {
   readonly contexts: readonly { readonly stream: number; readonly substream: number }[];
   readonly witnesses: Witnesses;
   readonly report: (violation: Failure) => void;
+  /** How much is held at each broadcast is counted, which takes time. */
+  readonly cost: boolean;
 }
 
 /**
@@ -158,12 +160,14 @@ export class Judge {
   }
 
   #monitor(world: ContractWorld): InvalidationMonitor {
+    const { smmu, witnesses, cost } = this.#parts;
+    const held = (): number => smmu.heldTranslations().filter(({ kind }) => kind === 'translation').length;
     const use = {
       ownerOf: ({ asid }: { readonly asid: number }) =>
         asid < 0 ? undefined : this.contract.tags.owners('asid', asid)[0],
       isPrivate: (space: number) => space < DOMAINS || space === world.spaces - 1,
+      ...(cost ? { held } : {}),
     };
-    const { smmu, witnesses } = this.#parts;
     smmu.onInvalidation((entry, { by }) => {
       if (by === 'broadcast' && entry.required && !entry.valid) witnesses.reach('taken');
       if (by === 'broadcast' && entry.aset === 1 && entry.valid) witnesses.reach('keptOut');

@@ -9,7 +9,7 @@ import type { Task } from '../../engine/step.ts';
 import type { System } from '../../engine/system.ts';
 import type { ContextNote } from '../../impl/kernel/arm64/index.ts';
 import { BtmKernel, BtmOperations, type BtmParts } from '../../impl/kernel/btm/index.ts';
-import { PhysicalMemory } from '../../impl/platform/index.ts';
+import { PhysicalMemory, type SmmuPort } from '../../impl/platform/index.ts';
 import { CD, read } from '../../model/architecture/arm/layout/index.ts';
 import { FULL_FEATURES, type SmmuFeatures } from '../../model/architecture/arm/layout/features.ts';
 import { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
@@ -37,6 +37,9 @@ const CD_WORDS = 8;
 /** Entries and starts of walks that the TLB of a CPU can ever hold. */
 const CPU_CAPACITY = 1024;
 
+/** Makes the port that the driver is given. */
+export type Count = (port: SmmuPort, memory: PhysicalMemory) => SmmuPort;
+
 /** CPUs that run processes, devices that share them, and an SMMU that hears what the CPUs invalidate, or does not. */
 export class SvaWorld implements World {
   readonly configuration: SvaConfiguration;
@@ -52,8 +55,11 @@ export class SvaWorld implements World {
   readonly #initial: number;
   #failureSources: FailureSources | undefined;
 
-  /** @param parts replaced routines of the kernel: a hazard. */
-  constructor(configuration: Configuration, parts: Partial<BtmParts> = {}) {
+  /**
+   * @param parts replaced routines of the kernel: a hazard.
+   * @param count stands between the driver and the SMMU where costs are counted.
+   */
+  constructor(configuration: Configuration, parts: Partial<BtmParts> = {}, count?: Count) {
     this.configuration = svaConfiguration(configuration);
     const { cpus, kpti, cnp, processes, weak, broadcast, ats, narrow } = this.configuration;
     const config = kernelConfig(this.configuration);
@@ -79,8 +85,11 @@ export class SvaWorld implements World {
     this.#witnesses = new Witnesses(machine);
     const report = (violation: Failure): void => this.#report(violation);
     const [smmu, hardware, witnesses] = [this.architecture, this.#hardware, this.#witnesses];
-    this.judge = new Judge({ machine, memory, smmu, hardware, contexts, witnesses, report }, this.configuration);
-    this.kernel = this.#boot(memory, parts);
+    this.judge = new Judge(
+      { machine, memory, smmu, hardware, contexts, witnesses, report, cost: count !== undefined },
+      this.configuration,
+    );
+    this.kernel = this.#boot(memory, parts, count?.(smmu, memory) ?? smmu);
     this.judge.begin(this.kernel);
     this.#operations = new BtmOperations(this.kernel);
     this.#storeNames = new StoreNames(this.kernel, memory, (pa) => frameName(config, pa));
@@ -158,16 +167,16 @@ export class SvaWorld implements World {
     return describe(svaOperation(operation));
   }
 
-  #boot(memory: PhysicalMemory, parts: Partial<BtmParts>): BtmKernel {
-    const { machine, architecture: port, judge } = this;
+  #boot(memory: PhysicalMemory, parts: Partial<BtmParts>, port: SmmuPort): BtmKernel {
+    const { machine, architecture, judge } = this;
     const observer = {
       noted: (note: ContextNote) => this.#noted(note),
       scheduling: (cpu: number) => judge.scheduling(cpu),
       stopped: (cpu: number) => judge.stopped(cpu),
     };
     const sink = { emit: (event: ContractEvent) => judge.emit(event) };
-    const pciAts = (streamId: number, enabled: boolean): void => port.ats?.setEnabled(streamId, enabled);
-    for (const { streamId } of port.universe.contexts) pciAts(streamId, false);
+    const pciAts = (streamId: number, enabled: boolean): void => architecture.ats?.setEnabled(streamId, enabled);
+    for (const { streamId } of architecture.universe.contexts) pciAts(streamId, false);
     const base = { machine, memory, port, sink, cpu: this.#hardware, observer, pciAts };
     return new BtmKernel(base, kernelConfig(this.configuration), parts);
   }

@@ -268,6 +268,7 @@ export class SmmuV3 {
 
   /** The slots whose outcomes have changed since this was last asked (not counting what a rollback changed back), ascending. */
   takeDirtySlots(): number[] {
+    if (this.#dirty.size === 0) return [];
     const dirty = [...this.#dirty].sort((a, b) => a - b);
     this.#dirty.clear();
     return dirty;

@@ -65,6 +65,7 @@ export const SVA_COST: CostScenario = {
       both: fc.boolean(),
       running: fc.boolean(),
       bound: fc.boolean(),
+      ats: fc.boolean(),
     })
     .map((drawn) => ({ ...WORLD, ...drawn })),
   programs: (configuration) => programs(svaConfiguration(configuration)),
@@ -77,6 +78,7 @@ export const SVA_COST: CostScenario = {
   units: [
     unit('a bound process unmaps a page', [munmap], { bound: true, running: true }),
     unit('the same, one of two pages', [munmap], { bound: true, running: true, both: true }),
+    unit('the same, of a device with ATS', [munmap], { bound: true, running: true, both: true, ats: true }),
     unit('a process that has the domain’s number unmaps a page', [munmap], { running: true }),
     unit('a private domain unmaps a page', [{ op: 'unmap', page: 0 }]),
     unit('bind, which moves the domain', [bind]),

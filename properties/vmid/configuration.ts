@@ -86,8 +86,8 @@ export const configurations: fc.Arbitrary<VmidConfiguration> = fc
     pages: fc.constantFrom(1, 1, 2),
     left: fc.constantFrom(0, 0, 1, 2, 3, 6),
     cnp: fc.constantFrom(false, false, true),
-    kind: fc.constantFrom<Kind>('nvhe', 'nvhe', 'nvhe', 'vhe', 'vhe', 'erratum'),
-    weak: fc.constantFrom(0, 0, 1, 2),
+    kind: fc.constantFrom<Kind>('nvhe', 'nvhe', 'nvhe', 'nvhe', 'vhe', 'erratum'),
+    weak: fc.constantFrom(0, 0, 1, 1, 2),
   })
   .map(({ more, left, others, kind, ...drawn }) => {
     const vmids = drawn.cpus + more;

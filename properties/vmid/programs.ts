@@ -19,6 +19,21 @@ const DEVICES: Weights = { run: 16, exit: 0, put: 1, unmap: 1, fault: 0, pin: 4,
 
 /** How much more likely the machine that a program is about is run than another one. */
 const FOCUS_WEIGHT = 2;
+/**
+ * Which machine runs next on a CPU where they take turns: the one whose turn it is, the one that the program is about, or the
+ * one that ran there before, so that two of them alternate.
+ */
+interface Next {
+  readonly turn: number;
+  readonly focus: number;
+  readonly before: number;
+}
+const NEXT: readonly Next[] = [
+  { turn: 2, focus: 1, before: 1 },
+  { turn: 2, focus: 1, before: 1 },
+  { turn: 1, focus: 3, before: 0 },
+  { turn: 1, focus: 1, before: 3 },
+];
 /** How much busier one CPU is in every other program: those that hardly switch keep what they have for long. */
 const BUSY_WEIGHT = 6;
 
@@ -38,6 +53,7 @@ export function programs(configuration: Configuration): fc.Arbitrary<Program> {
     ]);
     const focus = draw.below(known.vms);
     const inTurn = draw.below(2) === 0;
+    const next = draw.weighted(NEXT.map((weights): Weighted<Next> => [1, weights]));
     const pinned = draw.weighted([
       [2, 2 * known.vms],
       [1, 1],
@@ -49,9 +65,9 @@ export function programs(configuration: Configuration): fc.Arbitrary<Program> {
     const cpus = Array.from({ length: known.cpus }, (_, cpu): Weighted<number> => [cpu === 0 ? busy : 1, cpu]);
     draw.list(OPERATIONS_MIN, OPERATIONS_MAX, () => {
       const cpu = draw.weighted(cpus);
-      const next = operation(draw, { cpu, focus, weights, sketch, inTurn, pinned }, known);
-      sketch.add(cpu, next);
-      if (!deal.giveCpu(cpu, next)) draw.duplicate();
+      const added = operation(draw, { cpu, focus, weights, sketch, inTurn, next, pinned }, known);
+      sketch.add(cpu, added);
+      if (!deal.giveCpu(cpu, added)) draw.duplicate();
     });
     return deal.program();
   });
@@ -65,6 +81,7 @@ interface Situation {
   readonly sketch: Sketch;
   /** The other machines take turns, which uses VMIDs up; else they are drawn. */
   readonly inTurn: boolean;
+  readonly next: Next;
   /** How much more likely the machine that the program is about is pinned than another one. */
   readonly pinned: number;
 }
@@ -90,13 +107,13 @@ function operation(draw: Draw, at: Situation, known: VmidConfiguration): VmidOpe
 }
 
 function machine(draw: Draw, at: Situation, op: VmidOperation['op'], { vms }: VmidConfiguration): number {
-  const { cpu, focus, sketch } = at;
+  const { cpu, focus, sketch, next } = at;
   if (op === 'run' && at.inTurn) {
     const before = sketch.before(cpu);
     return draw.weighted([
-      [2, sketch.turn(cpu, focus)],
-      [sketch.fits(cpu, op, focus) ? 1 : 0, focus],
-      [before < 0 ? 0 : 1, Math.max(0, before)],
+      [next.turn, sketch.turn(cpu, focus)],
+      [sketch.fits(cpu, op, focus) ? next.focus : 0, focus],
+      [before < 0 ? 0 : next.before, Math.max(0, before)],
     ]);
   }
   const fits = (vm: number): number =>

@@ -81,7 +81,7 @@ class Campaign {
       const [configuration] = fc.sample(this.#family.configurations, { seed: this.#seed(round, 0), numRuns: 1 });
       if (configuration === undefined) throw new HarnessError('no configuration was generated');
       const world = this.#worlds.at(configuration);
-      const programs = this.#family.programs(configuration);
+      const programs = this.#family.programs(world.configuration);
       for (let index = 0; index < PROGRAMS_PER_CONFIGURATION && !this.#stopped; index++) {
         const seed = this.#seed(round, index + 1);
         const [program] = fc.sample(programs, { seed, numRuns: 1 });

@@ -179,3 +179,23 @@ export type PageRequestEvent =
       readonly group: number;
       readonly success: boolean;
     };
+
+/** The life of PASID numbers, told in the step that makes it true. Owners are those who allocate. */
+export type PasidEvent =
+  /** A number has an owner from now on; another one may have it when it has been reclaimed. */
+  | { readonly type: 'pasid.alloc'; readonly pasid: number; readonly owner: number }
+  | { readonly type: 'pasid.reclaim'; readonly pasid: number }
+  /** An allocation returns a number to its caller. */
+  | { readonly type: 'pasid.returned'; readonly pasid: number; readonly owner: number }
+  /** Unbind of a device, which `by` has asked for, returns: it does not reach the space of its owner any more. */
+  | {
+      readonly type: 'pasid.unbound';
+      readonly pasid: number;
+      readonly device: number;
+      readonly owner: number;
+      readonly by: number;
+    }
+  /** KVM translates the guest's PASID of an owner to a number; 0: it does no more. */
+  | { readonly type: 'pasid.translated'; readonly owner: number; readonly pasid: number }
+  /** A set has so many numbers, of so many that it may have. */
+  | { readonly type: 'pasid.quota'; readonly numbers: number; readonly quota: number };

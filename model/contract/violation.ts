@@ -3,7 +3,7 @@
  * and `rule` say which promise, `data` carries the facts for a report.
  */
 export interface Violation {
-  readonly monitor: 'translation' | 'tags' | 'tables' | 'invalidation' | 'page-requests';
+  readonly monitor: 'translation' | 'tags' | 'tables' | 'invalidation' | 'page-requests' | 'pasid';
   /** Kebab-case name of the rule, as listed in docs/contract.md. */
   readonly rule: string;
   /** One full sentence. */

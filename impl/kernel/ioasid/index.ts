@@ -1,0 +1,8 @@
+export { DESIGNS, freesAnywhere, SOUND_DESIGNS, type FreeDesign } from './designs.ts';
+export { Ioasid } from './ioasid.ts';
+export { IoasidKernel, type IoasidBase, type IoasidLayout, type IoasidNote, type IoasidParts } from './kernel.ts';
+export { KvmPasids } from './kvm.ts';
+export { STATE, type IntelSvmObject, type IoasidData, type IoasidSet } from './objects.ts';
+export type { PasidPort } from './port.ts';
+export { IntelSvm } from './svm.ts';
+export { VfioOwners, type Owner } from './vfio.ts';

@@ -1,0 +1,38 @@
+import type { Failure } from '../../engine/failure.ts';
+import type { Observation } from '../../engine/observe.ts';
+import type { WhyLine } from '../family.ts';
+
+/** What each rule promises, and where that is written. */
+const PROMISES: Readonly<Record<string, string>> = {
+  'reclaimed-while-live':
+    'a number goes back to the pool when nothing is reached by it: its table entry, PASID cache, TLB and device-TLB are clean.',
+  'reused-while-live': 'a number is given out again when nothing is reached by it.',
+  'two-owners': 'a number has one owner, and an allocation returns what its caller owns.',
+  'wrong-space': 'a PASID leads to the space of the owner of its number.',
+  'reachable-after-unbind': 'when unbind has returned, the device does not reach the space.',
+  'translated-unowned': 'a guest submits work by numbers of its own only.',
+  'notify-order': 'KVM is told last of a bind and first of an unbind or a free.',
+  'quota-exceeded': 'a set has no more numbers than its quota.',
+};
+
+/** Steps by which a number goes its way. */
+const DECISIVE = ['ioasid_free', 'xa_alloc', 'xa_erase', 'PASID entry', 'flush', 'refcount_dec', 'kfree', 'queue_work'];
+const LINES_MAX = 5;
+
+/** The *why* of a report: the promise, what broke it, and the last steps of different kinds that decided it. */
+export function explain({ steps }: Observation, failure: Failure): readonly WhyLine[] {
+  const promise = PROMISES[failure.rule];
+  const because = DECISIVE.map((starts) => steps.findLastIndex(({ label }) => label.startsWith(starts)))
+    .filter((at) => at >= 0)
+    .toSorted((a, b) => a - b)
+    .slice(-LINES_MAX)
+    .map((at): WhyLine => {
+      const { agentName = '', label = '' } = steps[at] ?? {};
+      return { head: 'Because', text: `step ${at + 1}: ${agentName}, ${label}.` };
+    });
+  return [
+    ...(promise === undefined ? [] : [{ head: 'Then', text: promise }]),
+    { head: 'However', text: failure.message },
+    ...because,
+  ];
+}

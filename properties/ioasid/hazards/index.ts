@@ -1,0 +1,8 @@
+import { FREE_HAZARDS } from './free.ts';
+import type { IoasidHazard } from './hazard.ts';
+import { NUMBER_HAZARDS } from './numbers.ts';
+
+export type { IoasidHazard } from './hazard.ts';
+
+/** Every hazard of the family. */
+export const IOASID_HAZARDS: readonly IoasidHazard[] = [...FREE_HAZARDS, ...NUMBER_HAZARDS];

@@ -1,0 +1,52 @@
+import type { Family } from '../family.ts';
+import { configurations, ioasidOperation, PLAIN, plainer, simplify } from './configuration.ts';
+import { IOASID_HAZARDS, type IoasidHazard } from './hazards/index.ts';
+import { IOASID_LITMUS } from './litmus.ts';
+import { alphabet, programs } from './programs.ts';
+import { IoasidWorld, WITNESSES } from './world.ts';
+
+/**
+ * A hazard of the family.
+ *
+ * @throws RangeError for an unknown one, naming those there are.
+ */
+function hazardNamed(id: string): IoasidHazard {
+  const found = IOASID_HAZARDS.find((hazard) => hazard.id === id);
+  if (found !== undefined) return found;
+  const known = IOASID_HAZARDS.map((hazard) => hazard.id).join(', ');
+  throw new RangeError(`family ioasid has no hazard "${id}"; it has ${known}`);
+}
+
+/** PASID numbers: who owns them, who uses them, and when they are free again. */
+export const ioasid: Family = {
+  name: 'ioasid',
+  summary:
+    'PASID numbers: sets, references, free against unbind in several designs, notifications of KVM and the IOMMU',
+  hazards: IOASID_HAZARDS,
+  litmus: IOASID_LITMUS,
+  configurations,
+  programs,
+  world: (configuration, hazard) => {
+    if (hazard === undefined) return new IoasidWorld(configuration);
+    const { parts, design = 'deferred' } = hazardNamed(hazard);
+    return new IoasidWorld({ ...configuration, design }, parts);
+  },
+  small: {
+    worlds: [
+      { name: 'plain', configuration: PLAIN },
+      { name: 'one-number', configuration: { ...PLAIN, pasids: 1, owners: 1 } },
+      { name: 'two-devices', configuration: { ...PLAIN, devices: 2 } },
+      { name: 'mutex', configuration: { ...PLAIN, design: 'mutex' } },
+      { name: 'owner', configuration: { ...PLAIN, design: 'owner' } },
+      { name: 'faults', configuration: { ...PLAIN, faults: true } },
+    ],
+    alphabet,
+    alike: (_configuration, operation) => {
+      const known = ioasidOperation(operation);
+      return 'owner' in known ? { kind: 'owner', index: known.owner } : undefined;
+    },
+  },
+  plainer,
+  simplify,
+  witnesses: WITNESSES,
+};

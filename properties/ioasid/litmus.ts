@@ -1,0 +1,107 @@
+import type { Litmus } from '../family.ts';
+import { PLAIN, type IoasidConfiguration, type IoasidOperation } from './configuration.ts';
+
+/** A litmus test: operations by CPU, and how the machine differs from the plain one. */
+function litmus(
+  id: string,
+  title: string,
+  cpus: readonly (readonly IoasidOperation[])[],
+  hazards: readonly string[],
+  machine: Partial<IoasidConfiguration> = {},
+): Litmus {
+  const agents = cpus.map((operations, cpu) => ({ name: `CPU${cpu}`, operations }));
+  return { id, title, hazards, configuration: { ...PLAIN, ...machine } as IoasidConfiguration, program: { agents } };
+}
+
+const on = (op: 'open' | 'close' | 'alloc' | 'free' | 'exit' | 'find', owner = 0): IoasidOperation => ({ op, owner });
+const bind = (device = 0): IoasidOperation => ({ op: 'bind', owner: 0, device });
+const unbind: IoasidOperation = { op: 'unbind', owner: 0, device: 0 };
+const failNth = (nth: number): IoasidOperation => ({ op: 'failNth', nth });
+
+/** The smallest program for each way in which numbers can go wrong. */
+export const IOASID_LITMUS: readonly Litmus[] = [
+  litmus(
+    'free-while-bound',
+    'a number is freed while a device is bound by it',
+    [[on('alloc'), bind(), on('free')]],
+    [
+      'ioasid-free-before-unbind',
+      'ioasid-notifier-sleeps',
+      'ioasid-work-puts-first',
+      'ioasid-no-flush',
+      'ioasid-kvm-hears-last',
+      'ioasid-kvm-hears-first',
+    ],
+  ),
+  litmus(
+    'close-while-bound',
+    'a file is closed while a device is bound',
+    [[on('alloc'), bind(), on('close')]],
+    ['ioasid-set-free-pending'],
+  ),
+  litmus(
+    'exit-of-owner',
+    'a number is freed in an SRCU callback',
+    [[on('alloc'), on('exit')]],
+    ['ioasid-atomic-context-free'],
+  ),
+  litmus(
+    'free-against-bind',
+    'one owner frees while another one binds',
+    [
+      [on('alloc'), bind(), on('free')],
+      [on('alloc', 1), { op: 'bind', owner: 1, device: 0 }],
+    ],
+    ['ioasid-mutex-abba'],
+    { design: 'mutex' },
+  ),
+  litmus(
+    'free-with-two-devices',
+    'two devices are bound by a number that is freed',
+    [[on('alloc'), bind(), bind(1), on('free')]],
+    ['ioasid-owner-forgets-device'],
+    { design: 'owner', devices: 2 },
+  ),
+  litmus(
+    'unbind-against-free',
+    "a device is unbound when its number was freed, and may be somebody else's",
+    [[on('alloc'), bind(), on('free'), unbind]],
+    ['ioasid-free-vs-unbind-work-uaf'],
+  ),
+  litmus(
+    'unbind-after-reuse',
+    'a device is unbound from a number that another owner has by now',
+    [[on('alloc'), bind(), on('free'), on('alloc', 1), { op: 'bind', owner: 1, device: 0 }, unbind]],
+    ['ioasid-unbind-by-number'],
+    { pasids: 2 },
+  ),
+  litmus('unbind', 'a device is unbound', [[on('alloc'), bind(), unbind]], ['ioasid-kvm-not-told']),
+  litmus(
+    'alloc-fails-late',
+    'there is no memory for the number in its set',
+    [[failNth(2), on('alloc')]],
+    ['ioasid-alloc-error-returns-id'],
+    { faults: true },
+  ),
+  litmus(
+    'bind-fails',
+    'there is no memory for a bond',
+    [[on('alloc'), failNth(1), bind(), on('free')]],
+    ['ioasid-bind-error-keeps-reference'],
+    { faults: true },
+  ),
+  litmus('close', 'a file is closed', [[on('close')]], ['ioasid-set-quota-lost']),
+  litmus(
+    'find-against-free',
+    'a number is looked up while it is freed',
+    [[on('alloc'), on('free')], [on('find')]],
+    ['ioasid-find-after-free'],
+  ),
+  litmus(
+    'numbers-go-round',
+    'a number is freed while bound, and as many are allocated as there are',
+    [[on('alloc'), bind(), on('free'), on('alloc'), on('free'), on('alloc')]],
+    ['ioasid-cyclic-wraps'],
+    { design: 'deferred' },
+  ),
+];

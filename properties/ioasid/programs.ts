@@ -1,0 +1,73 @@
+import type fc from 'fast-check';
+import type { Configuration, Program } from '../family.ts';
+import { arbitraryOf } from '../generate/arbitrary.ts';
+import { Deal } from '../generate/deal.ts';
+import type { Weighted } from '../generate/draw.ts';
+import { applies, ioasidConfiguration, OPERATIONS, type IoasidOperation } from './configuration.ts';
+
+const OPERATIONS_MIN = 3;
+const OPERATIONS_MAX = 10;
+const CPUS = 3;
+
+/** How often each kind of operation, and how often it is what an owner has not done yet. */
+const WEIGHTS: Readonly<Record<IoasidOperation['op'], number>> = {
+  open: 1,
+  close: 2,
+  alloc: 8,
+  free: 5,
+  exit: 2,
+  find: 2,
+  bind: 8,
+  unbind: 5,
+  failNth: 2,
+};
+/** How much more likely the next step of an owner's life is than another operation. */
+const NEXT_WEIGHT = 6;
+
+/** Random programs: the lives of numbers, dealt out to CPUs. */
+export function programs(configuration: Configuration): fc.Arbitrary<Program> {
+  const known = ioasidConfiguration(configuration);
+  const all = everything().filter((operation) => applies(operation, known));
+  return arbitraryOf((draw) => {
+    const deal = new Deal();
+    const stages = [0, 0];
+    draw.list(OPERATIONS_MIN, OPERATIONS_MAX, () => {
+      const options = all.map((operation): Weighted<IoasidOperation> => [weight(operation, stages), operation]);
+      const operation = draw.weighted(options);
+      advance(operation, stages);
+      if (!deal.giveCpu(draw.below(CPUS), operation)) draw.duplicate();
+    });
+    return deal.program();
+  });
+}
+
+/** What an owner does next: it allocates, binds, frees. */
+const LIFE: readonly IoasidOperation['op'][] = ['alloc', 'bind', 'free'];
+
+function weight(operation: IoasidOperation, stages: readonly number[]): number {
+  const base = WEIGHTS[operation.op];
+  if (!('owner' in operation)) return base;
+  return operation.op === LIFE[stages[operation.owner] ?? 0] ? base * NEXT_WEIGHT : base;
+}
+
+function advance(operation: IoasidOperation, stages: number[]): void {
+  if (!('owner' in operation)) return;
+  const { op, owner } = operation;
+  if (op === LIFE[stages[owner] ?? 0]) stages[owner] = ((stages[owner] ?? 0) + 1) % LIFE.length;
+  else if (op === 'close' || op === 'exit') stages[owner] = 0;
+}
+
+/** Every operation. */
+export function alphabet(configuration: Configuration): IoasidOperation[] {
+  const known = ioasidConfiguration(configuration);
+  return everything().filter((operation) => applies(operation, known));
+}
+
+function everything(): IoasidOperation[] {
+  return OPERATIONS.flatMap((op): IoasidOperation[] => {
+    if (op === 'failNth') return [1, 2].map((nth) => ({ op, nth }));
+    return [0, 1].flatMap((owner): IoasidOperation[] =>
+      op === 'bind' || op === 'unbind' ? [0, 1].map((device) => ({ op, owner, device })) : [{ op, owner }],
+    );
+  });
+}

@@ -1,0 +1,173 @@
+import { runToCompletion } from '../../engine/complete.ts';
+import type { Failure } from '../../engine/failure.ts';
+import { Machine } from '../../engine/machine.ts';
+import type { Observation } from '../../engine/observe.ts';
+import { step, type Task } from '../../engine/step.ts';
+import type { System } from '../../engine/system.ts';
+import { DESIGNS, IoasidKernel, type IoasidNote, type IoasidParts } from '../../impl/kernel/ioasid/index.ts';
+import { PasidMonitor } from '../../model/contract/pasid.ts';
+import type { Verdict } from '../../model/contract/violation.ts';
+import type { Configuration, Counters, Operation, Program, World } from '../family.ts';
+import {
+  ALLOCATIONS,
+  applies,
+  describe,
+  ioasidConfiguration,
+  ioasidOperation,
+  OPERATIONS,
+  type IoasidConfiguration,
+  type IoasidOperation,
+} from './configuration.ts';
+import { explain } from './explain.ts';
+import { PasidEntries } from './hardware.ts';
+import { findLeak } from './leaks.ts';
+
+/** What a run should reach. */
+export const WITNESSES: readonly IoasidNote[] = [
+  'freed while bound',
+  'number used again',
+  'quota used up',
+  'set closed with numbers',
+  'unbind met a free',
+  'allocation failed',
+  'freed in softirq',
+  'number looked up',
+];
+const NOTES: readonly IoasidNote[] = [...WITNESSES, 'bind refused: free pending'];
+
+/** Owners of PASIDs, what they bind, and the contract over the numbers. */
+export class IoasidWorld implements World {
+  readonly configuration: IoasidConfiguration;
+  readonly machine = new Machine();
+  readonly #entries: PasidEntries;
+  readonly #kernel: IoasidKernel;
+  readonly #monitor: PasidMonitor;
+  readonly #initial: number;
+
+  /** @param parts replaced routines: a hazard. They come before those of the design. */
+  constructor(configuration: Configuration, parts: Partial<IoasidParts> = {}) {
+    this.configuration = ioasidConfiguration(configuration);
+    const { machine } = this;
+    const { design, owners } = this.configuration;
+    this.#entries = new PasidEntries(machine.store, this.configuration);
+    const world = { ...this.configuration, strict: design !== 'cyclic' };
+    this.#monitor = new PasidMonitor(machine.store, world, this.#entries);
+    this.#kernel = new IoasidKernel(
+      {
+        machine,
+        port: this.#entries,
+        emit: (event) => this.#judge(this.#monitor.on(event)),
+        note: (note) => machine.tally(NOTES.indexOf(note)),
+      },
+      { ...this.configuration, allocations: ALLOCATIONS },
+      { ...DESIGNS[design], ...parts },
+    );
+    for (let owner = 0; owner < owners; owner++) runToCompletion(this.#task({ op: 'open', owner }));
+    machine.tallies.fill(0);
+    this.#initial = machine.store.mark();
+  }
+
+  get counters(): Counters {
+    const { tallies } = this.machine;
+    const count = (at: number): number => tallies[at] ?? 0;
+    const base = NOTES.length;
+    return {
+      witnesses: Object.fromEntries(WITNESSES.map((witness, at) => [witness, count(at)])),
+      operations: Object.fromEntries(
+        OPERATIONS.map((op, at) => [op, { run: count(base + at), rejected: count(base + OPERATIONS.length + at) }]),
+      ),
+    };
+  }
+
+  /** An allocation that is to fail waits for the next operation of its CPU. */
+  get cpusKeepState(): boolean {
+    return this.configuration.faults;
+  }
+
+  load(program: Program): System {
+    const { machine } = this;
+    machine.store.rollback(this.#initial);
+    machine.failure = undefined;
+    const agents = program.agents.map(({ name, operations }) => ({
+      name,
+      context: 'process' as const,
+      daemon: false,
+      operations: operations.map((operation) => {
+        const known = this.#known(operation);
+        return { label: describe(known), start: (): Task => this.#task(known) };
+      }),
+    }));
+    return {
+      machine,
+      agents: [...agents, this.#kernel.wq.daemon(), this.#kernel.rcu.daemon()],
+      check: () => this.#judge(this.#monitor.check()),
+      quiescent: () => {
+        const leak = this.configuration.design === 'cyclic' ? undefined : findLeak(this.#kernel);
+        if (leak !== undefined) machine.fail(leak);
+      },
+    };
+  }
+
+  snapshot(): readonly string[] {
+    const { devices, pasids } = this.configuration;
+    const places = Array.from({ length: devices * pasids }, (_, at) => [Math.floor(at / pasids), (at % pasids) + 1]);
+    return places.flatMap(([device = 0, pasid = 0]) => {
+      const owner = this.#entries.entry(device, pasid);
+      return owner < 0 ? [] : [`PASID ${pasid} of dev${device} leads to VM${owner}`];
+    });
+  }
+
+  explain(observation: Observation, failure: Failure) {
+    return explain(observation, failure);
+  }
+
+  describeOperation(_operation: Operation): string {
+    return '';
+  }
+
+  #judge(verdict: Verdict): void {
+    if (verdict !== undefined) this.machine.fail(verdict);
+  }
+
+  #known(operation: Operation): IoasidOperation {
+    const known = ioasidOperation(operation);
+    if (!applies(known, this.configuration))
+      throw new RangeError(`${describe(known)}: this machine has no such operation`);
+    return known;
+  }
+
+  *#task(operation: IoasidOperation): Task {
+    const applied = yield* this.#run(operation);
+    yield* step('return', () => {
+      const at = NOTES.length + OPERATIONS.indexOf(operation.op);
+      this.machine.tally(at);
+      if (!applied) this.machine.tally(at + OPERATIONS.length);
+      return undefined;
+    });
+  }
+
+  *#run(operation: IoasidOperation): Task<boolean> {
+    const { vfio, failNth } = this.#kernel;
+    switch (operation.op) {
+      case 'open':
+        return yield* vfio.open(operation.owner);
+      case 'close':
+        return yield* vfio.close(operation.owner);
+      case 'alloc':
+        return yield* vfio.alloc(operation.owner);
+      case 'free':
+        return yield* vfio.free(operation.owner);
+      case 'exit':
+        return yield* vfio.freeByCallback(operation.owner);
+      case 'find':
+        return yield* vfio.find(operation.owner);
+      case 'bind':
+        return yield* vfio.bind(operation.owner, operation.device);
+      case 'unbind':
+        return yield* vfio.unbind(operation.owner, operation.device);
+      case 'failNth':
+        yield* failNth.arm(operation.nth);
+        return true;
+    }
+  }
+}

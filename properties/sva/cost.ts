@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { BtmParts } from '../../impl/kernel/btm/index.ts';
+import { BlockingBtmSva, type BtmParts } from '../../impl/kernel/btm/index.ts';
 import type { PhysicalMemory, SmmuPort } from '../../impl/platform/index.ts';
 import { CommandCounter } from '../cost/commands.ts';
 import type { Costs, CostScenario, CostUnit, CostWorld } from '../cost/scenario.ts';
@@ -28,13 +28,18 @@ class CountingWorld extends SvaWorld implements CostWorld {
   }
 }
 
-/** Each design: what becomes of broadcasts, and which routine is mistaken. */
-const DESIGNS: Readonly<Record<string, { readonly broadcast: Broadcast; readonly hazard?: string }>> = {
+/** Each design: what becomes of broadcasts, and which routines are others. */
+const DESIGNS: Readonly<Record<string, { readonly broadcast: Broadcast; readonly parts?: Partial<BtmParts> }>> = {
   absent: { broadcast: 'absent' },
   ignored: { broadcast: 'ignored' },
   on: { broadcast: 'on' },
-  'aset-0': { broadcast: 'on', hazard: 'btm-private-cd-shared' },
+  blocked: { broadcast: 'on', parts: { sva: BlockingBtmSva } },
+  'aset-0': { broadcast: 'on', parts: partsOf('btm-private-cd-shared') },
 };
+
+function partsOf(hazard: string): Partial<BtmParts> {
+  return NUMBER_HAZARDS.find(({ id }) => id === hazard)?.parts ?? {};
+}
 
 /** Room for two pinned processes. */
 const WORLD: SvaConfiguration = { ...PLAIN, asids: 5 };
@@ -54,6 +59,7 @@ export const SVA_COST: CostScenario = {
     { name: 'absent', summary: 'the SMMU cannot hear broadcasts (IDR0.BTM = 0)' },
     { name: 'ignored', summary: 'it ignores them, or may (CR2.PTM = 1)' },
     { name: 'on', summary: 'it hears them; private domains opt out (ASET = 1)' },
+    { name: 'blocked', summary: 'as on, and devices are refused while their domain makes room for a process' },
     { name: 'aset-0', summary: 'as on, but private domains do not opt out', mistaken: true },
   ],
   configurations: fc
@@ -72,8 +78,7 @@ export const SVA_COST: CostScenario = {
   world: (configuration, name) => {
     const design = DESIGNS[name];
     if (design === undefined) throw new RangeError(`family sva has no design "${name}"`);
-    const parts = NUMBER_HAZARDS.find(({ id }) => id === design.hazard)?.parts ?? {};
-    return new CountingWorld({ ...configuration, broadcast: design.broadcast }, parts);
+    return new CountingWorld({ ...configuration, broadcast: design.broadcast }, design.parts ?? {});
   },
   units: [
     unit('a bound process unmaps a page', [munmap], { bound: true, running: true }),
@@ -86,6 +91,12 @@ export const SVA_COST: CostScenario = {
     unit('a bound process exits', [{ op: 'exit' }], { bound: true, running: true }),
   ],
   litmus: SVA_LITMUS.filter(({ id }) =>
-    ['munmap-two-cpus', 'munmap-during-bind', 'munmap-private-number', 'bind-moves-domain-unmap'].includes(id),
+    [
+      'munmap-two-cpus',
+      'munmap-during-bind',
+      'munmap-private-number',
+      'bind-moves-domain-unmap',
+      'bind-moves-domain-munmap',
+    ].includes(id),
   ),
 };

@@ -6,4 +6,5 @@ export * from './driver.ts';
 export * from './kernel.ts';
 export * from './mm.ts';
 export * from './operations.ts';
+export * from './reassign.ts';
 export * from './sva.ts';

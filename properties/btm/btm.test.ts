@@ -20,7 +20,7 @@ test('the correct implementation holds, and a run reaches every witness and uses
 describe('what a broadcast takes from the SMMU', () => {
   /** Runs KVM's unmap of a page of A to its end, and says what was lost. */
   function losses(design: string, device0: string) {
-    const world = new BtmWorld({ ...PLAIN, design, vmids: 5, device0 });
+    const world = new BtmWorld({ ...PLAIN, design, vmids: 5, other: true, device0 });
     const operations = [
       { op: 'run', machine: 0 },
       { op: 'kvmUnmap', machine: 0 },
@@ -49,7 +49,7 @@ describe('what a broadcast takes from the SMMU', () => {
 test('every design builds every world that it permits', () => {
   for (const design of DESIGNS)
     for (const device0 of ['nothing', 'nested', 'guest', 'other', 'private'])
-      expect(() => btm.world({ ...PLAIN, vmids: 5, design, device0 })).not.toThrow();
+      expect(() => btm.world({ ...PLAIN, vmids: 5, other: true, design, device0 })).not.toThrow();
 });
 
 test.each([
@@ -57,6 +57,8 @@ test.each([
   [{ ...PLAIN, vmids: 3 }, /"vmids" is at least 4/],
   [{ ...PLAIN, taken: 4 }, /"taken" is at most 3/],
   [{ ...PLAIN, device1: 'somewhere' }, /devices are at/],
+  [{ ...PLAIN, device1: 'other' }, /needs its stage 2/],
+  [{ ...PLAIN, stage1: false }, /no device is nested/],
   [{ ...PLAIN, more: 1 }, /no "more"/],
   [{ ...PLAIN, cpus: '1' }, /"cpus" must be a number/],
 ])('a configuration that cannot be is refused: %j', (configuration, message) => {
@@ -80,7 +82,16 @@ test('a CPU that is not there is refused, and an unknown hazard, naming those th
 
 test('simpler operations are operations, and plainer configurations can be built', () => {
   for (const operation of OPTIONS) for (const simpler of simplify(operation)) expect(OPTIONS).toContainEqual(simpler);
-  const strange = { ...PLAIN, design: 'private', cpus: 1, vmids: 5, taken: 4, mapped: 0, device1: 'other' };
+  const strange = {
+    ...PLAIN,
+    design: 'private',
+    cpus: 1,
+    vmids: 5,
+    taken: 4,
+    mapped: 0,
+    other: true,
+    device1: 'other',
+  };
   const plain = plainer(strange);
   expect(plain.length).toBeGreaterThan(3);
   for (const configuration of plain) expect(() => btm.world(configuration)).not.toThrow();

@@ -5,6 +5,9 @@ import type { Configuration } from '../family.ts';
 /** What a device translates by at the start. */
 export const STARTS = ['nothing', 'nested', 'guest', 'other', 'private'] as const;
 
+/** One of `STARTS`. */
+export type Start = (typeof STARTS)[number];
+
 /** The world that a `btm` program starts in. */
 export interface BtmConfiguration extends Configuration {
   readonly design: Design;
@@ -14,14 +17,18 @@ export interface BtmConfiguration extends Configuration {
   readonly vmids: number;
   /** VMIDs of the first generation that machines have used which are gone; what is pinned at the start is not among them. */
   readonly taken: number;
+  /** The SMMU has stage 1, and so nested translation. */
+  readonly stage1: boolean;
   /** Pages mapped at the start in every space, 0 or 1. */
   readonly mapped: number;
+  /** The other virtual machine has a stage 2 for devices at the start. */
+  readonly other: boolean;
   /**
    * What each device is attached to: stage 1 of the guest on top of its stage 2, that alone, the stage 2 of the other
    * virtual machine, or one of no virtual machine.
    */
-  readonly device0: (typeof STARTS)[number];
-  readonly device1: (typeof STARTS)[number];
+  readonly device0: Start;
+  readonly device1: Start;
 }
 
 /** The plain world: one nested device, the guest's VMID pinned. */
@@ -30,7 +37,9 @@ export const PLAIN: BtmConfiguration = {
   cpus: 2,
   vmids: 4,
   taken: 1,
+  stage1: true,
   mapped: 1,
+  other: false,
   device0: 'nested',
   device1: 'nothing',
 };
@@ -44,13 +53,18 @@ export const configurations: fc.Arbitrary<BtmConfiguration> = fc
     cpus: fc.constantFrom(1, 2, 2, 2),
     more: fc.constantFrom(2, 3, 3),
     taken: fc.constantFrom(1, 1, 2, 3, 4),
+    stage1: fc.constantFrom(true, true, true, true, true, false),
     mapped: fc.constantFrom(1, 1, 1, 0),
+    other: fc.boolean(),
     device0: fc.constantFrom(...STARTS, 'nested' as const, 'nested' as const, 'nested' as const),
     device1: fc.constantFrom(...STARTS),
   })
-  .map(({ more, ...drawn }) => {
-    const vmids = drawn.cpus + Math.max(more, 1 + pinsAtStart(drawn));
-    return { ...drawn, vmids, taken: Math.min(drawn.taken, vmids - pinned(drawn.design, drawn.cpus, vmids)) };
+  .map(({ more, ...any }) => {
+    const without = (start: Start): Start => (any.stage1 || start !== 'nested' ? start : 'guest');
+    const [device0, device1] = [without(any.device0), without(any.device1)];
+    const drawn = { ...any, device0, device1, other: any.other || device0 === 'other' || device1 === 'other' };
+    const vmids = drawn.cpus + Math.max(more, 1 + pinned(drawn));
+    return { ...drawn, vmids, taken: Math.min(drawn.taken, vmids - pinned(drawn)) };
   });
 
 /** The configurations that have one more field as in `PLAIN`. */
@@ -80,23 +94,21 @@ function problem(configuration: Configuration): string | undefined {
     const value = configuration[field] as number;
     if (!Number.isInteger(value) || value < least || value > most) return `"${field}" is ${least} to ${most}`;
   }
-  const { design, cpus, vmids, taken, device0, device1 } = configuration as BtmConfiguration;
+  const { design, cpus, vmids, taken, other, device0, device1 } = configuration as BtmConfiguration;
   if (!DESIGNS.includes(design)) return `design is one of ${DESIGNS.join(', ')}`;
   if (![device0, device1].every((start) => STARTS.includes(start))) return `devices are at ${STARTS.join(', ')}`;
+  if (configuration['stage1'] === false && (device0 === 'nested' || device1 === 'nested'))
+    return 'without stage 1 no device is nested';
+  if (!other && (device0 === 'other' || device1 === 'other')) return 'a device of the other machine needs its stage 2';
   if (vmids <= cpus) return '"vmids" is more than "cpus", or a roll-over would leave none free';
-  const pins = pinsAtStart({ design, device0, device1 });
+  const pins = pinned({ design, other });
   if (vmids - cpus - 1 < pins) return `"vmids" is at least ${cpus + 1 + pins}, or what devices use could not be pinned`;
-  const most = vmids - pinned(design, cpus, vmids);
+  const most = vmids - pins;
   return taken > most ? `"taken" is at most ${most}` : undefined;
 }
 
-/** How many VMIDs are pinned at the start: those of both machines, if there is room. */
-export function pinned(design: Design, cpus: number, vmids: number): number {
-  return design === 'pinned' ? Math.min(2, vmids - cpus - 1) : 0;
-}
-
-/** How many have to be, for what is attached then. */
-function pinsAtStart({ design, device0, device1 }: Pick<BtmConfiguration, 'design' | 'device0' | 'device1'>): number {
+/** How many VMIDs are pinned at the start. */
+function pinned({ design, other }: Pick<BtmConfiguration, 'design' | 'other'>): number {
   if (design !== 'pinned') return 0;
-  return device0 === 'other' || device1 === 'other' ? 2 : 1;
+  return other ? 2 : 1;
 }

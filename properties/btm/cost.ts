@@ -19,7 +19,7 @@ const MISTAKES: Readonly<Record<string, { readonly design: string; readonly haza
 const HAZARDS: readonly BtmHazard[] = [...VMID_HAZARDS, ...BROADCAST_HAZARDS];
 
 /** Worlds that every design can build: room for two pinned VMIDs. */
-const WORLD = { ...PLAIN, vmids: 5, taken: 1 };
+const WORLD = { ...PLAIN, vmids: 5, taken: 1, other: true };
 
 function unit(title: string, operations: readonly BtmOperation[], world: Partial<BtmConfiguration> = {}): CostUnit {
   const configuration = { ...WORLD, ...world } as BtmConfiguration;
@@ -64,7 +64,10 @@ export const BTM_COST: CostScenario = {
     unit('iommufd unmaps a page, device nested', [{ op: 'unmap', place: 0, page: 0 }]),
     unit('KVM unmaps a page, device nested', [run(0), kvmUnmap(0)]),
     unit('KVM unmaps a page, device of another VM', [run(0), kvmUnmap(0)], { device0: 'other' }),
-    unit('roll-over, device nested', [{ op: 'churn' }, { op: 'churn' }, { op: 'churn' }, { op: 'churn' }]),
+    unit('roll-over, device nested', [
+      { op: 'churn', times: 3 },
+      { op: 'churn', times: 1 },
+    ]),
   ],
   litmus: BTM_LITMUS.filter(({ id }) =>
     ['guest-unmap', 'unmap-both-stage-2', 'guest-unmap-during-kvm-unmap', 'private-beside-pinned'].includes(id),

@@ -22,11 +22,11 @@ const unmap = (place: number): BtmOperation => ({ op: 'unmap', place, page: 0 })
 const free = (place: number): BtmOperation => ({ op: 'domainFree', place });
 const alloc = (place: number): BtmOperation => ({ op: 'domainAlloc', place });
 const detach: BtmOperation = { op: 'detach', device: 0 };
-const churn: BtmOperation = { op: 'churn' };
+const churn = (times: number): BtmOperation => ({ op: 'churn', times });
 const guestUnmap: BtmOperation = { op: 'guestUnmap' };
 
-/** Room for the VMIDs of both machines. */
-const TWO_PINS = { vmids: 5 } as const;
+/** Both machines have a stage 2 for devices. */
+const BOTH = { vmids: 5, other: true } as const;
 
 /** The smallest program for each way in which the family's software can go wrong. */
 export const BTM_LITMUS: readonly Litmus[] = [
@@ -41,14 +41,14 @@ export const BTM_LITMUS: readonly Litmus[] = [
     'KVM unmaps a page of one machine while a device uses the stage 2 of another',
     [[run(A), kvmUnmap(A)]],
     ['btm-over-invalidation-s2'],
-    { design: 'disjoint', device0: 'other' },
+    { ...BOTH, design: 'disjoint', device0: 'other' },
   ),
   litmus(
     'kvm-unmap-beside-other-private',
     'the same with VMIDs of the driver’s that KVM uses too: entries are lost, and nothing is wrong',
     [[run(A), kvmUnmap(A)]],
     [],
-    { design: 'private', device0: 'other' },
+    { ...BOTH, design: 'private', device0: 'other' },
   ),
   litmus(
     'last-vmid-of-kvm',
@@ -60,14 +60,14 @@ export const BTM_LITMUS: readonly Litmus[] = [
   litmus(
     'rollover-beside-device',
     'a generation ends while a device uses a machine that does not run',
-    [[churn, churn, churn]],
+    [[churn(3)]],
     ['vmid-used-unpinned', 'btm-rollover-ignores-pinned'],
     { cpus: 1, vmids: 3 },
   ),
   litmus(
     'rollover-while-running',
     'a generation ends while the machine whose VMID devices use runs',
-    [[run(A)], [churn, churn, churn]],
+    [[run(A)], [churn(3)]],
     [],
     { taken: 3 },
   ),
@@ -106,20 +106,40 @@ export const BTM_LITMUS: readonly Litmus[] = [
     'a stage 2 of a virtual machine is left by its last device and freed',
     [[detach, free(1)]],
     ['pinned-vmid-kept-in-tlb'],
-    { ...TWO_PINS, device0: 'other' },
+    { ...BOTH, device0: 'other' },
   ),
   litmus(
     'destroy-then-free',
     'a virtual machine is closed before the stage 2 of its devices is freed',
     [[destroy(B), free(1)]],
     ['iommufd-kvm-no-reference', 'kvm-put-before-unpin'],
-    TWO_PINS,
+    BOTH,
   ),
   litmus(
     'destroy-during-alloc',
     'a virtual machine is closed while a stage 2 is made for its devices',
-    [[free(1), alloc(1)], [destroy(B)]],
+    [[alloc(1)], [destroy(B)]],
     ['iommufd-kvm-unlocked'],
-    TWO_PINS,
+    { vmids: 5 },
+  ),
+  litmus(
+    'alloc-after-rollover',
+    'a stage 2 is made for a machine that has not run since the last roll-over',
+    [[run(B), churn(3), alloc(1), run(B)]],
+    ['vmid-read-before-pin'],
+    { cpus: 1, vmids: 4, taken: 2 },
+  ),
+  litmus(
+    'second-stage-2',
+    'a second stage 2 is made for the devices of the guest',
+    [[alloc(3), { op: 'attach', place: 3, device: 1 }]],
+    ['pinned-vmid-two-stage2'],
+  ),
+  litmus(
+    'kvm-unmap-no-stage-1',
+    'KVM unmaps a page while a device uses a stage 2 of an SMMU without stage 1',
+    [[run(A), kvmUnmap(A)]],
+    ['btm-without-stage1'],
+    { ...BOTH, stage1: false, device0: 'other' },
   ),
 ];

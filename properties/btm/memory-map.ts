@@ -9,7 +9,7 @@ export const BLOCK_BYTES = 0x20_0000;
 
 const FRAMES = 0x5000_0000;
 const FRAMES_OF_PLACE = 2;
-const PLACES = 3;
+const PLACES = 4;
 
 /** Number of a frame of memory that a stage 2 maps: each place has frames of its own, so that another's are told from them. */
 export function frameIndex(place: number, frame: number): number {

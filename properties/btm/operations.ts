@@ -4,15 +4,16 @@ import { frameIndex } from './memory-map.ts';
 
 /**
  * What programs of the family do. Virtual machine 0 is the guest with the nested devices; 1 has a stage 2 of its own for
- * devices; 2 has none. Places are those of `impl/kernel/vbtm/`: 0 the guest's stage 2, 1 the other machine's, 2 private.
+ * devices; 2 has none. Places are those of `impl/kernel/vbtm/`: 0 the guest's stage 2, 1 the other machine's, 2 private,
+ * 3 a second one of the guest.
  */
 export type BtmOperation =
   /** The CPU runs a virtual CPU of the machine from now on. */
   | { readonly op: 'run'; readonly machine: number }
   /** What the CPU runs is scheduled out. */
   | { readonly op: 'put' }
-  /** A machine that comes, runs once, and goes: it uses a VMID up. */
-  | { readonly op: 'churn' }
+  /** Machines that come, run once, and go, one after the other: each uses a VMID up. */
+  | { readonly op: 'churn'; readonly times: number }
   /** KVM's stage 2: a fault maps the page, an MMU notifier unmaps it. */
   | { readonly op: 'kvmMap'; readonly machine: number }
   | { readonly op: 'kvmUnmap'; readonly machine: number }
@@ -36,14 +37,14 @@ export type BtmOperation =
 
 const MACHINES = [0, 2] as const;
 const TWO = [0, 1] as const;
-const PLACES = [0, 2] as const;
-const COMING = [1, 2] as const;
+const PLACES = [0, 3] as const;
+const COMING = [1, 3] as const;
 
 /** Arguments of each kind of operation with their least and greatest values: what traces are checked against. */
 export const ARGUMENTS: { readonly [K in BtmOperation['op']]: Readonly<Record<string, readonly [number, number]>> } = {
   run: { machine: MACHINES },
   put: {},
-  churn: {},
+  churn: { times: [1, 3] },
   kvmMap: { machine: MACHINES },
   kvmUnmap: { machine: MACHINES },
   vmDestroy: { machine: [1, 2] },
@@ -71,7 +72,7 @@ export function describe(operation: BtmOperation): string {
     case 'put':
       return 'put';
     case 'churn':
-      return 'run a VM that goes';
+      return known.times === 1 ? 'run a VM that goes' : `run ${known.times} VMs that go`;
     case 'kvmMap':
       return `KVM: map(${machine(known)}, 0x1000)`;
     case 'kvmUnmap':

@@ -4,6 +4,7 @@ import { generationOf } from '../../impl/kernel/generations/index.ts';
 import { showVmid, vmidOf } from '../../impl/kernel/kvm/index.ts';
 import {
   CACHE,
+  DeviceProbe,
   vbtmConfig,
   vbtmKernelConfig,
   VbtmKernel,
@@ -73,9 +74,10 @@ export class Platform {
 
   constructor(machine: Machine, configuration: BtmConfiguration, parts: Partial<BtmParts>, around: Surroundings) {
     this.#around = around;
-    const { design, cpus, vmids } = configuration;
+    const { cpus, vmids, stage1 } = configuration;
+    const design = new (parts.probe ?? DeviceProbe)().design(configuration.design, stage1);
     const { store } = machine;
-    const nesting = vbtmConfig(design, vmids);
+    const nesting = vbtmConfig(design, vmids, stage1);
     const config = vbtmKernelConfig(design, ADDRESSES);
     this.#nesting = nesting;
     this.#firstGuestSpace = nesting.firstGuestSpace;
@@ -86,7 +88,13 @@ export class Platform {
       { base: TABLES, frames: MACHINES_ALL },
     ]);
     const slots = config.streams.flatMap((streamId) => ADDRESSES.map((va) => ({ streamId, substream: -1, va })));
-    this.architecture = new SmmuV3(store, memory, FEATURES, { slots }, { entries: 1 << 13, commands: 1 << 10 });
+    this.architecture = new SmmuV3(
+      store,
+      memory,
+      { ...FEATURES, stage1 },
+      { slots },
+      { entries: 1 << 13, commands: 1 << 10 },
+    );
     memory.onWrite((pa) => this.architecture.memoryWritten(pa));
     this.hardware = new BtmHardware(machine, memory, { cpus, receivers: [this.architecture.dvm] }, this.#watcher());
     this.machines = new Machines(
@@ -109,7 +117,7 @@ export class Platform {
     memory.onWrite((pa) => {
       if (pa >= TABLES && pa < tableAddress(MACHINES_ALL)) this.virtual.check();
     });
-    this.#world = contractWorld(configuration, nesting);
+    this.#world = contractWorld(nesting);
     this.contract = new Contract({
       store,
       world: this.#world,
@@ -118,7 +126,7 @@ export class Platform {
       report: around.report,
     });
     const counter = new CommandCounter(this.architecture, memory);
-    this.costs = { invalidations: this.#monitor(design), commands: counter };
+    this.costs = { invalidations: this.#monitor(configuration.design === 'private' && stage1), commands: counter };
     const port = new TlbCommands(counter, memory, (command) => this.#commanded(command));
     this.architecture.onInvalidation((entry, { by }) => this.#covered(entry, by));
     const { side, guestCpu } = this.machines;
@@ -169,7 +177,7 @@ export class Platform {
         const tag = this.hardware.vmid(cpu);
         if (!this.#othersRun(cpu, machine, tag))
           this.#emit({ type: 'tag.assign', kind: 'vmid', tag, space, cache: CACHE.CPU });
-        this.virtual.entered(cpu, machine);
+        this.virtual.entered(cpu, machine, machine);
       },
       left: (cpu: number): void => {
         const machine = this.virtual.running(cpu);
@@ -204,7 +212,8 @@ export class Platform {
     };
   }
 
-  #monitor(design: BtmConfiguration['design']): InvalidationMonitor {
+  /** @param shares VMIDs of two allocators may be the same: entries are lost, and nothing is wrong. */
+  #monitor(shares: boolean): InvalidationMonitor {
     const { architecture } = this;
     const held = (): number => architecture.heldTranslations().filter(({ kind }) => kind === 'translation').length;
     const use = {
@@ -212,7 +221,7 @@ export class Platform {
       isPrivate: () => false,
       ...(this.#around.cost ? { held } : {}),
     };
-    return new InvalidationMonitor(this.#world, use, design === 'private' ? [] : ['unrelated', 'private']);
+    return new InvalidationMonitor(this.#world, use, shares ? [] : ['unrelated', 'private']);
   }
 
   /** The space in whose name the SMMU has an entry: stage 2, or the guest's stage 1 on top of its own. */
@@ -278,8 +287,8 @@ function machineOf(pgd: number): number {
   return (pgd - TABLES) / 4096;
 }
 
-function contractWorld({ design, vmids }: BtmConfiguration, nesting: VbtmConfig): ContractWorld {
-  const { firstGuestSpace, guestSpaces, parentPlace, machineOf: machines, vmidMax } = nesting;
+function contractWorld(nesting: VbtmConfig): ContractWorld {
+  const { firstGuestSpace, guestSpaces, parentPlace, machineOf: machines, vmidMax, kvmVmids, design } = nesting;
   const guests = Array.from({ length: guestSpaces }, (_, index) => firstGuestSpace + index);
   const kvm = (machine: number): number => kvmSpace({ nesting }, machine);
   const ofMachine = (machine: number): number[] => [
@@ -292,7 +301,7 @@ function contractWorld({ design, vmids }: BtmConfiguration, nesting: VbtmConfig)
     spaces: kvm(MACHINES_ALL),
     pages: ADDRESSES,
     tags: ASIDS,
-    vmids: Math.max(vmidMax, vmids) + 1,
+    vmids: Math.max(vmidMax, kvmVmids + 1) + 1,
     nested: guests.map((space) => ({ space, parent: parentPlace })),
     caches: ['SMMU', 'TLBs of the CPUs'],
     machines: Array.from({ length: nesting.machines }, (_, machine) => ofMachine(machine)),

@@ -7,8 +7,8 @@ import type { BtmConfiguration } from './configuration.ts';
 import { OPTIONS, type BtmOperation } from './operations.ts';
 import { Sketch } from './sketch.ts';
 
-const OPERATIONS_LEAST = 1;
-const OPERATIONS_MOST = 9;
+const OPERATIONS_LEAST = 2;
+const OPERATIONS_MOST = 10;
 /** How likely each CPU gets an operation. */
 const CPU_WEIGHTS = [3, 2, 1] as const;
 
@@ -55,8 +55,32 @@ export function programs(configuration: BtmConfiguration): fc.Arbitrary<Program>
   });
 }
 
+/** What programs about who has which VMID consist of, and those about what is invalidated. */
+const NUMBERS: readonly BtmOperation['op'][] = [
+  'run',
+  'churn',
+  'vmDestroy',
+  'domainAlloc',
+  'domainFree',
+  'vmidPressure',
+  'kvmUnmap',
+];
+const INVALIDATIONS: readonly BtmOperation['op'][] = [
+  'run',
+  'kvmMap',
+  'kvmUnmap',
+  'unmap',
+  'attach',
+  'guestMap',
+  'guestUnmap',
+  'guestNest',
+];
+
 function drawKinds(draw: Draw): ReadonlySet<BtmOperation['op']> {
-  if (draw.below(2) === 0) return new Set(SWARM.flat());
+  const about = draw.below(8);
+  if (about < 2) return new Set(SWARM.flat());
+  if (about < 5) return new Set(NUMBERS);
+  if (about === 5) return new Set(INVALIDATIONS);
   // What some kinds make, all kinds make too.
   draw.duplicate();
   return new Set(SWARM.flatMap((group) => (draw.below(2) === 1 ? group : [])));

@@ -1,7 +1,7 @@
-import { pinned, type BtmConfiguration } from './configuration.ts';
+import type { BtmConfiguration } from './configuration.ts';
 import type { BtmOperation } from './operations.ts';
 
-const [PARENT, OTHER, PRIVATE] = [0, 1, 2];
+const [PARENT, OTHER, PRIVATE, SECOND] = [0, 1, 2, 3];
 
 /** A rough idea of the state that a program has reached: enough to draw operations that apply. */
 export class Sketch {
@@ -12,19 +12,22 @@ export class Sketch {
   readonly #nested: boolean[];
   readonly #exists: boolean[];
   readonly #pins: boolean;
+  readonly #stage1: boolean;
   readonly #mapped: boolean[][];
   readonly #kvm: boolean[];
   readonly #destroyed = [false, false, false];
+  readonly #ran = [false, false, false];
   #guest: boolean;
 
-  constructor({ design, cpus, vmids, mapped, device0, device1 }: BtmConfiguration) {
+  constructor({ design, stage1, mapped, other, device0, device1 }: BtmConfiguration) {
     this.#pins = design === 'pinned';
-    this.#exists = [true, !this.#pins || pinned(design, cpus, vmids) > 1, true];
+    this.#exists = [true, other, true, false];
+    this.#stage1 = stage1;
     const starts = [device0, device1];
     const place = { nothing: -1, nested: PARENT, guest: PARENT, other: OTHER, private: PRIVATE };
     this.#places = starts.map((start) => place[start] ?? -1);
     this.#nested = starts.map((start) => start === 'nested');
-    this.#mapped = [PARENT, OTHER, PRIVATE].map(() => [mapped > 0, false]);
+    this.#mapped = [PARENT, OTHER, PRIVATE, SECOND].map((at) => [mapped > 0 && at !== SECOND, false]);
     this.#kvm = [0, 1, 2].map(() => mapped > 0);
     this.#guest = mapped > 0;
   }
@@ -34,17 +37,19 @@ export class Sketch {
     switch (operation.op) {
       case 'run':
         if (this.#destroyed[operation.machine] === true || this.#running[cpu] === operation.machine) return 0;
-        return operation.machine === 0 ? 4 : 2;
+        return this.#ran[operation.machine] === true ? 2 : 4;
       case 'put':
         return (this.#running[cpu] ?? -1) < 0 ? 0 : 2;
       case 'churn':
-        return 8;
+        return operation.times === 1 ? 6 : 3;
       case 'kvmMap':
         return this.#hasKvm(operation.machine) && this.#kvm[operation.machine] === false ? 2 : 0;
       case 'kvmUnmap':
-        return this.#hasKvm(operation.machine) && this.#kvm[operation.machine] === true ? 3 : 0;
+        if (!this.#hasKvm(operation.machine) || this.#kvm[operation.machine] === false) return 0;
+        // Before it has run, nobody has anything of it.
+        return this.#ran[operation.machine] === true ? 6 : 1;
       case 'vmDestroy':
-        return this.#destroyed[operation.machine] === true ? 0 : operation.machine === 1 && this.#pins ? 6 : 1;
+        return this.#destroyed[operation.machine] === true ? 0 : operation.machine === 1 && this.#pins ? 9 : 1;
       case 'vmidPressure':
         return 1;
       case 'guestMap':
@@ -63,6 +68,7 @@ export class Sketch {
     switch (operation.op) {
       case 'run':
         this.#running[cpu] = operation.machine;
+        this.#ran[operation.machine] = true;
         return;
       case 'put':
       case 'churn':
@@ -122,6 +128,7 @@ export class Sketch {
   }
 
   #guestWeight(operation: GuestOperation): number {
+    if (!this.#stage1) return 0;
     switch (operation.op) {
       case 'guestMap':
         return this.#guest ? 0 : 4;
@@ -153,7 +160,8 @@ export class Sketch {
         return this.#places[operation.device] === -1 ? 0 : 4;
       case 'domainAlloc':
         if (this.#exists[operation.place] === true) return 0;
-        return operation.place === OTHER && this.#pins && this.#destroyed[1] === true ? 1 : 16;
+        if (operation.place === SECOND) return 3;
+        return operation.place === OTHER && this.#pins && this.#destroyed[1] === true ? 6 : 8;
       case 'domainFree':
         return this.#exists[operation.place] === true && !this.#places.includes(operation.place) ? 8 : 0;
     }

@@ -13,7 +13,9 @@ const WORLDS: readonly SmallWorld[] = [
   world('private', { design: 'private' }),
   world('disjoint', { design: 'disjoint' }),
   world('used-up', { taken: 3 }),
-  world('both-machines', { vmids: 5, device1: 'other' }),
+  world('both-machines', { vmids: 5, other: true }),
+  world('same-numbers', { design: 'private', other: true, device0: 'other' }),
+  world('no-stage-1', { stage1: false, device0: 'guest' }),
   world('beside-private', { device1: 'private' }),
 ];
 

@@ -1,4 +1,4 @@
-import type { Task } from '../../engine/step.ts';
+import { step, type Task } from '../../engine/step.ts';
 import type { GuestOperations, HostOperations } from '../../impl/kernel/nested/index.ts';
 import { CHURN, type Machines } from './machines.ts';
 import { BLOCK_BYTES, frameIndex, framePa, IPAS, PAGE_BYTES, VIRTUAL } from './memory-map.ts';
@@ -9,6 +9,8 @@ export interface Actors {
   readonly host: HostOperations;
   readonly guest: GuestOperations;
   readonly machines: Machines;
+  /** The SMMU has stage 1. */
+  readonly stage1: boolean;
 }
 
 /** The task of an operation on a CPU. */
@@ -21,7 +23,7 @@ export function taskOf(actors: Actors, cpu: number, operation: BtmOperation): Ta
     case 'put':
       return operations.put(cpu);
     case 'churn':
-      return operations.churn(cpu, CHURN);
+      return churn(actors, cpu, operation.times);
     case 'kvmMap':
       return operations.map(cpu, operation.machine, IPAS[0]);
     case 'kvmUnmap':
@@ -48,8 +50,20 @@ export function taskOf(actors: Actors, cpu: number, operation: BtmOperation): Ta
     case 'vmidPressure':
       return host.vmidPressure();
     default:
+      // Without nested translation no guest is offered an SMMU.
+      if (!actors.stage1) return rejected();
       return machines.asGuest(cpu, 0, () => guestTask(actors.guest, operation));
   }
+}
+
+function* churn({ machines }: Actors, cpu: number, times: number): Task<boolean> {
+  let done = false;
+  for (let at = 0; at < times; at++) done = (yield* machines.operations.churn(cpu, CHURN)) || done;
+  return done;
+}
+
+function* rejected(): Task<boolean> {
+  return yield* step('there is no stage 1', () => false);
 }
 
 /** The part of a guest's operation that its own software does. */

@@ -132,7 +132,9 @@ export class BtmWorld implements CostWorld {
   }
 
   #task(cpu: number, operation: BtmOperation): Task<boolean> {
-    return taskOf({ host: this.#host, guest: this.#guest, machines: this.#platform.machines }, cpu, operation);
+    const { stage1 } = this.configuration;
+    const { machines } = this.#platform;
+    return taskOf({ host: this.#host, guest: this.#guest, machines, stage1 }, cpu, operation);
   }
 
   #cpuOf(name: string): number {
@@ -172,15 +174,10 @@ export class BtmWorld implements CostWorld {
 
   /** Brings the world to its initial state, by the kernel's own operations. */
   #setUp(): void {
-    const { mapped, device0, device1 } = this.configuration;
+    const { mapped, other, device0, device1 } = this.configuration;
     const { kernel, machines } = this.#platform;
     machines.boot(mapped, this.#platform.virtual);
-    for (const place of [0, 1, 2]) {
-      const done = this.#runAlone(this.#host.domainAlloc(place));
-      // The other machine has none if its VMID cannot be pinned as well.
-      if (!done && (place !== 1 || device0 === 'other' || device1 === 'other'))
-        throw new HarnessError(`set-up: there is no domain${place}`);
-    }
+    for (const place of other ? [0, 1, 2] : [0, 2]) this.#must(this.#host.domainAlloc(place));
     const { guestIpa, guestMemory } = kernel.nesting;
     const { stage2, parent } = kernel;
     this.#must(stage2.arm_lpae_map_pages(parent, guestIpa, guestMemory.base, BLOCK_BYTES, READ | WRITE));

@@ -193,7 +193,7 @@ export class ArmSmmuAttach {
 
   /** `nest_parent`: guests' tables may be on top of it. */
   protected isNestParent(domain: PagingDomain): boolean {
-    return domain.handle === this.kernel.parent.handle;
+    return domain.handle === this.kernel.parent.handle && this.kernel.nesting.oneStage !== true;
   }
 
   /** The paging domain whose tables are walked, if there is one. */

@@ -18,6 +18,8 @@ export interface NestingConfig {
   readonly ats: readonly boolean[];
   /** Highest VMID given out. */
   readonly vmidMax: number;
+  /** The SMMU has but one stage, so that nothing is nested on the parent; default: it has both. */
+  readonly oneStage?: boolean;
   /** Lowest VMID given out; default 1. */
   readonly vmidMin?: number;
   /** The guest's context descriptors take part in broadcast TLB maintenance (`CD.ASET` = 0); default: no. */

@@ -32,26 +32,29 @@ export const PARENT_PLACE = 0;
 export const OTHER_PLACE = 1;
 /** The place of a stage 2 that belongs to no virtual machine. */
 export const PRIVATE_PLACE = 2;
+/** The place of a second stage 2 for devices of the guest. */
+export const SECOND_PLACE = 3;
 
-/** VMIDs of the driver's own. */
-const PRIVATE_VMIDS = 4;
+/** VMIDs of the driver's own: one for each place, and one for a short-lived domain. */
+const PRIVATE_VMIDS = 5;
 
-/** The configuration of a design, for a number of VMIDs of KVM's. */
-export function vbtmConfig(design: Design, kvmVmids: number): VbtmConfig {
+/** The configuration of a design, for a number of VMIDs of KVM's, and an SMMU with or without stage 1. */
+export function vbtmConfig(design: Design, kvmVmids: number, stage1: boolean): VbtmConfig {
   const apart = design === 'disjoint' || design === 'pinned';
   const vmidMin = apart ? kvmVmids + 1 : 1;
   return {
     ...SMALL_NESTING,
-    stages: [2, 2, 2],
+    stages: [2, 2, 2, 2],
     parentPlace: PARENT_PLACE,
+    oneStage: !stage1,
     guestSpaces: 1,
-    firstGuestSpace: 4,
+    firstGuestSpace: 5,
     vmidMin,
     vmidMax: vmidMin + PRIVATE_VMIDS - 1,
     guestBtm: design === 'pinned',
     design,
     machines: 2,
-    machineOf: [0, 1, -1, -1],
+    machineOf: [0, 1, -1, 0, -1],
     kvmVmids,
   };
 }

@@ -20,12 +20,33 @@ export class VbtmDomains extends ArmSmmuDomains {
     return yield* this.finaliseWithKvm(domain, machine);
   }
 
-  /** Pins the VMID and takes it over. */
+  /**
+   * Pins the VMID and takes it over. A VMID stands for one stage 2 in an SMMU, so a virtual machine has no second one there:
+   * the entries of the two would be told apart by nothing.
+   */
   protected *finaliseWithKvm(domain: PagingDomain, machine: number): Task<boolean> {
+    if (!(yield* this.claim(domain, machine))) return false;
     const vmid = yield* this.kernel.kvm.kvm_arm_pinned_vmid_get(machine);
-    if (vmid === 0) return false;
+    if (vmid === 0) {
+      yield* this.unclaim(machine);
+      return false;
+    }
     yield* this.takeVmid(domain, vmid);
     return true;
+  }
+
+  /** The domain is to be the stage 2 of a virtual machine in this SMMU. False if there is one. */
+  protected claim(domain: PagingDomain, machine: number): Step<boolean> {
+    const stage2 = this.kernel.stage2Of(machine);
+    return step(`cmpxchg ${stage2.name} 0 → ${domain.name}`, () => {
+      if (stage2.value !== 0) return false;
+      stage2.value = domain.handle;
+      return true;
+    });
+  }
+
+  protected unclaim(machine: number): Step<undefined> {
+    return this.kernel.stage2Of(machine).store(0);
   }
 
   /** The domain has the VMID from now on. */
@@ -42,6 +63,7 @@ export class VbtmDomains extends ArmSmmuDomains {
     const machine = yield* this.machineOf(domain);
     if (machine < 0) return yield* super.freeTag(domain);
     yield* this.dropVmid(domain);
+    yield* this.unclaim(machine);
     yield* this.releaseKvm(machine);
   }
 

@@ -6,5 +6,6 @@ export * from './iommufd.ts';
 export * from './kernel.ts';
 export * from './operations.ts';
 export * from './port.ts';
+export * from './probe.ts';
 export * from './machine-operations.ts';
 export * from './machines.ts';

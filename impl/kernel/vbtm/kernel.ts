@@ -5,11 +5,13 @@ import type { VbtmConfig } from './config.ts';
 import { VbtmDomains } from './domains.ts';
 import { VbtmGuest } from './guest.ts';
 import { IommufdContexts } from './iommufd.ts';
+import type { DeviceProbe } from './probe.ts';
 import type { GuestCpu, KvmSide } from './port.ts';
 
 /** The parts of the kernel, each a class whose routines a hazard may override. */
 export interface VbtmParts extends NestedParts {
   readonly iommufd: typeof IommufdContexts;
+  readonly probe: typeof DeviceProbe;
 }
 
 /** What the kernel stands on: KVM, and the CPU that the guest runs on, besides. */
@@ -25,6 +27,7 @@ export class VbtmKernel extends NestedKernel {
   readonly guestCpu: GuestCpu;
   readonly iommufd: IommufdContexts;
   readonly #kvmOf: readonly Cell[];
+  readonly #stage2Of: readonly Cell[];
 
   constructor(base: VbtmBase, config: KernelConfig, nesting: VbtmConfig, parts: Partial<VbtmParts> = {}) {
     super(base, config, nesting, { domains: VbtmDomains, guest: VbtmGuest, ...parts });
@@ -36,12 +39,21 @@ export class VbtmKernel extends NestedKernel {
       { length: config.objects },
       (_, at) => new Cell(base.machine, `domain${at}.kvm`, { format }),
     );
+    this.#stage2Of = Array.from(
+      { length: nesting.machines },
+      (_, machine) => new Cell(base.machine, `smmu.stage2[${base.kvm.nameOf(machine)}]`),
+    );
     this.iommufd.boot();
   }
 
   /** 1 + number of the virtual machine whose KVM a domain has a reference to, 0: none. */
   kvmOf(domain: PagingDomain): Cell {
     return this.#kvmOf[domain.handle - 1] as Cell;
+  }
+
+  /** Handle of the domain that is the stage 2 of a virtual machine under its own VMID, 0: none. */
+  stage2Of(machine: number): Cell {
+    return this.#stage2Of[machine] as Cell;
   }
 
   /** Whether the VMIDs of virtual machines are KVM's. */

@@ -2,7 +2,7 @@ import { Cell } from '../../../engine/cell.ts';
 import type { Machine } from '../../../engine/machine.ts';
 import { step, type Step, type Task } from '../../../engine/step.ts';
 import { Refcount } from '../../../engine/sync/refcount.ts';
-import type { Kvm, KvmMmu, KvmVmid } from '../kvm/index.ts';
+import { vmidOf, type Kvm, type KvmMmu, type KvmVmid } from '../kvm/index.ts';
 import type { KvmSide } from './port.ts';
 
 /** What virtual machines consist of. */
@@ -63,6 +63,11 @@ export class VirtualMachines implements KvmSide {
     if (!this.isOpen(machine)) return false;
     this.cell(this.open, machine).value = 0;
     return true;
+  }
+
+  vmidOf(machine: number): number {
+    this.checkAlive(machine, 'vmid');
+    return vmidOf(this.kvm(machine).id.value);
   }
 
   kvm_get_kvm_safe(machine: number): boolean {

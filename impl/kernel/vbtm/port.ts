@@ -4,6 +4,8 @@ import type { Task } from '../../../engine/step.ts';
 export interface KvmSide {
   /** Name of a virtual machine, for reports. */
   nameOf(machine: number): string;
+  /** `kvm->arch.mmu.vmid`, inside a step: the VMID that a machine was given last, 0 if it has not run. */
+  vmidOf(machine: number): number;
   /** `kvm_get_kvm_safe()`, inside a step: a reference to a virtual machine, unless it is going. */
   kvm_get_kvm_safe(machine: number): boolean;
   /** `kvm_put_kvm()`. */

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { KvmHyp, KvmMmu, KvmVcpus, KvmVmid } from '../../../impl/kernel/kvm/index.ts';
 import { CORRECT_NESTED_PARTS } from '../../../impl/kernel/nested/index.ts';
-import { IommufdContexts, VirtualMachines, VbtmDomains, VbtmGuest } from '../../../impl/kernel/vbtm/index.ts';
+import {
+  DeviceProbe,
+  IommufdContexts,
+  VirtualMachines,
+  VbtmDomains,
+  VbtmGuest,
+} from '../../../impl/kernel/vbtm/index.ts';
 import { BTM_HAZARDS } from './index.ts';
 
 const CORRECT: Readonly<Record<string, object>> = {
@@ -9,6 +15,7 @@ const CORRECT: Readonly<Record<string, object>> = {
   domains: VbtmDomains,
   guest: VbtmGuest,
   iommufd: IommufdContexts,
+  probe: DeviceProbe,
   vmid: KvmVmid,
   hyp: KvmHyp,
   mmu: KvmMmu,

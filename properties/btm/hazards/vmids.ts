@@ -1,9 +1,9 @@
-import type { Task } from '../../../engine/step.ts';
+import { step, type Step, type Task } from '../../../engine/step.ts';
 import type { Machine } from '../../../engine/machine.ts';
 import { KvmVmid, type KvmHyp, type VmidLayout, type VmidObserver } from '../../../impl/kernel/kvm/index.ts';
 import type { PagingDomain } from '../../../impl/kernel/nested/index.ts';
-import { VbtmDomains } from '../../../impl/kernel/vbtm/index.ts';
-import { ALIASED, OVERLAPPING, UNPINNED } from './expected.ts';
+import { DeviceProbe, VbtmDomains, type Design } from '../../../impl/kernel/vbtm/index.ts';
+import { ALIASED, OVERLAPPING, STALE, UNPINNED } from './expected.ts';
 import type { BtmHazard } from './hazard.ts';
 
 /** Beside pinned VMIDs, private ones from the whole range. */
@@ -35,13 +35,45 @@ class OneMore extends KvmVmid {
   }
 }
 
+/** Reads the VMID before it is pinned. */
+class ReadFirst extends VbtmDomains {
+  protected override *finaliseWithKvm(domain: PagingDomain, machine: number): Task<boolean> {
+    if (!(yield* this.claim(domain, machine))) return false;
+    const { kvm } = this.kernel;
+    const read = yield* step(`load ${kvm.nameOf(machine)}.vmid.id`, () => kvm.vmidOf(machine));
+    const vmid = yield* kvm.kvm_arm_pinned_vmid_get(machine);
+    if (vmid === 0) {
+      yield* this.unclaim(machine);
+      return false;
+    }
+    yield* this.takeVmid(domain, read === 0 ? vmid : read);
+    return true;
+  }
+}
+
+/** As many stage 2 domains of one machine as are asked for. */
+class SecondStage2 extends VbtmDomains {
+  protected override claim(domain: PagingDomain, machine: number): Step<boolean> {
+    return step(`${domain.name} is of ${this.kernel.kvm.nameOf(machine)}`, () => true);
+  }
+}
+
+/** Takes part in broadcasts where private address spaces are of stage 2. */
+class WithoutStage1 extends DeviceProbe {
+  override design(wanted: Design, stage1: boolean): Design {
+    return stage1 ? super.design(wanted, stage1) : 'private';
+  }
+}
+
 /** Takes the VMID over without a pin. */
 class NeverPinned extends VbtmDomains {
   protected override *finaliseWithKvm(domain: PagingDomain, machine: number): Task<boolean> {
+    if (!(yield* this.claim(domain, machine))) return false;
     const { kvm } = this.kernel;
     const vmid = yield* kvm.kvm_arm_pinned_vmid_get(machine);
+    if (vmid !== 0) yield* kvm.kvm_arm_pinned_vmid_put(machine);
+    else yield* this.unclaim(machine);
     if (vmid === 0) return false;
-    yield* kvm.kvm_arm_pinned_vmid_put(machine);
     yield* this.takeVmid(domain, vmid);
     return true;
   }
@@ -51,6 +83,7 @@ class NeverPinned extends VbtmDomains {
     if (machine < 0) yield* super.freeTag(domain);
     else {
       yield* this.dropVmid(domain);
+      yield* this.unclaim(machine);
       yield* this.kernel.kvm.kvm_put_kvm(machine);
     }
   }
@@ -102,6 +135,33 @@ export const VMID_HAZARDS: readonly BtmHazard[] = [
       'The driver reads the VMID and writes it to the stream table entry. The machine does not run when a generation ends, and its number goes to another one.',
     expected: UNPINNED,
     parts: { domains: NeverPinned },
+  },
+  {
+    id: 'vmid-read-before-pin',
+    title: 'a stage 2 gets the VMID that its virtual machine had before it was pinned',
+    citation: `kvm_arm_pinned_vmid_get(), "KVM: arm64: Introduce support to pin VMIDs", 2024: it returns the VMID, which it may have to allocate`,
+    story:
+      'The machine has not run since the last roll-over. Its old number is read, then another one is pinned: the devices have a number that is somebody else’s.',
+    expected: UNPINNED,
+    parts: { domains: ReadFirst },
+  },
+  {
+    id: 'pinned-vmid-two-stage2',
+    title: 'two stage 2 domains of one virtual machine have its VMID in one SMMU',
+    citation: `${SEED}: the VMID belongs to the machine, not to the domain; later proposals have one for each virtual SMMU; IHI 0070 §3.17`,
+    story:
+      'iommufd makes a second stage 2 for devices of the machine that are to reach less. A TLB entry of the first answers for the second.',
+    expected: [...STALE, { monitor: 'tags', rule: 'tag-free-while-owned' }],
+    parts: { domains: SecondStage2 },
+  },
+  {
+    id: 'btm-without-stage1',
+    title: 'an SMMU without stage 1 takes part in broadcasts',
+    citation: `${SEED}: BTM only if the SMMU supports stage 1; ARM_SMMU_FEAT_TRANS_S1, arm_smmu_device_hw_probe()`,
+    story:
+      'Private address spaces fall back to stage 2, which cannot opt out of broadcasts. What KVM unmaps costs them their entries.',
+    expected: OVERLAPPING,
+    parts: { probe: WithoutStage1 },
   },
   {
     id: 'btm-rollover-ignores-pinned',

@@ -1,0 +1,13 @@
+import type { Design } from './config.ts';
+
+/** What the driver finds out about an SMMU before it switches it on. */
+export class DeviceProbe {
+  /**
+   * `arm_smmu_device_hw_probe()`: broadcasts are taken part in where private address spaces are of stage 1, which can opt
+   * out of them (ASET). Without stage 1 they are of stage 2, where every VMID is shared with the CPUs ("BTM only if the SMMU
+   * supports stage 1", "iommu/arm-smmu-v3: Use pinned KVM VMID for stage 2", 2024).
+   */
+  design(wanted: Design, stage1: boolean): Design {
+    return stage1 ? wanted : 'off';
+  }
+}

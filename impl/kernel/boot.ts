@@ -35,7 +35,15 @@ export function arm_smmu_device_reset(kernel: Kernel, port: SmmuPort, strtab: nu
   const tables = { TABLE_IC: WRITE_BACK, TABLE_OC: WRITE_BACK, TABLE_SH: INNER_SHAREABLE };
   set(port, REGISTER.CR1, encode(CR1, { ...memory, ...tables }));
   // PTM = 1: CPU broadcasts need not reach this SMMU, and every invalidation goes through the command queue.
-  set(port, REGISTER.CR2, encode(CR2, { RECINVSID: 1, PTM: kernel.driver.takesBroadcasts(port) ? 0 : 1 }));
+  set(
+    port,
+    REGISTER.CR2,
+    encode(CR2, {
+      E2H: kernel.driver.runsAtEl2(port) ? 1 : 0,
+      RECINVSID: 1,
+      PTM: kernel.driver.takesBroadcasts(port) ? 0 : 1,
+    }),
+  );
   setWide(port, REGISTER.STRTAB_BASE, encode(STRTAB_BASE, { ADDR: strtab, RA: 1 }));
   set(port, REGISTER.STRTAB_BASE_CFG, encode(STRTAB_BASE_CFG, { LOG2SIZE: STREAM_BITS }));
   kernel.cmdq.configure();

@@ -21,6 +21,11 @@ export class ArmSmmuDriver {
     return this.kernel.config.btm === true;
   }
 
+  /** Whether contexts are of EL2-E2H, as the CPUs are in a kernel that runs at EL2: asked once, at boot. It is not one here. */
+  runsAtEl2(_port: SmmuPort): boolean {
+    return false;
+  }
+
   /**
    * `arm_smmu_attach_dev()`: what a device does without a substream goes through `domain` from now on. A device that is
    * attached elsewhere changes over. Returns false if it is attached here already or a process is bound to it.

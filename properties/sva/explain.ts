@@ -91,6 +91,7 @@ function missedFor(label: string, entry: string, completes: boolean, sources: Fa
     return held === (asid | 1) && asid % 2 === 0
       ? `for the kernel’s ASID of the pair, and the entry has the user’s (${held})`
       : `which is not the ASID of that entry (${held})`;
+  if (!sources.ofCpu && /\(EL2/.test(entry)) return 'which is of EL1, and the entry of EL2 (STE.STRW)';
   if (!sources.ofCpu && sources.privateAsids.includes(held))
     return 'which does not match that entry, whose context descriptor has ASET = 1 (IHI 0070 §3.17)';
   if (label.includes('VALE1') && entry.includes('→ table'))

@@ -32,6 +32,7 @@ export const SVA_LITMUS: readonly Litmus[] = [
       'btm-shared-cd-private',
       'btm-asid-not-pinned',
       'btm-ptm-set',
+      'btm-el2-contexts',
       'btm-tlbi-local',
       'btm-free-before-dsb',
       'btm-table-leaf-only',

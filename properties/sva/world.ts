@@ -30,7 +30,7 @@ import { frameName, PAGES } from './pages.ts';
 import { CPU_STREAM } from './reach.ts';
 import { Witnesses } from './witnesses.ts';
 
-const FEATURES: SmmuFeatures = { ...FULL_FEATURES, sidSize: 6, ssidSize: 3, bbml: 0 };
+const FEATURES: SmmuFeatures = { ...FULL_FEATURES, hyp: true, sidSize: 6, ssidSize: 3, bbml: 0 };
 /** Size of a context descriptor: bytes, and words of 64 bits. */
 const CD_BYTES = 64;
 const CD_WORDS = 8;

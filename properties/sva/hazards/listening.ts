@@ -1,7 +1,25 @@
 import { step, type Task } from '../../../engine/step.ts';
 import { Arm64Context, Arm64Tlbflush, type Arm64MmContext, type Arm64Tlbi } from '../../../impl/kernel/arm64/index.ts';
 import { BtmConfigWriter, BtmDriver, BtmMm, BtmSva } from '../../../impl/kernel/btm/index.ts';
-import type { EntryChange, Mm, Space } from '../../../impl/kernel/index.ts';
+import {
+  ArmSmmuTlb,
+  type Command,
+  type EntryChange,
+  type Master,
+  type Mm,
+  type Space,
+  type TlbRange,
+} from '../../../impl/kernel/index.ts';
+import {
+  COMMAND_TLBI,
+  extract,
+  IDR0,
+  OPCODE,
+  patch,
+  REGISTER,
+  STE,
+  STREAM_WORLD,
+} from '../../../model/architecture/arm/layout/index.ts';
 import type { SmmuPort } from '../../../impl/platform/index.ts';
 import { MISSED, MIXED_UP, NOT_THAT_OF_CPUS, type SvaHazard } from './hazard.ts';
 
@@ -66,6 +84,34 @@ class LocalTlbflush extends Arm64Tlbflush {
       return undefined;
     });
   }
+}
+
+class El2OfTheSmmu extends BtmDriver {
+  override runsAtEl2(port: SmmuPort): boolean {
+    return extract(IDR0.fields.HYP, port.readRegister(REGISTER.IDR0), 0) === 1;
+  }
+}
+
+class El2Entries extends BtmConfigWriter {
+  override stage1Ste(master: Master): EntryChange {
+    const change = super.stage1Ste(master);
+    return { ...change, target: (current) => patch(STE, change.target(current), { STRW: STREAM_WORLD.EL2 }) };
+  }
+}
+
+class El2Commands extends ArmSmmuTlb {
+  override asidCommand(asid: number): Command {
+    return el2(super.asidCommand(asid), OPCODE.TLBI_EL2_ASID);
+  }
+
+  override arm_smmu_tlb_inv_range(asid: number, range: TlbRange): Command[] {
+    return super.arm_smmu_tlb_inv_range(asid, range).map((command) => el2(command, OPCODE.TLBI_EL2_VA));
+  }
+}
+
+/** The command of EL2 that does what one of EL1 does. */
+function el2({ label, lanes }: Command, opcode: number): Command {
+  return { label: label.replace('TLBI_NH', 'TLBI_EL2'), lanes: patch(COMMAND_TLBI, lanes, { Opcode: opcode }) };
 }
 
 class NothingForAtc extends BtmMm {
@@ -142,6 +188,16 @@ export const LISTENING_HAZARDS: readonly SvaHazard[] = [
     story: 'This SMMU has IDR0.BTM = 0 and hears no broadcast, but commands are left out for it as well.',
     expected: MISSED,
     parts: { driver: FlagOfAnotherSmmu },
+  },
+  {
+    id: 'btm-el2-contexts',
+    title: 'contexts are of EL2-E2H since the SMMU has it, while the kernel runs at EL1',
+    citation:
+      'arm_smmu_device_hw_probe(), Linux 5.13 and later: ARM_SMMU_FEAT_E2H only if the CPUs have ARM64_HAS_VIRT_HOST_EXTN; IHI 0070 §3.17: entries match broadcasts of their own exception level',
+    story:
+      'Commands for EL2 take entries away, so nothing is amiss until they are left out. The broadcasts of EL1 match no entry of EL2.',
+    expected: MISSED,
+    parts: { driver: El2OfTheSmmu, configWriter: El2Entries, tlb: El2Commands },
   },
   {
     id: 'btm-tlbi-local',

@@ -16,6 +16,8 @@ export interface IoasidConfiguration extends Configuration {
   readonly design: FreeDesign;
   /** Allocations may fail on demand. */
   readonly faults: boolean;
+  /** VM0 has a number at first, by which dev0 is bound. */
+  readonly bound: boolean;
 }
 
 /** Allocations of a run, of each kind. */
@@ -52,6 +54,7 @@ export const PLAIN: IoasidConfiguration = {
   quota: 1,
   design: 'deferred',
   faults: false,
+  bound: false,
 };
 
 /** Random machines, with designs that hold. */
@@ -63,6 +66,7 @@ export const configurations: fc.Arbitrary<IoasidConfiguration> = fc
     quota: fc.constantFrom(1, 1, 2),
     design: fc.constantFrom<FreeDesign>('deferred', 'deferred', 'deferred', 'mutex', 'owner'),
     faults: fc.constantFrom(false, true),
+    bound: fc.constantFrom(false, false, true),
   })
   .map((drawn) => ({ ...drawn, quota: Math.min(drawn.quota, drawn.pasids) }));
 

@@ -1,5 +1,5 @@
 import type { Family } from '../family.ts';
-import { configurations, ioasidOperation, PLAIN, plainer, simplify } from './configuration.ts';
+import { configurations, PLAIN, plainer, simplify } from './configuration.ts';
 import { IOASID_HAZARDS, type IoasidHazard } from './hazards/index.ts';
 import { IOASID_LITMUS } from './litmus.ts';
 import { alphabet, programs } from './programs.ts';
@@ -16,6 +16,8 @@ function hazardNamed(id: string): IoasidHazard {
   const known = IOASID_HAZARDS.map((hazard) => hazard.id).join(', ');
   throw new RangeError(`family ioasid has no hazard "${id}"; it has ${known}`);
 }
+
+const BOUND = { ...PLAIN, bound: true };
 
 /** PASID numbers: who owns them, who uses them, and when they are free again. */
 export const ioasid: Family = {
@@ -34,17 +36,14 @@ export const ioasid: Family = {
   small: {
     worlds: [
       { name: 'plain', configuration: PLAIN },
-      { name: 'one-number', configuration: { ...PLAIN, pasids: 1, owners: 1 } },
-      { name: 'two-devices', configuration: { ...PLAIN, devices: 2 } },
-      { name: 'mutex', configuration: { ...PLAIN, design: 'mutex' } },
-      { name: 'owner', configuration: { ...PLAIN, design: 'owner' } },
-      { name: 'faults', configuration: { ...PLAIN, faults: true } },
+      { name: 'bound', configuration: BOUND },
+      { name: 'one-number', configuration: { ...BOUND, pasids: 1 } },
+      { name: 'two-devices', configuration: { ...BOUND, devices: 2 } },
+      { name: 'mutex', configuration: { ...BOUND, design: 'mutex' } },
+      { name: 'owner', configuration: { ...BOUND, design: 'owner' } },
+      { name: 'faults', configuration: { ...BOUND, faults: true } },
     ],
     alphabet,
-    alike: (_configuration, operation) => {
-      const known = ioasidOperation(operation);
-      return 'owner' in known ? { kind: 'owner', index: known.owner } : undefined;
-    },
   },
   plainer,
   simplify,

@@ -1,5 +1,5 @@
 import { runToCompletion } from '../../engine/complete.ts';
-import type { Failure } from '../../engine/failure.ts';
+import { HarnessError, type Failure } from '../../engine/failure.ts';
 import { Machine } from '../../engine/machine.ts';
 import type { Observation } from '../../engine/observe.ts';
 import { step, type Task } from '../../engine/step.ts';
@@ -48,7 +48,7 @@ export class IoasidWorld implements World {
   constructor(configuration: Configuration, parts: Partial<IoasidParts> = {}) {
     this.configuration = ioasidConfiguration(configuration);
     const { machine } = this;
-    const { design, owners } = this.configuration;
+    const { design, owners, bound } = this.configuration;
     this.#entries = new PasidEntries(machine.store, this.configuration);
     const world = { ...this.configuration, strict: design !== 'cyclic' };
     this.#monitor = new PasidMonitor(machine.store, world, this.#entries);
@@ -62,7 +62,8 @@ export class IoasidWorld implements World {
       { ...this.configuration, allocations: ALLOCATIONS },
       { ...DESIGNS[design], ...parts },
     );
-    for (let owner = 0; owner < owners; owner++) runToCompletion(this.#task({ op: 'open', owner }));
+    for (let owner = 0; owner < owners; owner++) this.#setUp({ op: 'open', owner });
+    if (bound) for (const op of ['alloc', 'bind'] as const) this.#setUp({ op, owner: 0, device: 0 });
     machine.tallies.fill(0);
     this.#initial = machine.store.mark();
   }
@@ -123,6 +124,13 @@ export class IoasidWorld implements World {
 
   describeOperation(_operation: Operation): string {
     return '';
+  }
+
+  #setUp(operation: IoasidOperation): void {
+    runToCompletion(this.#task(operation));
+    this.#judge(this.#monitor.check());
+    const { failure } = this.machine;
+    if (failure !== undefined) throw new HarnessError(`set-up fails at ${describe(operation)}: ${failure.message}`);
   }
 
   #judge(verdict: Verdict): void {

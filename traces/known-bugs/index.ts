@@ -2,6 +2,7 @@ import { bugs as asid } from './asid.ts';
 import { bugs as smmu } from './smmu.ts';
 import { bugs as entries } from './entries.ts';
 import { bugs as rollover } from './rollover.ts';
+import { bugs as ioasid } from './ioasid.ts';
 import { bugs as prs } from './prs.ts';
 
 /** Written by `npm run corpus`: the bugs that are known, by family. */
@@ -10,5 +11,6 @@ export const knownBugs: Readonly<Record<string, Readonly<Record<string, readonly
   smmu,
   entries,
   rollover,
+  ioasid,
   prs,
 };

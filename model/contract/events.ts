@@ -5,8 +5,7 @@
  * A *space* is what a device can be attached to: a domain's page table or a process (mm). Spaces, streams and physical
  * addresses are small integers and byte addresses chosen by the world; the monitors know nothing else of them.
  */
-export type ContractEvent =
-  MapEvent | UnmapEvent | FlushEvent | AttachEvent | TableEvent | TagEvent | TagPinEvent | MaintenanceEvent;
+export type ContractEvent = MapEvent | UnmapEvent | FlushEvent | AttachEvent | TableEvent | TagEvent | MaintenanceEvent;
 
 /** Index of an address space within its world. */
 export type SpaceId = number;
@@ -108,18 +107,6 @@ export type TagEvent =
       readonly cache?: number;
     }
   | { readonly type: 'tag.free'; readonly kind: TagKind; readonly tag: number; readonly cache?: number };
-
-/**
- * A tag is pinned: whatever its allocator does, the space that owns it in this cache keeps it until the last `tag.unpin`
- * (kernel: `arm64_mm_context_get()`, `kvm_arm_pinned_vmid_get()`).
- */
-export interface TagPinEvent {
-  readonly type: 'tag.pin' | 'tag.unpin';
-  readonly kind: TagKind;
-  readonly tag: number;
-  readonly space: SpaceId;
-  readonly cache?: number;
-}
 
 /**
  * TLB maintenance, told in the step that executes it and before it does: on whose behalf the TLBI instruction or the

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Store } from '../../engine/store.ts';
-import type { ContractEvent, TagPinEvent } from './events.ts';
+import type { ContractEvent } from './events.ts';
 import { TagMonitor } from './tags.ts';
 import type { ContractWorld } from './world.ts';
 
@@ -21,7 +21,6 @@ const place = { kind: 'vmid', tag: 2 } as const;
 const assign = (space: number, cache: number): ContractEvent => ({ type: 'tag.assign', ...place, space, cache });
 const release = (space: number, cache: number): ContractEvent => ({ type: 'tag.release', ...place, space, cache });
 const free = (cache: number): ContractEvent => ({ type: 'tag.free', ...place, cache });
-const pin = (type: TagPinEvent['type'], space: number): ContractEvent => ({ type, ...place, space, cache: CPUS });
 
 /** The rule that each event breaks, or "ok"; `held`: what the SMMU holds. */
 function rulings(events: ContractEvent[], world = WORLD, held?: string): string[] {
@@ -58,29 +57,8 @@ describe('tags of several allocators', () => {
     expect(rulings([assign(VM, CPUS), free(SMMU), free(CPUS)])).toEqual(['ok', 'ok', 'tag-free-while-owned']);
   });
 
-  it('tag-pinned-released: stay with who is pinned, until unpinned as often', () => {
-    const twice = [assign(VM, CPUS), pin('tag.pin', VM), pin('tag.pin', VM), pin('tag.unpin', VM)];
-    expect(rulings([...twice, release(VM, CPUS)])).toEqual(['ok', 'ok', 'ok', 'ok', 'tag-pinned-released']);
-    expect(rulings([...twice, pin('tag.unpin', VM), release(VM, CPUS)])).toEqual(Array(6).fill('ok'));
-  });
-
-  it('tag-not-owned: are pinned by their owner, and unpinned as often as pinned', () => {
-    expect(rulings([pin('tag.pin', VM)])).toEqual(['tag-not-owned']);
-    expect(rulings([assign(VM, CPUS), pin('tag.unpin', VM)])).toEqual(['ok', 'tag-not-owned']);
-  });
-
-  it('of a cache that is not of the world are refused, and pins in a world that names none', () => {
+  it('of a cache that is not of the world are refused', () => {
     expect(() => rulings([assign(VM, 2)])).toThrow('cache 2 is not of this world, which has 2');
-    const plain: ContractWorld = { streams: [], spaces: 4, pages: [], vmids: 4 };
-    expect(() =>
-      rulings(
-        [
-          { ...place, type: 'tag.assign', space: VM },
-          { ...place, type: 'tag.pin', space: VM },
-        ],
-        plain,
-      ),
-    ).toThrow('name their caches');
   });
 
   it('are named with the cache in messages', () => {

@@ -1,5 +1,5 @@
 import type { Store } from '../../engine/store.ts';
-import type { ContractEvent, TagEvent, TagKind, TagPinEvent } from './events.ts';
+import type { ContractEvent, TagEvent, TagKind } from './events.ts';
 import type { Verdict } from './violation.ts';
 import { checkSpace, related, type ContractWorld } from './world.ts';
 
@@ -28,9 +28,7 @@ export interface TagUse {
  *   `arm_smmu_share_asid`; arm64: `check_update_reserved_asid`; hazard pinned-vmid-alias-private).
  * - `tag-not-disjoint`: where allocators promise to keep apart, no tag stands for two unrelated spaces in two caches
  *   either: broadcasts for one of them would reach the other (the world says where; hazard btm-over-invalidation-s2).
- * - `tag-not-owned`: only its owner releases a tag, pins it and unpins it.
- * - `tag-pinned-released`: a pinned tag stays with its space, whatever its allocator does: a device translates by it
- *   (`arm64_mm_context_get`, "the ASID is pinned down and is guaranteed not to change").
+ * - `tag-not-owned`: only its owner releases a tag.
  * - `tag-free-while-owned`, `tag-free-in-use`: a tag goes back to its allocator when its owner has released it,
  *   no configuration that may be in use names it and no cached entry carries it: the next owner would inherit them
  *   (kernel: `arm_smmu_sva_domain_free`, `arm_smmu_install_old_domain_invs`; IHI 0070 §3.17).
@@ -42,8 +40,6 @@ export class TagMonitor {
   readonly #caches: number;
   /** For each tag of each cache, the set of its owners. */
   readonly #owners: Readonly<Record<TagKind, number>>;
-  /** How often it is pinned, in a world that names its caches. */
-  readonly #pins: Readonly<Record<TagKind, number>>;
   readonly #tags: Readonly<Record<TagKind, number>>;
 
   constructor(store: Store, world: ContractWorld, use: TagUse) {
@@ -56,9 +52,6 @@ export class TagMonitor {
     this.#tags = tags;
     const reserve = (count: number, name: string): number => store.reserve(count * this.#caches, name);
     this.#owners = { asid: reserve(tags.asid, 'contract.tags'), vmid: reserve(tags.vmid, 'contract.vmids') };
-    const pins = (kind: TagKind): number =>
-      world.caches === undefined ? -1 : reserve(tags[kind], `contract.pinned ${kind}s`);
-    this.#pins = { asid: pins('asid'), vmid: pins('vmid') };
   }
 
   /** Folds an event in; events of other monitors are ignored. */
@@ -70,9 +63,6 @@ export class TagMonitor {
         return this.#release(event, event.space);
       case 'tag.free':
         return this.#free(event);
-      case 'tag.pin':
-      case 'tag.unpin':
-        return this.#pin(event);
       default:
         return undefined;
     }
@@ -80,13 +70,13 @@ export class TagMonitor {
 
   /** The spaces that own a tag in a cache, ascending. */
   owners(kind: TagKind, tag: number, cache = 0): number[] {
-    const set = this.#store.get(this.#cell(this.#owners, { kind, tag, cache }));
+    const set = this.#store.get(this.#cell({ kind, tag, cache }));
     return Array.from({ length: this.#world.spaces }, (_, space) => space).filter((space) => (set & bit(space)) !== 0);
   }
 
   #assign(event: TagEvent, space: number): Verdict {
     checkSpace(this.#world, space);
-    const cell = this.#cell(this.#owners, event);
+    const cell = this.#cell(event);
     const owners = this.#store.get(cell);
     const owner = this.#stranger(owners, space);
     if (owner >= 0)
@@ -100,7 +90,7 @@ export class TagMonitor {
 
   #isDisjoint(event: TagEvent, space: number): Verdict {
     for (let cache = 0; cache < this.#caches; cache++) {
-      const owner = this.#stranger(this.#store.get(this.#cell(this.#owners, { ...event, cache })), space);
+      const owner = this.#stranger(this.#store.get(this.#cell({ ...event, cache })), space);
       if (owner < 0) continue;
       const where = this.#world.caches?.[cache] ?? '';
       const clause = `is assigned to space ${space} while space ${owner} owns it in the ${where}`;
@@ -110,18 +100,17 @@ export class TagMonitor {
   }
 
   #release(event: TagEvent, space: number): Verdict {
-    const cell = this.#cell(this.#owners, event);
+    const cell = this.#cell(event);
     const owners = this.#store.get(cell);
     checkSpace(this.#world, space);
-    if ((owners & bit(space)) === 0) return this.#notOwned(event, 'released', space);
-    if (this.#pinCount(event) > 0 && owners === bit(space))
-      return this.#broken(event, 'tag-pinned-released', `is taken from space ${space} while it is pinned`, { space });
+    if ((owners & bit(space)) === 0)
+      return this.#broken(event, 'tag-not-owned', `is released by space ${space}, which does not own it`, { space });
     this.#store.set(cell, owners & ~bit(space));
     return undefined;
   }
 
   #free(event: TagEvent): Verdict {
-    const owner = this.#stranger(this.#store.get(this.#cell(this.#owners, event)), -1);
+    const owner = this.#stranger(this.#store.get(this.#cell(event)), -1);
     if (owner >= 0)
       return this.#broken(event, 'tag-free-while-owned', `is freed while space ${owner} owns it`, { owner });
     const { kind, tag, cache = 0 } = event;
@@ -132,23 +121,6 @@ export class TagMonitor {
     return undefined;
   }
 
-  #pin(event: TagPinEvent): Verdict {
-    const { type, space } = event;
-    checkSpace(this.#world, space);
-    const does = type === 'tag.pin' ? 'pinned' : 'unpinned';
-    if ((this.#store.get(this.#cell(this.#owners, event)) & bit(space)) === 0)
-      return this.#notOwned(event, does, space);
-    const count = this.#pinCount(event) + (type === 'tag.pin' ? 1 : -1);
-    if (count < 0)
-      return this.#broken(event, 'tag-not-owned', `is unpinned by space ${space} more often than pinned`, { space });
-    this.#store.set(this.#cell(this.#pins, event), count);
-    return undefined;
-  }
-
-  #notOwned(event: TagEvent | TagPinEvent, does: string, space: number): Verdict {
-    return this.#broken(event, 'tag-not-owned', `is ${does} by space ${space}, which does not own it`, { space });
-  }
-
   /** The lowest of a set of owners that has nothing to do with a space, or -1. */
   #stranger(owners: number, space: number): number {
     if (owners === 0) return -1;
@@ -157,26 +129,16 @@ export class TagMonitor {
     return -1;
   }
 
-  #pinCount(event: TagEvent | TagPinEvent): number {
-    return this.#world.caches === undefined ? 0 : this.#store.get(this.#cell(this.#pins, event));
-  }
-
-  #cell(base: Readonly<Record<TagKind, number>>, { kind, tag, cache = 0 }: TagPlace): number {
+  #cell({ kind, tag, cache = 0 }: TagPlace): number {
     const tags = this.#tags[kind];
     if (!Number.isInteger(tag) || tag < 0 || tag >= tags)
       throw new Error(`tag ${tag} is not of this world, which has ${tags}`);
     if (!Number.isInteger(cache) || cache < 0 || cache >= this.#caches)
       throw new Error(`cache ${cache} is not of this world, which has ${this.#caches}`);
-    if (base[kind] < 0) throw new Error('tags are pinned in worlds that name their caches');
-    return base[kind] + cache * tags + tag;
+    return this.#owners[kind] + cache * tags + tag;
   }
 
-  #broken(
-    event: TagEvent | TagPinEvent,
-    rule: string,
-    clause: string,
-    facts: Record<string, string | number>,
-  ): Verdict {
+  #broken(event: TagEvent, rule: string, clause: string, facts: Record<string, string | number>): Verdict {
     const { type, kind, tag, cache } = event;
     const where = cache === undefined ? '' : ` of the ${this.#world.caches?.[cache] ?? cache}`;
     const message = `${kind.toUpperCase()} ${tag}${where} ${clause}.`;

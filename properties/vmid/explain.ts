@@ -23,20 +23,23 @@ const PROMISES: Readonly<Record<string, string>> = {
 
 /** Steps that tell how a VMID came where it is. */
 const DECISIVE = [
-  { starts: 'vmid_generation++', head: 'Because' },
-  { starts: 'find_next_zero_bit', head: 'Because' },
-  { starts: 'TLBI', head: 'Because' },
-  { starts: 'VTTBR', head: 'Because' },
+  { starts: 'vmid_generation++', own: false },
+  { starts: 'find_next_zero_bit', own: false },
+  { starts: 'TLBI', own: false },
+  // What counts is what the CPU has that goes wrong.
+  { starts: 'VTTBR', own: true },
 ] as const;
 
 /** The *why* of a report: the promise, what broke it, and the last steps that decided it. */
 export function explain({ steps }: Observation, failure: Failure): readonly WhyLine[] {
   const promise = PROMISES[failure.rule];
-  const because = DECISIVE.flatMap(({ starts, head }): { at: number; line: WhyLine }[] => {
-    const at = steps.findLastIndex(({ label }) => label.startsWith(starts));
+  const because = DECISIVE.flatMap(({ starts, own }): { at: number; line: WhyLine }[] => {
+    const at = steps.findLastIndex(
+      ({ label, agentName }) => label.startsWith(starts) && (!own || agentName === steps.at(-1)?.agentName),
+    );
     const found = steps[at];
     if (found === undefined) return [];
-    return [{ at, line: { head, text: `step ${at + 1}: ${found.agentName}, ${found.label}.` } }];
+    return [{ at, line: { head: 'Because', text: `step ${at + 1}: ${found.agentName}, ${found.label}.` } }];
   });
   return [
     ...(promise === undefined ? [] : [{ head: 'Then', text: promise }]),

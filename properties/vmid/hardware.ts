@@ -44,9 +44,9 @@ export class VmidHardware implements KvmCpu, Hardware {
     const stageTwo = { ...STAGE_TWO, ipas };
     this.#tlbs = new CpuTlbs(machine.store, memory, { cpus, addresses: [], common: cnp, capacity: CAPACITY, stageTwo });
     memory.onWrite((pa) => this.#tlbs.written(pa));
-    this.#tables = machine.store.reserve(cpus, 'VTTBR', (_cpu, table) => (table === 0 ? 'host' : 'a guest'));
+    this.#tables = machine.store.reserve(cpus, 'VTTBR');
     this.#vmids = machine.store.reserve(cpus, 'VTTBR.VMID');
-    this.#levels = machine.store.reserve(cpus, 'EL', (_cpu, level) => ['host', 'guest', 'EL2'][level] ?? '?');
+    this.#levels = machine.store.reserve(cpus, 'EL');
     this.#walked = machine.store.reserve(cpus, 'walked');
     this.#blocked = machine.store.reserve(cpus, 'walks blocked');
     for (let cpu = 0; cpu < cpus; cpu++) machine.store.set(this.#levels + cpu, vhe ? HYP : HOST);

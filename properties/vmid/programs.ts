@@ -53,7 +53,7 @@ export function programs(configuration: Configuration): fc.Arbitrary<Program> {
     ]);
     const focus = draw.below(known.vms);
     const inTurn = draw.below(2) === 0;
-    const next = draw.weighted(NEXT.map((weights): Weighted<Next> => [1, weights]));
+    const next = draw.weighted(NEXT.map((kind): Weighted<Next> => [1, kind]));
     const pinned = draw.weighted([
       [2, 2 * known.vms],
       [1, 1],

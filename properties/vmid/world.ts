@@ -101,8 +101,9 @@ export class VmidWorld implements World {
 
   #known(operation: Operation) {
     const known = vmidOperation(operation);
-    const { vms, pages } = this.configuration;
+    const { vms, vcpus, pages } = this.configuration;
     if ('vm' in known && known.vm >= vms) throw new RangeError(`there is no virtual machine ${vmName(known.vm)}`);
+    if ('vcpu' in known && known.vcpu >= vcpus) throw new RangeError(`there is no virtual CPU ${known.vcpu}`);
     if ('page' in known && known.page >= pages) throw new RangeError(`there is no page ${known.page}`);
     return known;
   }

@@ -1,6 +1,6 @@
 import { step, type Task } from '../../../engine/step.ts';
 import { KvmVcpus, KvmVmid, vmidOf, type Kvm, type KvmVcpu, type VmidId } from '../../../impl/kernel/kvm/index.ts';
-import { CONFUSED, IDLE, LEFT_BEHIND, type VmidHazard } from './hazard.ts';
+import { CONFUSED, FOREIGN, IDLE, LEFT_BEHIND, SHARED, SPLIT, type VmidHazard } from './hazard.ts';
 
 class OneRolloverOnly extends KvmVmid {
   protected override reserve(cpu: number, active: VmidId): void {
@@ -134,7 +134,7 @@ export const GENERATION_HAZARDS: readonly VmidHazard[] = [
     title: 'a reserved VMID is not marked in vmid_map',
     citation: 'flush_context(), vmid.c, Linux 6.1: __set_bit(vmid2idx(vmid), vmid_map) for every CPU',
     story: 'What a CPU runs keeps its VMID, which is given to the next machine that asks as well.',
-    expected: CONFUSED,
+    expected: [SHARED, ...CONFUSED],
     parts: { vmid: ReservedNotTaken },
   },
   {
@@ -162,7 +162,7 @@ export const GENERATION_HAZARDS: readonly VmidHazard[] = [
       'kvm_arm_vmid_update(), vmid.c, Linux 6.1, "Check that our VMID belongs to the current generation" under the lock',
     story:
       'Between the check and the lock another CPU begins a generation, or gives the machine a VMID of its own: the one in hand is out of date, and is used, or replaced a second time.',
-    expected: CONFUSED,
+    expected: [SPLIT, ...CONFUSED],
     parts: { vmid: CheckedBeforeLock },
   },
   {
@@ -199,7 +199,7 @@ export const GENERATION_HAZARDS: readonly VmidHazard[] = [
     citation: 'kvm_arm_vmid_update(), vmid.c, Linux 6.1: old_active_vmid must not be 0 for the fast path',
     story:
       'The CPU has updated nothing since the last roll-over, so that its active VMID is 0 before the next one and after it: the exchange cannot tell, and makes a VMID of the old generation active.',
-    expected: CONFUSED,
+    expected: [FOREIGN, ...CONFUSED],
     parts: { vmid: ActiveZeroIsFine },
   },
   {
@@ -247,7 +247,7 @@ export const GENERATION_HAZARDS: readonly VmidHazard[] = [
       'kvm_arm_vmid_clear_active() is a plain store and atomic64_cmpxchg_relaxed() orders nothing (vmid.c, Linux 6.1): what orders them is vcpu->mutex or the dsb(ish) in __switch_to() (read, not seen to fail)',
     story:
       'The store that makes the active VMID invalid is in the store buffer when a roll-over takes the old one and leaves 0. Then it arrives, over the 0: the exchange of the fast path succeeds with a VMID of the old generation.',
-    expected: CONFUSED,
+    expected: [SHARED, ...CONFUSED],
     parts: { vcpus: NoBarrierAtSwitch },
   },
 ];

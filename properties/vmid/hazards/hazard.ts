@@ -6,14 +6,16 @@ export interface VmidHazard extends Hazard {
   readonly parts: Partial<VmidParts>;
 }
 
-const LOST = { monitor: 'tags', rule: 'running-not-reserved' } as const;
-const SHARED = { monitor: 'tags', rule: 'tag-shared' } as const;
-const SPLIT = { monitor: 'tags', rule: 'tag-split' } as const;
-const MISMATCH = { monitor: 'tags', rule: 'vttbr-mismatch' } as const;
-const FOREIGN = { monitor: 'reach', rule: 'foreign-translation' } as const;
+export const LOST = { monitor: 'tags', rule: 'running-not-reserved' } as const;
+export const SHARED = { monitor: 'tags', rule: 'tag-shared' } as const;
+export const SPLIT = { monitor: 'tags', rule: 'tag-split' } as const;
+export const MISMATCH = { monitor: 'tags', rule: 'vttbr-mismatch' } as const;
+export const FOREIGN = { monitor: 'reach', rule: 'foreign-translation' } as const;
 const STALE = { monitor: 'reach', rule: 'stale-translation' } as const;
 const PINNED_SHARED = { monitor: 'tags', rule: 'pinned-shared' } as const;
-const PINNED_CHANGED = { monitor: 'tags', rule: 'pinned-changed' } as const;
+export const PINNED_CHANGED = { monitor: 'tags', rule: 'pinned-changed' } as const;
+
+export const ZERO = { monitor: 'tags', rule: 'vmid-zero-entered' } as const;
 
 /** Two machines under one VMID, or one under two: which of these shows depends on what is asked next. */
 export const CONFUSED = [LOST, SHARED, MISMATCH, FOREIGN, SPLIT, STALE, PINNED_SHARED, PINNED_CHANGED] as const;

@@ -1,7 +1,7 @@
 import { step, type Task } from '../../../engine/step.ts';
 import { KvmVmid, type Kvm, type VmidId } from '../../../impl/kernel/kvm/index.ts';
 import { VmidDevices } from '../devices.ts';
-import { UNPINNED, type VmidHazard } from './hazard.ts';
+import { LOST, PINNED_CHANGED, SHARED, UNPINNED, type VmidHazard } from './hazard.ts';
 
 class ForgetsPinned extends KvmVmid {
   protected override pinnedBits(): number {
@@ -95,7 +95,7 @@ export const PINNED_HAZARDS: readonly VmidHazard[] = [
     title: 'new_vmid() does not look whether the VMID is pinned',
     citation: `new_vmid(), "If it is pinned, we can keep using it", ${SERIES}`,
     story: 'The bit of the pinned VMID is taken after a roll-over, by the machine itself; it gets another one.',
-    expected: UNPINNED,
+    expected: [PINNED_CHANGED, ...UNPINNED],
     parts: { vmid: PinnedNotKept },
   },
   {
@@ -104,7 +104,7 @@ export const PINNED_HAZARDS: readonly VmidHazard[] = [
     citation: `new_vmid(), "reserved takes priority, because even if it is also pinned, we need to update the generation into the reserved_vmids", ${SERIES}`,
     story:
       'The machine runs on a CPU that does not update, reserved under an old generation. When it is unpinned, the next roll-over keeps the old id, the machine is not found under it, and gets another VMID.',
-    expected: UNPINNED,
+    expected: [LOST, ...UNPINNED],
     parts: { vmid: PinnedFirst },
   },
   {
@@ -113,7 +113,7 @@ export const PINNED_HAZARDS: readonly VmidHazard[] = [
     citation: `new_vmid(), ${SERIES}: "if (refcount_read(&kvm_vmid->pinned)) return newvmid" without the atomic64_set() that the other ways out have (read in the series, not seen to fail)`,
     story:
       'What is active, and then reserved, is the VMID of the new generation; the id of the machine stays behind. Once unpinned, the machine is not found among the reserved ones, and gets another VMID than the one it runs under.',
-    expected: UNPINNED,
+    expected: [LOST, ...UNPINNED],
     parts: { vmid: PinnedNotStored },
   },
   {
@@ -146,7 +146,7 @@ export const PINNED_HAZARDS: readonly VmidHazard[] = [
     title: 'a VMID is free as soon as it is not pinned any more',
     citation: `kvm_arm_pinned_vmid_put() clears the bit in pinned_vmid_map alone, ${SERIES}`,
     story: 'The machine has it still, and may run under it.',
-    expected: UNPINNED,
+    expected: [SHARED, ...UNPINNED],
     parts: { vmid: UnpinsFromMap },
   },
   {

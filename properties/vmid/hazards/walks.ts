@@ -1,6 +1,6 @@
 import { step, type Step, type Task } from '../../../engine/step.ts';
 import { KvmHyp, KvmHypVhe, KvmVcpusVhe, type Kvm, type KvmVcpu } from '../../../impl/kernel/kvm/index.ts';
-import { CONFUSED, LEFT_BEHIND, type VmidHazard } from './hazard.ts';
+import { CONFUSED, LEFT_BEHIND, MISMATCH, ZERO, type VmidHazard } from './hazard.ts';
 
 class WalksAtHyp extends KvmHyp {
   protected override blockWalks(): void {
@@ -53,7 +53,6 @@ class FlushKeepsVttbr extends KvmHypVhe {
   }
 }
 
-const ZERO = { monitor: 'tags', rule: 'vmid-zero-entered' } as const;
 const WALKER = 'Arm ARM D8.1.5 R_LFHQG: walks for EL1 may go on after an exception to EL2, until a DSB';
 
 /** Mistakes about when VTTBR_EL2 is written, and what walks by it. */
@@ -91,7 +90,7 @@ export const WALK_HAZARDS: readonly VmidHazard[] = [
       'kvm_arch_vcpu_ioctl_run(), Linux 6.7 to 6.13; commit fa808ed4e199 "KVM: arm64: Ensure a VMID is allocated before programming VTTBR_EL2"',
     story:
       'Another vCPU of the machine gives it a VMID between the two. The update finds it current, and says that nothing has changed: the guest is entered under the VMID of before, or 0.',
-    expected: [{ monitor: 'tags', rule: 'vttbr-mismatch' }, ZERO, ...CONFUSED],
+    expected: [MISMATCH, ZERO, ...CONFUSED],
     parts: { vheVcpus: UpdatedAfterVttbr },
   },
   {
@@ -100,7 +99,7 @@ export const WALK_HAZARDS: readonly VmidHazard[] = [
     citation:
       'commit "KVM: arm64: Reload stage-2 for VMID change on VHE", Linux 6.7: "a change to the VMID for an MMU implies a new value for VTTBR"',
     story: 'The guest is entered under the VMID that its machine had when the vCPU was loaded.',
-    expected: [{ monitor: 'tags', rule: 'vttbr-mismatch' }, ZERO, ...CONFUSED],
+    expected: [MISMATCH, ZERO, ...CONFUSED],
     parts: { vheVcpus: NeverReloads },
   },
   {
@@ -109,7 +108,7 @@ export const WALK_HAZARDS: readonly VmidHazard[] = [
     citation:
       'tlb_switch_to_host() of hyp/vhe/tlb.c; commit "KVM: arm64: Restore the stage-2 context in VHE’s __tlb_switch_to_host()", Linux 6.7',
     story: 'The guest of one machine goes on with the tables of another.',
-    expected: [{ monitor: 'tags', rule: 'vttbr-mismatch' }, ...CONFUSED],
+    expected: [MISMATCH, ...CONFUSED],
     parts: { vheHyp: FlushKeepsVttbr },
   },
 ];

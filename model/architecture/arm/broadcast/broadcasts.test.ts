@@ -66,6 +66,15 @@ describe('a broadcast', () => {
     expect(made.world.see()).toEqual(['f10', '→400000']);
   });
 
+  test('leaves nothing behind when it has completed', () => {
+    const { world } = made;
+    const before = [...world.store.cells];
+    world.smmu.dvm.invalidate({ ...ALL, vmid: 7 }, 5);
+    expect([...world.store.cells]).not.toEqual(before);
+    world.smmu.dvm.complete(1 << 5);
+    expect([...world.store.cells]).toEqual(before);
+  });
+
   test('is undone with the rest of the state', () => {
     const { world } = made;
     const mark = world.store.mark();

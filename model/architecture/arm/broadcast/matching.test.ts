@@ -323,6 +323,33 @@ describe('SMMUEN and PTM', () => {
     expect(world.see()).toEqual(['f10']);
   });
 
+  test('what was ignored does not act when PTM is changed before the DSB', () => {
+    const { world } = stale();
+    const participate = (yes: boolean): void => {
+      world.enable(false);
+      world.smmu.writeRegister(REGISTER.CR2, yes ? 2 : 2 | 4);
+      world.enable();
+    };
+    participate(false);
+    world.smmu.dvm.invalidate(invalidationOf({ kind: 'ALLE1' }), 2);
+    participate(true);
+    world.smmu.dvm.complete(1 << 2);
+    expect(world.see()).toEqual(['f10', OLD]);
+  });
+
+  test('nothing of stage 1 is read through stage 2 while translation is disabled', () => {
+    const [DATA, OTHER] = [0x6000, 0x7000];
+    const { world, bottom } = nest([VA], {}, { btm: true });
+    world.identity(DATA, OTHER);
+    world.map(bottom, VA, DATA);
+    world.enable(false);
+    world.map(bottom, VA, OTHER);
+    broadcast(world, { kind: 'IPAS2E1', vmid: 1, ipa: bottom });
+    world.map(bottom, VA, DATA);
+    world.enable();
+    expect(world.see()).toEqual(['→6000']);
+  });
+
   test('a DSB does not wait for an SMMU that has stopped to take part, whose number may mean another TLBI then', () => {
     const { world } = stale();
     world.smmu.dvm.invalidate(invalidationOf({ kind: 'ALLE1' }), 2);

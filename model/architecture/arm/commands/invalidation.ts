@@ -300,8 +300,8 @@ function coversSpace(vmid: number, target: number): boolean {
  * Whether an entry need not be dropped by a broadcast because of CD.ASET = 1: by one that matches with an ASID, and where
  * there are no ASIDs, in EL2, by one that matches with an address (§3.17, §16.7.7).
  */
-function optsOut({ asid, byAddress }: TlbInvalidation, { stage, vmid, aset }: TlbTarget): boolean {
-  return stage === 1 && aset === 1 && (vmid === EL2 ? byAddress : asid !== -1);
+function optsOut({ asid, byAddress }: TlbInvalidation, { vmid, aset }: TlbTarget): boolean {
+  return aset === 1 && (vmid === EL2 ? byAddress : asid !== -1);
 }
 
 /** Whether a CMD_TLBI_* or a broadcast is required to drop an entry (§3.17, §4.4.1, §4.4.2; Arm ARM D8.17). */

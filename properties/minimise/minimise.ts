@@ -103,7 +103,9 @@ class Minimisation {
     for (const [name, { verdict }] of [...levels].toReversed())
       if (verdict !== 'holds') this.#unproved.unshift([name, verdict]);
     const proof = (proved: boolean) => (proved ? 'proved' : 'not-proved');
-    const { configuration, program, schedule, failure } = best;
+    const { program, schedule, failure } = best;
+    // As the world has it: a hazard may belong to one design.
+    const { configuration } = this.#bench.family.world(best.configuration, this.#found.hazard);
     const minimal = {
       operations: proof(levels.get('operations')?.verdict === 'holds'),
       arguments: proof(levels.get('arguments')?.verdict === 'holds'),

@@ -4,6 +4,7 @@ import {
   isAsExpected,
   isSafe,
   shareLost,
+  shareLostToAll,
   type CostReport,
   type DesignCost,
   type Range,
@@ -81,8 +82,8 @@ async function costOf(family: Family, command: CostCommand, context: Context, in
     ),
   );
   for (const design of report.designs) {
-    const share = shareLost(design);
-    terminal.event({ event: 'cost', family: name, seed, safe: isSafe(design), shareLost: share, ...design });
+    const shares = { shareLost: shareLost(design), shareLostToAll: shareLostToAll(design) };
+    terminal.event({ event: 'cost', family: name, seed, safe: isSafe(design), ...shares, ...design });
   }
   const code = codeOf(report);
   const words = {
@@ -114,8 +115,8 @@ const BROADCASTS: readonly TableRow[] = [
   ['    valid ones of the same virtual machine', lostTo('machine')],
   ['    valid ones of unrelated spaces', lostTo('unrelated')],
   ['    valid ones of private spaces of stage 1', lostTo('private')],
-  ['    valid ones, where all were meant', lostTo('broad')],
   ['  and so loses of what it holds', (design) => percent(shareLost(design))],
+  ['  and of that, besides, to what is meant for all', (design) => percent(shareLostToAll(design))],
   [
     '  valid ones that it may drop besides, at each',
     ({ broadcast }) => per(inVain(broadcast.mayBeLost), broadcast.operations),

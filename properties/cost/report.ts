@@ -79,9 +79,21 @@ export function inVain(losses: Readonly<Record<Loss, number>>): number {
   return LOSSES.reduce((sum, loss) => (loss === 'needed' || loss === 'dead' ? sum : sum + losses[loss]), 0);
 }
 
-/** Entries lost in vain to broadcasts, over those that were held when they were made, in percent; undefined: none were. */
+/**
+ * Valid entries lost to broadcasts, over those that were held when they were made, in percent; undefined: none were. What
+ * is lost to maintenance that was meant for everything is accepted, and counted apart.
+ */
 export function shareLost({ broadcast }: DesignCost): number | undefined {
-  return broadcast.held === 0 ? undefined : (100 * inVain(broadcast.lost)) / broadcast.held;
+  return percentOf(inVain(broadcast.lost) - broadcast.lost.broad, broadcast.held);
+}
+
+/** The same of what was lost to maintenance that was meant for everything. */
+export function shareLostToAll({ broadcast }: DesignCost): number | undefined {
+  return percentOf(broadcast.lost.broad, broadcast.held);
+}
+
+function percentOf(part: number, of: number): number | undefined {
+  return of === 0 ? undefined : (100 * part) / of;
 }
 
 /** Whether a design came out as it is known to be. */

@@ -90,7 +90,7 @@ export const SVA_LITMUS: readonly Litmus[] = [
     'munmap-during-bind-weak',
     'the same where it hears broadcasts, and stores reach memory late',
     [[bind()], [munmap()]],
-    ['btm-tlbi-vs-asid-rollover', 'btm-asid-before-clear'],
+    ['btm-tlbi-vs-asid-rollover', 'btm-tlbi-no-barrier', 'btm-asid-before-clear'],
     { weak: 1, both: true },
   ),
   litmus(

@@ -24,9 +24,18 @@ class NoBarrier extends Arm64Tlbflush {
   }
 }
 
+class AsidBeforeBarrier extends Arm64Tlbflush {
+  override *flush_tlb_range(cpu: number, mm: Arm64MmContext, start: number, _end: number, lastLevel: boolean): Task {
+    const asid = yield* loadAsid(mm);
+    yield* this.dsbIshst();
+    yield* this.tlbi(cpu, { kind: this.byAddress(lastLevel), asid, va: start });
+    yield* this.tlbiSync(cpu);
+  }
+}
+
 class AsidBeforeClear extends BtmMm {
   override *unmap_region(mm: Mm, va: number, lastUnderTable: boolean): Task<boolean> {
-    const { pgtable, tlbflush, machine: _machine } = this.kernel;
+    const { pgtable, tlbflush } = this.kernel;
     const asid = yield* loadAsid(this.kernel.contextOf(mm));
     const upper = yield* pgtable.walk(mm, va, BLOCK_LEVEL);
     const entry = upper < 0 ? 0 : yield* pgtable.readEntry(mm, upper, va, BLOCK_LEVEL);
@@ -77,13 +86,21 @@ export const UNMAPPING_HAZARDS: readonly SvaHazard[] = [
     parts: { tlbflush: LeafOnly },
   },
   {
+    id: 'btm-tlbi-no-barrier',
+    title: 'a TLBI is broadcast while the cleared entry may still be in the store buffer',
+    citation: 'flush_tlb_range(), Linux 6.1: dsb(ishst) before the first TLBI; IHI 0070 §3.17.8, Arm ARM D8.17',
+    story: 'The SMMU drops the entry, reads the old one from memory again, and only then the store arrives.',
+    expected: MISSED,
+    parts: { tlbflush: NoBarrier },
+  },
+  {
     id: 'btm-tlbi-vs-asid-rollover',
-    title: 'there is no barrier between the clearing of an entry and the load of the ASID',
+    title: 'the ASID is loaded before the barrier after which the cleared entry is seen',
     citation: BARRIER,
     story:
       'The cleared entry is in the store buffer when the ASID is read. Meanwhile bind pins another one, since a generation has ended, and the device walks the old entry under it. The broadcast names the old ASID.',
     expected: MISSED,
-    parts: { tlbflush: NoBarrier },
+    parts: { tlbflush: AsidBeforeBarrier },
   },
   {
     id: 'btm-asid-before-clear',

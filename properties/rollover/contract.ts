@@ -53,6 +53,7 @@ const [FREE, MAPPED, UNMAPPING] = [0, 1, 2];
  *   would be there for the process too (comment above `set_kpti_asid_bits()`).
  * - What a CPU runs would be found by the next roll-over, under the id that the process has now (`running-not-reserved`):
  *   "we need to ensure that all copies of the old ASID are updated to reflect the mm" (check_update_reserved_asid()).
+ * - A page is freed once (`double-free`).
  * - A table that may still be walked, because a CPU has it loaded or remembers where it is, has not been freed
  *   (`table-free-in-use`): speculation reads it, whether or not the CPU runs the process (Arm ARM D8.16 R_SQBCS). This is
  *   not asked of a CPU in the middle of a switch: once its active ASID is the next process's, a roll-over does not keep the
@@ -122,7 +123,18 @@ export class RolloverContract {
 
   /** The entry of the mapped page is cleared. */
   unmapping(mm: number, page: number): void {
-    this.#machine.store.set(this.#states + this.#at(mm, page), UNMAPPING);
+    const at = this.#states + this.#at(mm, page);
+    if (this.#machine.store.get(at) !== MAPPED)
+      this.#fail('safety', 'double-free', `Page ${page} of ${this.#nameOf(mm)} is unmapped a second time, and freed.`);
+    this.#machine.store.set(at, UNMAPPING);
+  }
+
+  /** For checks: whether a process has a page that is mapped. */
+  hasPages(mm: number): boolean {
+    const { pages } = this.#sizes;
+    return Array.from({ length: pages }, (_, page) => this.#states + this.#at(mm, page)).some(
+      (cell) => this.#machine.store.get(cell) === MAPPED,
+    );
   }
 
   /** The page that was being unmapped is free. */

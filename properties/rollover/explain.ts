@@ -11,6 +11,7 @@ const PROMISES: Readonly<Record<string, string>> = {
     'a page-table page is freed when no walk reads it any more: after an invalidation that covers entries of tables, and by the last reference to the process (tlb_flush(), mmdrop()).',
   'halves-shared':
     'with KPTI the ASID while the CPU is in the kernel is another one than outside (set_kpti_asid_bits(), USER_ASID_FLAG).',
+  'double-free': 'a page goes back to the allocator once (zap_pte_range(), try_to_unmap_one()).',
   leak: 'what nobody uses any more is given back (mmdrop(), arm64_mm_context_put()).',
   'tag-split': 'all CPUs that run a process do so under one ASID (SameASIDActiveTask, kernel-tla/asidalloc.tla).',
   'tag-shared': 'CPUs that run two processes do so under two ASIDs (UniqueASIDActiveTask, kernel-tla/asidalloc.tla).',

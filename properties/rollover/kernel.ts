@@ -162,9 +162,12 @@ export class RolloverKernel {
     const pinned = this.#mms.filter((mm) => mm.pinned.peek(0) > 0).length;
     if (this.#context.pinnedAsids !== pinned)
       this.#leak('pin', `${this.#context.pinnedAsids} ASIDs count as pinned, but devices use ${pinned} processes`);
-    for (const mm of this.#mms)
-      if (this.#processes.isEnding(this.#mms.indexOf(mm)) && !this.#sched.isBorrowed(mm))
+    for (const [index, mm] of this.#mms.entries()) {
+      if (this.#processes.isThere(index)) continue;
+      if (this.#processes.isEnding(index) && !this.#sched.isBorrowed(mm))
         this.#leak('mm', `${mm.name} is gone, and its top-level table is not free`);
+      if (this.#contract.hasPages(index)) this.#leak('page', `${mm.name} is gone, and a page of it is mapped`);
+    }
   }
 
   #leak(kind: string, message: string): void {
@@ -234,6 +237,8 @@ export class RolloverKernel {
     yield* step(`device uses ASID ${asid}`, () => {
       this.#processes.binding(mm, -1);
       if (asid === 0) return undefined;
+      // The bond is there for others once the lock over it is given back.
+      smp_mb(this.#machine);
       this.#pinCell(mm).value++;
       this.#contract.pinned(mm, asid);
       return undefined;

@@ -16,6 +16,7 @@ function litmus(
 const [A, B, C, D, E] = [0, 1, 2, 3, 4];
 const to = (...mms: readonly number[]): RolloverOperation[] => mms.map((mm) => ({ op: 'switch', mm }));
 const unmap = (mm: number): RolloverOperation => ({ op: 'unmap', mm, page: 0 });
+const map = (mm: number): RolloverOperation => ({ op: 'map', mm, page: 0 });
 const pin = (mm: number): RolloverOperation => ({ op: 'pin', mm });
 const unpin = (mm: number): RolloverOperation => ({ op: 'unpin', mm });
 const fork = (mm: number): RolloverOperation => ({ op: 'fork', mm });
@@ -212,6 +213,15 @@ export const ROLLOVER_LITMUS: readonly Litmus[] = [
     ],
     ['tlbi-exit-keeps-tables', 'lazy-tlb-uncounted', 'lazy-tlb-never-dropped', 'lazy-tlb-dropped-first'],
     { levels: 2 },
+  ),
+  litmus(
+    'tlbi-exit-map',
+    'a page is mapped while its process ends',
+    [
+      [...to(A), exit],
+      [unmap(A), map(A)],
+    ],
+    ['pgtable-maps-after-exit'],
   ),
   litmus(
     'tlbi-munmap',

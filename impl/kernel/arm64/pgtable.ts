@@ -83,7 +83,7 @@ export class Arm64Pgtable {
   /** A page fault: another page is mapped where there is none. False if there is one. */
   *map(mm: Arm64Mm, va: number): Task<boolean> {
     yield* mm.ptl.lock();
-    const free = yield* step(`load PTE(${hex(va)})`, () => this.owner.hasVma(mm) && !this.isMapped(mm, va));
+    const free = yield* step(`load PTE(${hex(va)})`, () => this.mayMap(mm, va));
     if (free) {
       if (this.levels > 1) yield* this.pmd_populate(mm, va);
       yield* step(`set_pte(${hex(va)})`, () => {
@@ -221,6 +221,11 @@ export class Arm64Pgtable {
       this.owner.freed(mm, va);
       return undefined;
     });
+  }
+
+  /** Whether a page fault is to be served, with the lock held: not in a process whose last user is gone. */
+  protected mayMap(mm: Arm64Mm, va: number): boolean {
+    return this.owner.hasVma(mm) && !this.isMapped(mm, va);
   }
 
   protected isMapped(mm: Arm64Mm, va: number): boolean {

@@ -20,11 +20,11 @@ const PINNED_SHARED = { monitor: 'tags', rule: 'pinned-shared' } as const;
 const PINNED_CHANGED = { monitor: 'tags', rule: 'pinned-changed' } as const;
 
 /** Two processes under one ASID, or one under two: which of these shows depends on what is asked next. */
-export const CONFUSED = [LOST, SHARED, FOREIGN, SPLIT, STALE] as const;
+export const CONFUSED = [LOST, SHARED, FOREIGN, SPLIT, STALE, PINNED_SHARED, PINNED_CHANGED] as const;
 /** The same where a TLB has what is another process's. */
 export const LEFT_BEHIND = [FOREIGN, STALE, SHARED, SPLIT, LOST] as const;
 /** The same where a device has the ASID. */
-export const UNPINNED = [PINNED_SHARED, PINNED_CHANGED, ...CONFUSED, NO_FREE, LEAKED] as const;
+export const UNPINNED = [PINNED_SHARED, PINNED_CHANGED, LOST, SHARED, FOREIGN, SPLIT, STALE, NO_FREE, LEAKED] as const;
 const HALVES = { monitor: 'tags', rule: 'halves-shared' } as const;
 /** The same where two pairs of ASIDs have one in common, or the two of a pair are one. */
 export const SPLIT_PAIR = [HALVES, SHARED, FOREIGN, STALE, LOST, SPLIT] as const;

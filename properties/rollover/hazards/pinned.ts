@@ -3,7 +3,7 @@ import { LEAKED, UNPINNED, type RolloverHazard } from './hazard.ts';
 
 class ForgetsPinned extends Arm64Context {
   protected override set_reserved_asid_bits(): void {
-    this.asidMap.value = 0;
+    this.asidMap.value = this.userHalves();
   }
 }
 

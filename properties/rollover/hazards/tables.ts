@@ -7,7 +7,7 @@ import {
   type Gathered,
   type VaRange,
 } from '../../../impl/kernel/arm64/index.ts';
-import { STALE, TABLE_FREED, type RolloverHazard } from './hazard.ts';
+import { LEAKED, STALE, TABLE_FREED, type RolloverHazard } from './hazard.ts';
 
 const PAGE_BYTES = 4096;
 
@@ -42,6 +42,12 @@ class PagesBeforeFlush extends Arm64Pgtable {
   protected override *tlb_finish_mmu(cpu: number, mm: Arm64Mm, range: VaRange, { pages, table }: Gathered): Task {
     yield* this.freePages(mm, pages, 0);
     yield* super.tlb_finish_mmu(cpu, mm, range, { pages: [], table });
+  }
+}
+
+class MapsAfterExit extends Arm64Pgtable {
+  protected override mayMap(mm: Arm64Mm, va: number): boolean {
+    return !this.isMapped(mm, va);
   }
 }
 
@@ -85,6 +91,15 @@ export const TABLE_HAZARDS: readonly RolloverHazard[] = [
     story: 'A CPU that runs the process reaches pages of their next owner.',
     expected: [STALE],
     parts: { pgtable: PagesBeforeFlush },
+  },
+  {
+    id: 'pgtable-maps-after-exit',
+    title: 'a page is mapped in a process whose last user is gone',
+    citation:
+      'mmget_not_zero(), include/linux/sched/mm.h, Linux 6.1: who reaches into another process needs a user reference',
+    story: 'The end of the process has passed the entry already: nobody will ever free the page.',
+    expected: [LEAKED, STALE],
+    parts: { pgtable: MapsAfterExit },
   },
   {
     id: 'tlbi-exit-keeps-tables',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { invalidationOf, type TlbMaintenance } from '../cpu/maintenance.ts';
 import { REGISTER } from '../layout/register.ts';
 import { nest } from '../testing/stage-two.ts';
-import { attach, tlbi, type TestWorld } from '../testing/world.ts';
+import { attach, cfgi, TestWorld, tlbi } from '../testing/world.ts';
 
 const VA = 0x1000;
 const PAGE = 0x40_0000;
@@ -116,6 +116,41 @@ describe('a listener hears', () => {
       '1.5/0 stage combined page 1, stale must go',
       '1.-1/0 stage 2 page 6, stale must go',
     ]);
+  });
+
+  test('that what was read of a table which stage 2 does not reach any more is stale', () => {
+    const { world, bottom } = nest([VA], {}, { btm: true });
+    world.map(bottom, VA, 0x6000);
+    world.mapIpa(bottom);
+    const heard = hear(world);
+    broadcast(world, { kind: 'VALE1', vmid: 1, asid: 5, va: VA });
+    expect(heard).toEqual(['broadcast of page 1: 1.5/0 stage 1 page 1, stale must go']);
+  });
+
+  test('that an entry of a CD with ASET = 1 is valid if it may go on from a table of one with ASET = 0', () => {
+    for (const used of [true, false]) {
+      const world = new TestWorld(
+        [1, 2].map((streamId) => ({ streamId, substream: -1, va: VA })),
+        { btm: true },
+      );
+      const { top, bottom } = world.tree(VA);
+      for (const [streamId, TTB0] of [top, world.table()].entries()) {
+        world.cd(streamId + 1, { ASID: 5, ASET: streamId, TTB0 });
+        world.ste(streamId + 1);
+      }
+      world.enable();
+      world.map(bottom, VA, PAGE);
+      if (!used) {
+        world.clearCd(2);
+        world.sync(cfgi('CFGI_CD', { StreamID: 2, Leaf: 1 }));
+      }
+      const heard = hear(world);
+      broadcast(world, { kind: 'VMALLE1' });
+      expect(heard).toEqual([
+        'broadcast of all: 0.5/0 stage 1 page 1, valid must go',
+        `broadcast of all: 0.5/1 stage 1 page 1, ${used ? 'valid' : 'stale'} must go`,
+      ]);
+    }
   });
 
   test('of nothing valid while translation is disabled', () => {

@@ -175,9 +175,9 @@ export class Platform {
         const machine = machineOf(pgd);
         const space = kvmSpace({ nesting: this.#nesting }, machine);
         const tag = this.hardware.vmid(cpu);
-        if (!this.#othersRun(cpu, machine, tag))
-          this.#emit({ type: 'tag.assign', kind: 'vmid', tag, space, cache: CACHE.CPU });
+        const others = this.#othersRun(cpu, machine, tag);
         this.virtual.entered(cpu, machine, machine);
+        if (!others) this.#emit({ type: 'tag.assign', kind: 'vmid', tag, space, cache: CACHE.CPU });
       },
       left: (cpu: number): void => {
         const machine = this.virtual.running(cpu);

@@ -55,16 +55,16 @@ export function programs(configuration: BtmConfiguration): fc.Arbitrary<Program>
   });
 }
 
-/** What programs about who has which VMID consist of, and those about what is invalidated. */
+/** What programs about who has which VMID consist of; those about how long that lives; about what is invalidated. */
 const NUMBERS: readonly BtmOperation['op'][] = [
   'run',
   'churn',
-  'vmDestroy',
   'domainAlloc',
   'domainFree',
   'vmidPressure',
   'kvmUnmap',
 ];
+const LIFE: readonly BtmOperation['op'][] = ['run', 'put', 'vmDestroy', 'domainAlloc', 'domainFree', 'detach'];
 const INVALIDATIONS: readonly BtmOperation['op'][] = [
   'run',
   'kvmMap',
@@ -79,8 +79,8 @@ const INVALIDATIONS: readonly BtmOperation['op'][] = [
 function drawKinds(draw: Draw): ReadonlySet<BtmOperation['op']> {
   const about = draw.below(8);
   if (about < 2) return new Set(SWARM.flat());
-  if (about < 5) return new Set(NUMBERS);
-  if (about === 5) return new Set(INVALIDATIONS);
+  if (about < 4) return new Set(NUMBERS);
+  if (about < 6) return new Set(about === 4 ? LIFE : INVALIDATIONS);
   // What some kinds make, all kinds make too.
   draw.duplicate();
   return new Set(SWARM.flatMap((group) => (draw.below(2) === 1 ? group : [])));

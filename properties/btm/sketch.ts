@@ -155,12 +155,13 @@ export class Sketch {
       }
       case 'attach':
         if (this.#exists[operation.place] === false) return 0;
-        return this.#places[operation.device] === operation.place && this.#nested[operation.device] === false ? 0 : 2;
+        if (this.#places[operation.device] === operation.place && this.#nested[operation.device] === false) return 0;
+        return operation.place === SECOND ? 8 : 2;
       case 'detach':
         return this.#places[operation.device] === -1 ? 0 : 4;
       case 'domainAlloc':
         if (this.#exists[operation.place] === true) return 0;
-        if (operation.place === SECOND) return 3;
+        if (operation.place === SECOND) return this.#pins ? 6 : 2;
         return operation.place === OTHER && this.#pins && this.#destroyed[1] === true ? 6 : 8;
       case 'domainFree':
         return this.#exists[operation.place] === true && !this.#places.includes(operation.place) ? 8 : 0;

@@ -10,8 +10,12 @@ export const STALE = [
   { monitor: 'tables', rule: 'table-free-in-use' },
 ] as const;
 
-/** A number went back while something still carries it. */
-export const TAG_IN_USE = [{ monitor: 'tags', rule: 'tag-free-in-use' }, ...STALE] as const;
+/** A number went back while something still carries it, or the tables did before. */
+export const TAG_IN_USE = [
+  { monitor: 'tables', rule: 'table-free-in-use' },
+  { monitor: 'tags', rule: 'tag-free-in-use' },
+  ...STALE,
+] as const;
 
 const NOT_DISJOINT = { monitor: 'tags', rule: 'tag-not-disjoint' } as const;
 const NOT_UNIQUE = { monitor: 'tags', rule: 'tag-not-unique' } as const;
@@ -19,8 +23,9 @@ const OVER_INVALIDATION = { monitor: 'invalidation', rule: 'over-invalidation' }
 
 /** Two owners of one number in the SMMU. */
 export const ALIASED = [NOT_UNIQUE, NOT_DISJOINT, OVER_INVALIDATION, ...STALE] as const;
-/** Two owners of one number, one in the SMMU and one on the CPUs. */
+/** Two owners of one number, one in the SMMU and one on the CPUs: what shows is what it costs, or that they are two. */
 export const OVERLAPPING = [OVER_INVALIDATION, NOT_DISJOINT, NOT_UNIQUE, ...STALE] as const;
+export const IN_BOTH_RANGES = [NOT_DISJOINT, OVER_INVALIDATION, NOT_UNIQUE, ...STALE] as const;
 
 /** The number that devices use is not that of the virtual machine any more, or somebody else's too. */
 export const UNPINNED = [

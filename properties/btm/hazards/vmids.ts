@@ -2,8 +2,8 @@ import { step, type Step, type Task } from '../../../engine/step.ts';
 import type { Machine } from '../../../engine/machine.ts';
 import { KvmVmid, type KvmHyp, type VmidLayout, type VmidObserver } from '../../../impl/kernel/kvm/index.ts';
 import type { PagingDomain } from '../../../impl/kernel/nested/index.ts';
-import { DeviceProbe, VbtmDomains, type Design } from '../../../impl/kernel/vbtm/index.ts';
-import { ALIASED, OVERLAPPING, STALE, UNPINNED } from './expected.ts';
+import { CACHE, DeviceProbe, VbtmDomains, type Design } from '../../../impl/kernel/vbtm/index.ts';
+import { ALIASED, IN_BOTH_RANGES, OVERLAPPING, STALE, UNPINNED } from './expected.ts';
 import type { BtmHazard } from './hazard.ts';
 
 /** Beside pinned VMIDs, private ones from the whole range. */
@@ -55,6 +55,14 @@ class ReadFirst extends VbtmDomains {
 class SecondStage2 extends VbtmDomains {
   protected override claim(domain: PagingDomain, machine: number): Step<boolean> {
     return step(`${domain.name} is of ${this.kernel.kvm.nameOf(machine)}`, () => true);
+  }
+
+  protected override dropVmid(domain: PagingDomain): Step<undefined> {
+    return step(`drop VMID of ${domain.name}`, () => {
+      const { vmid, id } = domain;
+      this.kernel.emit({ type: 'tag.release', kind: 'vmid', tag: vmid.value, space: id.value, cache: CACHE.SMMU });
+      return undefined;
+    });
   }
 }
 
@@ -124,7 +132,7 @@ export const VMID_HAZARDS: readonly BtmHazard[] = [
     title: 'the VMIDs of KVM end with the first one of the driver’s',
     citation: `${SEED}: ranges of VMIDs that do not overlap; NUM_USER_VMIDS, arch/arm64/kvm/vmid.c`,
     story: 'One number is in both ranges. It is given out twice when KVM comes to the end of its own.',
-    expected: OVERLAPPING,
+    expected: IN_BOTH_RANGES,
     parts: { vmid: OneMore },
   },
   {
@@ -151,7 +159,7 @@ export const VMID_HAZARDS: readonly BtmHazard[] = [
     citation: `${SEED}: the VMID belongs to the machine, not to the domain; later proposals have one for each virtual SMMU; IHI 0070 §3.17`,
     story:
       'iommufd makes a second stage 2 for devices of the machine that are to reach less. A TLB entry of the first answers for the second.',
-    expected: [...STALE, { monitor: 'tags', rule: 'tag-free-while-owned' }],
+    expected: [{ monitor: 'translation', rule: 'wrong-address-space' }, ...STALE],
     parts: { domains: SecondStage2 },
   },
   {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { freesAnywhere, SOUND_DESIGNS, type FreeDesign } from '../../impl/kernel/ioasid/index.ts';
+import { FREE_DESIGNS, freesAnywhere, type FreeDesign } from '../../impl/kernel/ioasid/index.ts';
 import type { Configuration, Operation } from '../family.ts';
+import { isWithin, plainerBy, readConfiguration, type Fields } from '../flat-configuration.ts';
 
 /** The machine that a program runs on. */
 export interface IoasidConfiguration extends Configuration {
@@ -42,8 +43,6 @@ export const OPERATIONS: readonly IoasidOperation['op'][] = [
   'failNth',
 ];
 
-const DESIGN_NAMES: readonly FreeDesign[] = [...SOUND_DESIGNS, 'cyclic'];
-const LIMITS = { pasids: [1, 4], owners: [1, 2], devices: [1, 2], quota: [1, 4] } as const;
 const NTH_MAX = 3;
 
 /** Two virtual machines, one device, two numbers. */
@@ -70,35 +69,24 @@ export const configurations: fc.Arbitrary<IoasidConfiguration> = fc
   })
   .map((drawn) => ({ ...drawn, quota: Math.min(drawn.quota, drawn.pasids) }));
 
-/** Configurations with one more field as in `PLAIN`; the plainest first. */
+const FIELDS: Fields<IoasidConfiguration> = {
+  family: 'ioasid',
+  plain: PLAIN,
+  limits: { pasids: [1, 4], owners: [1, 2], devices: [1, 2], quota: [1, 4] },
+  problem: ({ design, quota, pasids }) => {
+    if (!FREE_DESIGNS.includes(design)) return `"design" is one of ${FREE_DESIGNS.join(', ')}`;
+    return quota > pasids ? '"quota" is at most "pasids"' : undefined;
+  },
+};
+
+/** See `plainerBy`. */
 export function plainer(configuration: Configuration): readonly Configuration[] {
-  const known = ioasidConfiguration(configuration);
-  return Object.entries(PLAIN)
-    .filter(([field, value]) => known[field] !== value)
-    .map(([field, value]) => ({ ...known, [field]: value }))
-    .filter((candidate) => problem(candidate) === undefined);
+  return plainerBy(FIELDS, configuration);
 }
 
-/**
- * Reads a configuration from a trace.
- *
- * @throws RangeError saying what is wrong with it.
- */
+/** See `readConfiguration`. */
 export function ioasidConfiguration(configuration: Configuration): IoasidConfiguration {
-  const wrong = problem(configuration);
-  if (wrong !== undefined) throw new RangeError(`configuration of family ioasid: ${wrong}`);
-  return configuration as IoasidConfiguration;
-}
-
-function problem(configuration: Configuration): string | undefined {
-  for (const [field, value] of Object.entries(PLAIN))
-    if (typeof configuration[field] !== typeof value) return `"${field}" must be a ${typeof value}`;
-  for (const field of Object.keys(configuration)) if (!(field in PLAIN)) return `there is no "${field}"`;
-  for (const [field, [least, most]] of Object.entries(LIMITS))
-    if (!isWithin(configuration[field], least, most)) return `"${field}" is ${least} to ${most}`;
-  const { design, quota, pasids } = configuration as IoasidConfiguration;
-  if (!DESIGN_NAMES.includes(design)) return `"design" is one of ${DESIGN_NAMES.join(', ')}`;
-  return quota > pasids ? '"quota" is at most "pasids"' : undefined;
+  return readConfiguration(FIELDS, configuration);
 }
 
 /**
@@ -143,8 +131,4 @@ export function simplify(operation: Operation): readonly Operation[] {
   if (known.op === 'failNth') return Array.from({ length: known.nth - 1 }, (_, at) => ({ ...known, nth: at + 1 }));
   const first = known.owner > 0 ? [{ ...known, owner: 0 }] : [];
   return 'device' in known && known.device > 0 ? [{ ...known, device: 0 }, ...first] : first;
-}
-
-function isWithin(value: unknown, least: number, most: number): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
 }

@@ -1,21 +1,10 @@
 import type { Family } from '../family.ts';
+import { hazardNamed } from '../hazard-named.ts';
 import { configurations, PLAIN, plainer, simplify } from './configuration.ts';
-import { IOASID_HAZARDS, type IoasidHazard } from './hazards/index.ts';
+import { IOASID_HAZARDS } from './hazards/index.ts';
 import { IOASID_LITMUS } from './litmus.ts';
 import { alphabet, programs } from './programs.ts';
 import { IoasidWorld, WITNESSES } from './world.ts';
-
-/**
- * A hazard of the family.
- *
- * @throws RangeError for an unknown one, naming those there are.
- */
-function hazardNamed(id: string): IoasidHazard {
-  const found = IOASID_HAZARDS.find((hazard) => hazard.id === id);
-  if (found !== undefined) return found;
-  const known = IOASID_HAZARDS.map((hazard) => hazard.id).join(', ');
-  throw new RangeError(`family ioasid has no hazard "${id}"; it has ${known}`);
-}
 
 const BOUND = { ...PLAIN, bound: true };
 
@@ -30,8 +19,8 @@ export const ioasid: Family = {
   programs,
   world: (configuration, hazard) => {
     if (hazard === undefined) return new IoasidWorld(configuration);
-    const { parts, design = 'deferred' } = hazardNamed(hazard);
-    return new IoasidWorld({ ...configuration, design }, parts);
+    const { parts, design = 'deferred', lenient = false } = hazardNamed('ioasid', IOASID_HAZARDS, hazard);
+    return new IoasidWorld({ ...configuration, design }, parts, { strict: !lenient });
   },
   small: {
     worlds: [

@@ -1,7 +1,7 @@
 import type { Failure } from '../../engine/failure.ts';
 import type { IoasidKernel } from '../../impl/kernel/ioasid/index.ts';
 
-/** What is left over when nothing runs any more, where numbers are counted (`cyclic` does not). */
+/** What is left over when nothing runs any more, where uses of numbers are counted. */
 export function findLeak({ datas, sets, numbers, available, layout }: IoasidKernel): Failure | undefined {
   const known = new Set(numbers.map((cell) => cell.value));
   const lost = datas.live().find((handle) => !known.has(handle));

@@ -8,6 +8,7 @@ import { DESIGNS, IoasidKernel, type IoasidNote, type IoasidParts } from '../../
 import { PasidMonitor } from '../../model/contract/pasid.ts';
 import type { Verdict } from '../../model/contract/violation.ts';
 import type { Configuration, Counters, Operation, Program, World } from '../family.ts';
+import { Tallies } from '../tallies.ts';
 import {
   ALLOCATIONS,
   applies,
@@ -33,51 +34,47 @@ export const WITNESSES: readonly IoasidNote[] = [
   'freed in softirq',
   'number looked up',
 ];
-const NOTES: readonly IoasidNote[] = [...WITNESSES, 'bind refused: free pending'];
-
 /** Owners of PASIDs, what they bind, and the contract over the numbers. */
 export class IoasidWorld implements World {
   readonly configuration: IoasidConfiguration;
   readonly machine = new Machine();
+  readonly #tallies = new Tallies(this.machine, WITNESSES, OPERATIONS);
   readonly #entries: PasidEntries;
   readonly #kernel: IoasidKernel;
   readonly #monitor: PasidMonitor;
+  readonly #strict: boolean;
   readonly #initial: number;
 
-  /** @param parts replaced routines: a hazard. They come before those of the design. */
-  constructor(configuration: Configuration, parts: Partial<IoasidParts> = {}) {
+  /**
+   * @param parts replaced routines: a hazard. They come before those of the design.
+   * @param options.strict see `PasidWorld`.
+   */
+  constructor(configuration: Configuration, parts: Partial<IoasidParts> = {}, { strict = true } = {}) {
     this.configuration = ioasidConfiguration(configuration);
     const { machine } = this;
     const { design, owners, bound } = this.configuration;
     this.#entries = new PasidEntries(machine.store, this.configuration);
-    const world = { ...this.configuration, strict: design !== 'cyclic' };
+    const world = { ...this.configuration, strict };
+    this.#strict = strict;
     this.#monitor = new PasidMonitor(machine.store, world, this.#entries);
     this.#kernel = new IoasidKernel(
       {
         machine,
         port: this.#entries,
         emit: (event) => this.#judge(this.#monitor.on(event)),
-        note: (note) => machine.tally(NOTES.indexOf(note)),
+        note: (note) => this.#tallies.noted(note),
       },
       { ...this.configuration, allocations: ALLOCATIONS },
       { ...DESIGNS[design], ...parts },
     );
     for (let owner = 0; owner < owners; owner++) this.#setUp({ op: 'open', owner });
     if (bound) for (const op of ['alloc', 'bind'] as const) this.#setUp({ op, owner: 0, device: 0 });
-    machine.tallies.fill(0);
+    this.#tallies.clear();
     this.#initial = machine.store.mark();
   }
 
   get counters(): Counters {
-    const { tallies } = this.machine;
-    const count = (at: number): number => tallies[at] ?? 0;
-    const base = NOTES.length;
-    return {
-      witnesses: Object.fromEntries(WITNESSES.map((witness, at) => [witness, count(at)])),
-      operations: Object.fromEntries(
-        OPERATIONS.map((op, at) => [op, { run: count(base + at), rejected: count(base + OPERATIONS.length + at) }]),
-      ),
-    };
+    return this.#tallies.counters;
   }
 
   /** An allocation that is to fail waits for the next operation of its CPU. */
@@ -103,7 +100,7 @@ export class IoasidWorld implements World {
       agents: [...agents, this.#kernel.wq.daemon(), this.#kernel.rcu.daemon()],
       check: () => this.#judge(this.#monitor.check()),
       quiescent: () => {
-        const leak = this.configuration.design === 'cyclic' ? undefined : findLeak(this.#kernel);
+        const leak = this.#strict ? findLeak(this.#kernel) : undefined;
         if (leak !== undefined) machine.fail(leak);
       },
     };
@@ -147,9 +144,7 @@ export class IoasidWorld implements World {
   *#task(operation: IoasidOperation): Task {
     const applied = yield* this.#run(operation);
     yield* step('return', () => {
-      const at = NOTES.length + OPERATIONS.indexOf(operation.op);
-      this.machine.tally(at);
-      if (!applied) this.machine.tally(at + OPERATIONS.length);
+      this.#tallies.ran(operation.op, applied);
       return undefined;
     });
   }

@@ -2,6 +2,7 @@ import { bugs as asid } from './asid.ts';
 import { bugs as smmu } from './smmu.ts';
 import { bugs as entries } from './entries.ts';
 import { bugs as rollover } from './rollover.ts';
+import { bugs as btm } from './btm.ts';
 import { bugs as ioasid } from './ioasid.ts';
 import { bugs as prs } from './prs.ts';
 
@@ -11,6 +12,7 @@ export const knownBugs: Readonly<Record<string, Readonly<Record<string, readonly
   smmu,
   entries,
   rollover,
+  btm,
   ioasid,
   prs,
 };

@@ -1,4 +1,4 @@
-export { DESIGNS, freesAnywhere, SOUND_DESIGNS, type FreeDesign } from './designs.ts';
+export { CyclicIoasid, DESIGNS, FREE_DESIGNS, freesAnywhere, type FreeDesign } from './designs.ts';
 export { Ioasid } from './ioasid.ts';
 export { IoasidKernel, type IoasidBase, type IoasidLayout, type IoasidNote, type IoasidParts } from './kernel.ts';
 export { KvmPasids } from './kvm.ts';

@@ -134,19 +134,12 @@ export class Ioasid {
       const found = this.kernel.number(id).value;
       if (found === 0) return 0;
       const data = this.kernel.datas.at(found);
-      if (!this.mayGet(data)) {
-        this.kernel.note('bind refused: free pending');
-        return 0;
-      }
+      if (data.state.value !== STATE.ACTIVE) return 0;
       data.refs.increment();
       return found;
     });
     yield* this.release();
     return handle;
-  }
-
-  protected mayGet(data: IoasidData): boolean {
-    return data.state.value === STATE.ACTIVE;
   }
 
   /** `ioasid_put()`: with the last reference the number is free. */

@@ -38,7 +38,6 @@ export type IoasidNote =
   | 'freed while bound'
   | 'number used again'
   | 'quota used up'
-  | 'bind refused: free pending'
   | 'unbind met a free'
   | 'set closed with numbers'
   | 'allocation failed'

@@ -1,6 +1,7 @@
 import { Mutex } from '../../../engine/sync/lock.ts';
 import { step, type Step, type Task } from '../../../engine/step.ts';
 import {
+  CyclicIoasid,
   DESIGNS,
   IntelSvm,
   Ioasid,
@@ -41,8 +42,8 @@ export const FREE_HAZARDS: readonly IoasidHazard[] = [
     story:
       'A number that was freed while a device is bound by it comes round again after as many allocations as there are numbers.',
     expected: [rule('reused-while-live'), rule('wrong-space'), rule('notify-order')],
-    parts: {},
-    design: 'cyclic',
+    parts: { ioasid: CyclicIoasid },
+    lenient: true,
   },
   {
     id: 'ioasid-atomic-context-free',

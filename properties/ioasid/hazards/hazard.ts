@@ -6,6 +6,8 @@ export interface IoasidHazard extends Hazard {
   readonly parts: Partial<IoasidParts>;
   /** The design that it is a mistake in; default `deferred`. */
   readonly design?: FreeDesign;
+  /** It is held against a weaker contract: a number may be free while it is used, and must not be given out again. */
+  readonly lenient?: true;
 }
 
 export const SERIES = '"IOASID extensions for guest SVA", iommu list, 2020';

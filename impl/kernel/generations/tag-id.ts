@@ -4,8 +4,8 @@
  */
 export type TagId = number;
 
-/** Bits of a number here: enough for the few that a small world has. */
-const NUMBER_BITS = 3;
+/** Bits of a number here: enough for the few that a small world has, in pairs too. */
+const NUMBER_BITS = 5;
 
 /** The greatest number that an id has room for. */
 export const NUMBER_MAX = (1 << NUMBER_BITS) - 1;

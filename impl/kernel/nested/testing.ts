@@ -21,7 +21,7 @@ import { NestedKernel, type NestedParts } from './kernel.ts';
 import { GuestOperations, HostOperations } from './operations.ts';
 
 /** A port for unit tests: it consumes commands at once and writes down what they were. */
-class LoggingPort implements SmmuPort {
+export class LoggingPort implements SmmuPort {
   readonly log: string[];
   readonly #memory: PhysicalMemory;
   #base = 0;

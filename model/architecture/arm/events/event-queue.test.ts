@@ -112,6 +112,31 @@ describe('records (§7.2)', () => {
     expect([twice(true), twice(false)]).toEqual(['permitted', 'event-lost']);
   });
 
+  it('are merged although there are records of other events', () => {
+    const queue = new TestQueue()
+      .events(...[1, 1, 2].map((page) => expected(page, { mergeable: true })))
+      .write(fault(1), fault(2));
+    expect(queue.sync().see()).toBe('permitted');
+  });
+
+  it('are no more than the events that fit', () => {
+    const queue = new TestQueue().events(expected(1), expected(2)).write(fault(1), fault(1));
+    expect(queue.see()).toBe('record-without-event');
+  });
+
+  it('are read where they are, several at a time', () => {
+    const checker = new EventQueueChecker(2, 1, 1);
+    checker.enable(true);
+    for (const page of [1, 2]) checker.event(expected(page));
+    const record = (place: number): number[] => [[], fault(1), fault(2), []][place] as number[];
+    expect(checker.observe({ prod: 3, gerror: 0, record })).toEqual({ kind: 'permitted' });
+  });
+
+  it('may stay away if one of them would be of a stall (§7.2.1)', () => {
+    const either = expected(1, { records: [fault(1, { Stall: 1 }), fault(1)] });
+    expect(new TestQueue().events(either).sync().see()).toBe('permitted');
+  });
+
   it('find their events although another event fits too', () => {
     const both = expected(1, { records: [fault(1), fault(2)], optional: true });
     const queue = new TestQueue().events(both, expected(1)).write(fault(2), fault(1));
@@ -155,6 +180,28 @@ describe('a full queue (§7.4)', () => {
         .sync()
         .see(),
     ).toBe('event-lost');
+  });
+
+  it('that has been full is not full later', () => {
+    const queue = new TestQueue();
+    for (const page of [1, 2]) queue.events(expected(page)).write(fault(page));
+    expect(queue.sync().see()).toBe('permitted');
+    expect(queue.take().events(expected(3)).sync().see()).toBe('event-lost');
+  });
+
+  it('may have told of a loss before software looked, which has been acknowledged', () => {
+    const queue = new TestQueue()
+      .events(...three)
+      .write(fault(1), fault(2))
+      .overflow();
+    queue.checker.consume(OVERFLOW);
+    expect(queue.sync().see()).toBe('permitted');
+  });
+
+  it('does not tell of a loss by being emptied', () => {
+    const queue = new TestQueue().events(...three).write(fault(1), fault(2));
+    expect(queue.see()).toBe('permitted');
+    expect(queue.take().sync().see()).toBe('lost-without-overflow');
   });
 
   it('does not overflow without a loss', () => {
@@ -220,6 +267,31 @@ describe('a queue that cannot be written (§7.2.1)', () => {
     expect(queue.events(expected(3)).sync().see()).toBe('event-lost');
   });
 
+  it('need not have what it was given before it is disabled, but nothing is excused by switching it on again', () => {
+    const queue = new TestQueue().events(expected(1));
+    queue.checker.enable(false);
+    expect(queue.sync().see()).toBe('permitted');
+    const on = new TestQueue().events(expected(1));
+    on.checker.enable(true);
+    expect(on.sync().see()).toBe('event-lost');
+  });
+
+  it('may be broken by an aborted access (§7.2.2)', () => {
+    const queue = new TestQueue(true).events(expected(1)).write(fault(7));
+    queue.gerror = ABORT;
+    expect(queue.see()).toBe('permitted');
+  });
+
+  it('gets records of stalls that wait for it when an aborted access has been acknowledged (§7.2.1)', () => {
+    const stall = fault(3, { Stall: 1 });
+    const queue = new TestQueue(true).events(expected(3, { records: [stall] }));
+    queue.gerror = ABORT;
+    expect(queue.see()).toBe('permitted');
+    queue.checker.acknowledge(ABORT);
+    expect(queue.see()).toBe('permitted');
+    expect(queue.write(stall).see()).toBe('permitted');
+  });
+
   it('stops at an aborted access until that is acknowledged (§7.2.2)', () => {
     const queue = new TestQueue(true).events(expected(1));
     queue.gerror = ABORT;
@@ -234,6 +306,9 @@ describe('a queue that cannot be written (§7.2.1)', () => {
     const queue = new TestQueue();
     queue.gerror = ABORT;
     expect(queue.see()).toBe('abort-without-cause');
+    const plain = new EventQueueChecker(LOG2, 0, 0);
+    plain.enable(true);
+    expect(plain.observe({ prod: 0, gerror: ABORT, record: () => [] })).toMatchObject({ rule: 'abort-without-cause' });
     const disabled = new TestQueue(true, false);
     disabled.gerror = ABORT;
     expect(disabled.see()).toBe('abort-without-cause');
@@ -249,6 +324,10 @@ describe('indexes (§3.5.1)', () => {
     }
     queue.prod = (queue.prod - 1) & 3;
     expect(queue.see()).toBe('index');
+    const back = new TestQueue().events(expected(1), expected(2)).write(fault(1), fault(2));
+    expect(back.see()).toBe('permitted');
+    back.prod = 1;
+    expect(back.see()).toBe('index');
     const full = new TestQueue().events(expected(1), expected(2), expected(3)).write(fault(1), fault(2), fault(3));
     expect(full.see()).toBe('index');
   });
@@ -257,6 +336,12 @@ describe('indexes (§3.5.1)', () => {
     expect(() => new TestQueue().checker.consume(1)).toThrow(RangeError);
     expect(() => new EventQueueChecker(1, 3, 0)).toThrow(RangeError);
     expect(new EventQueueChecker(1, 2, 0)).toBeDefined();
+  });
+
+  it('may start with records that are not looked at', () => {
+    const checker = new EventQueueChecker(LOG2, 1, 0);
+    checker.enable(true);
+    expect(checker.observe({ prod: 1, gerror: 0, record: () => [] })).toEqual({ kind: 'permitted' });
   });
 
   it('may start anywhere', () => {

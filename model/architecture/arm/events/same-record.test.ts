@@ -33,6 +33,12 @@ describe('fields that count (§7.3)', () => {
     ['fetch address of an event without one', translation, { FetchAddr: 0x1040 }, true],
     ['reason', { Event: EVENT.C_BAD_STE }, { InputAddrLow: 7 }, true],
     ['what a translation request asked for', { Event: EVENT.F_BAD_ATS_TREQ }, { RnW: 1 }, true],
+    [
+      'all but number and stream of an event of which nothing else is defined',
+      { Event: EVENT.F_UUT },
+      { RnW: 1 },
+      true,
+    ],
     ['direction of a forbidden access', { Event: EVENT.F_TRANSL_FORBIDDEN }, { RnW: 1 }, false],
   ])('%s', (_name, expected, changes, result) => expect(same(expected, changes)).toBe(result));
 

@@ -121,6 +121,8 @@ class NoBarrier extends KvmHyp {
 class LateBarrier extends KvmHyp {
   protected override switchToGuest(cpu: number, kvm: Kvm): number {
     this.cpu.enterHyp(cpu);
+    this.waitForWalks(cpu);
+    this.blockWalks(cpu, true);
     return this.load_stage2(cpu, kvm);
   }
 

@@ -129,12 +129,12 @@ export class RolloverContract {
     this.#machine.store.set(at, UNMAPPING);
   }
 
-  /** For checks: whether a process has a page that is mapped. */
-  hasPages(mm: number): boolean {
-    const { pages } = this.#sizes;
-    return Array.from({ length: pages }, (_, page) => this.#states + this.#at(mm, page)).some(
-      (cell) => this.#machine.store.get(cell) === MAPPED,
-    );
+  /** For checks: whether a process has a page in this state. */
+  hasPage(mm: number, state: 'mapped' | 'unmapping'): boolean {
+    const wanted = state === 'mapped' ? MAPPED : UNMAPPING;
+    for (let page = 0; page < this.#sizes.pages; page++)
+      if (this.#machine.store.get(this.#states + this.#at(mm, page)) === wanted) return true;
+    return false;
   }
 
   /** The page that was being unmapped is free. */

@@ -20,6 +20,7 @@ import type { Memory, PhysicalMemory } from '../../impl/platform/index.ts';
 import { mmName, OPERATIONS, type RolloverConfiguration, type RolloverOperation } from './configuration.ts';
 import { RolloverContract, type Allocator } from './contract.ts';
 import { RolloverHardware, type HardwareOptions } from './hardware.ts';
+import { checkLeaks } from './leaks.ts';
 import { pageAddress, tableAddress } from './pages.ts';
 import { Processes } from './processes.ts';
 
@@ -157,21 +158,15 @@ export class RolloverKernel {
     });
   }
 
-  /** When nobody is in the middle of anything: what nobody uses any more has been given back. */
+  /** See `checkLeaks`. */
   checkLeaks(): void {
-    const pinned = this.#mms.filter((mm) => mm.pinned.peek(0) > 0).length;
-    if (this.#context.pinnedAsids !== pinned)
-      this.#leak('pin', `${this.#context.pinnedAsids} ASIDs count as pinned, but devices use ${pinned} processes`);
-    for (const [index, mm] of this.#mms.entries()) {
-      if (this.#processes.isThere(index)) continue;
-      if (this.#processes.isEnding(index) && !this.#sched.isBorrowed(mm))
-        this.#leak('mm', `${mm.name} is gone, and its top-level table is not free`);
-      if (this.#contract.hasPages(index)) this.#leak('page', `${mm.name} is gone, and a page of it is mapped`);
-    }
-  }
-
-  #leak(kind: string, message: string): void {
-    this.#machine.fail({ monitor: 'safety', rule: 'leak', message: `${message}.`, data: { kind } });
+    checkLeaks(this.#machine, {
+      contract: this.#contract,
+      context: this.#context,
+      sched: this.#sched,
+      processes: this.#processes,
+      mms: this.#mms,
+    });
   }
 
   /** `context_switch()` to a thread of a process, which does nothing if the CPU runs one of it. */

@@ -165,9 +165,9 @@ export const ROLLOVER_LITMUS: readonly Litmus[] = [
   litmus(
     'rollover-pinned-twice',
     'of two devices that use a process one goes',
-    [[pin(A), pin(A), unpin(A), ...to(B, C, D)]],
+    [[pin(A), pin(A), unpin(A), ...to(B, C, D, E)]],
     ['rollover-pin-not-counted'],
-    { cpus: 1, taken: 2 },
+    { cpus: 1, asids: 4, mms: 5, taken: 3 },
   ),
   litmus(
     'rollover-pinned-and-back',
@@ -179,7 +179,7 @@ export const ROLLOVER_LITMUS: readonly Litmus[] = [
   litmus(
     'rollover-exit',
     'a process ends, and others take its place and its CPU',
-    [[...to(A), exit, ...to(B), fork(A), ...to(A)]],
+    [[...to(A), exit, ...to(B), fork(A), ...to(A), exit]],
     ['exit-frees-asid'],
     { cpus: 1 },
   ),
@@ -229,6 +229,13 @@ export const ROLLOVER_LITMUS: readonly Litmus[] = [
     [to(A), [munmap(A)]],
     ['tlbi-last-level-for-table', 'tlbi-range-short', 'pgtable-freed-at-once', 'tlbi-pages-freed-first'],
     { pages: 2, levels: 2 },
+  ),
+  litmus(
+    'tlbi-munmap-map',
+    'all that a process has is unmapped, after a page of it alone, and mapped again',
+    [[...to(A), unmap(A), munmap(A), map(A), munmap(A)], to(A)],
+    [],
+    { levels: 2 },
   ),
   litmus(
     'tlbi-kpti',

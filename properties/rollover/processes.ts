@@ -24,6 +24,9 @@ export class Processes implements PageOwner, SchedObserver {
   readonly #around: Around;
   readonly #configuration: RolloverConfiguration;
   readonly #states: readonly Cell[];
+  /** 1 while the table of the last level is allocated. */
+  readonly #tables: readonly Cell[];
+  readonly #machine: Machine;
   /** Operations under way that pin the ASID of each process. */
   readonly #binding: readonly Cell[];
 
@@ -37,6 +40,8 @@ export class Processes implements PageOwner, SchedObserver {
       );
     this.#states = each('exists');
     this.#binding = each('is being bound');
+    this.#tables = each('has a table');
+    this.#machine = machine;
   }
 
   /** Whether there is the process; if nobody has spoken of it before, there is. Inside a step. */
@@ -122,17 +127,31 @@ export class Processes implements PageOwner, SchedObserver {
   allocTable(mm: Arm64Mm): number {
     const table = lastTableAddress(this.#indexOf(mm), this.#configuration.mms);
     this.#around.physical.clear(table, 64);
+    this.#count(mm, 1, 'leak', 'is made a second table, and forgets the first one');
     return table;
   }
 
   /** The page goes to somebody who writes to it at once what a walk takes for entries. */
-  tableFreed(_mm: Arm64Mm, table: number): void {
+  tableFreed(mm: Arm64Mm, table: number): void {
+    this.#count(mm, 0, 'double-free', 'has a table freed a second time');
     this.#around.noted('table freed');
     for (let page = 0; page < this.#configuration.pages; page++) {
       const Address = GARBAGE + pageAddress(page);
       const entry = encode(STAGE1_LEAF, { Valid: 1, Page: 1, AP: AP.ANY_RW, AF: 1, nG: 1, Address });
       this.#around.physical.writeWords(table + (pageAddress(page) / 4096) * 8, entry);
     }
+  }
+
+  /** For checks: whether there is a table of the last level. */
+  hasTable(mm: number): boolean {
+    return (this.#tables[mm] as Cell).peek(0) === 1;
+  }
+
+  #count(mm: Arm64Mm, tables: 0 | 1, rule: string, what: string): void {
+    const cell = this.#tables[this.#indexOf(mm)] as Cell;
+    if (cell.value === tables)
+      this.#machine.fail({ monitor: 'safety', rule, message: `${mm.name} ${what}.`, data: { kind: 'table' } });
+    cell.value = tables;
   }
 
   #indexOf(mm: Arm64Mm): number {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { DESIGNS, type Design } from '../../impl/kernel/vbtm/index.ts';
 import type { Configuration } from '../family.ts';
+import { plainerBy, readConfiguration, type Fields } from '../flat-configuration.ts';
 
 /** What a device translates by at the start. */
 export const STARTS = ['nothing', 'nested', 'guest', 'other', 'private'] as const;
@@ -67,12 +68,11 @@ export const configurations: fc.Arbitrary<BtmConfiguration> = fc
     return { ...drawn, vmids, taken: Math.min(drawn.taken, vmids - pinned(drawn)) };
   });
 
+const FIELDS: Fields<BtmConfiguration> = { family: 'btm', plain: PLAIN, limits: LIMITS, problem };
+
 /** The configurations that have one more field as in `PLAIN`. */
 export function plainer(configuration: Configuration): readonly Configuration[] {
-  return Object.entries(PLAIN)
-    .filter(([field, value]) => configuration[field] !== value)
-    .map(([field, value]) => ({ ...configuration, [field]: value }))
-    .filter((candidate) => problem(candidate) === undefined);
+  return plainerBy(FIELDS, configuration);
 }
 
 /**
@@ -81,24 +81,22 @@ export function plainer(configuration: Configuration): readonly Configuration[] 
  * @throws RangeError saying what is wrong with it.
  */
 export function btmConfiguration(configuration: Configuration): BtmConfiguration {
-  const wrong = problem(configuration);
-  if (wrong !== undefined) throw new RangeError(`configuration of family btm: ${wrong}`);
-  return configuration as BtmConfiguration;
+  return readConfiguration(FIELDS, configuration);
 }
 
-function problem(configuration: Configuration): string | undefined {
-  for (const [field, value] of Object.entries(PLAIN))
-    if (typeof configuration[field] !== typeof value) return `"${field}" must be a ${typeof value}`;
-  for (const field of Object.keys(configuration)) if (!(field in PLAIN)) return `there is no "${field}"`;
-  for (const [field, [least, most]] of Object.entries(LIMITS)) {
-    const value = configuration[field] as number;
-    if (!Number.isInteger(value) || value < least || value > most) return `"${field}" is ${least} to ${most}`;
-  }
-  const { design, cpus, vmids, taken, other, device0, device1 } = configuration as BtmConfiguration;
+function problem({
+  design,
+  cpus,
+  vmids,
+  taken,
+  stage1,
+  other,
+  device0,
+  device1,
+}: BtmConfiguration): string | undefined {
   if (!DESIGNS.includes(design)) return `design is one of ${DESIGNS.join(', ')}`;
   if (![device0, device1].every((start) => STARTS.includes(start))) return `devices are at ${STARTS.join(', ')}`;
-  if (configuration['stage1'] === false && (device0 === 'nested' || device1 === 'nested'))
-    return 'without stage 1 no device is nested';
+  if (!stage1 && (device0 === 'nested' || device1 === 'nested')) return 'without stage 1 no device is nested';
   if (!other && (device0 === 'other' || device1 === 'other')) return 'a device of the other machine needs its stage 2';
   if (vmids <= cpus) return '"vmids" is more than "cpus", or a roll-over would leave none free';
   const pins = pinned({ design, other });

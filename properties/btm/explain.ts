@@ -1,6 +1,7 @@
 import type { Failure } from '../../engine/failure.ts';
 import type { Observation } from '../../engine/observe.ts';
 import { explain as explainTranslation, type FailureSources } from '../asid/explain.ts';
+import { explainBySteps } from '../decisive-steps.ts';
 import type { WhyLine } from '../family.ts';
 
 /** What each rule promises, and where that is written. */
@@ -36,19 +37,7 @@ export function explain(
   failure: Failure,
   sources: FailureSources | undefined,
 ): readonly WhyLine[] {
-  const promise = PROMISES[failure.rule];
-  if (promise === undefined || failure.monitor === 'translation')
+  if (PROMISES[failure.rule] === undefined || failure.monitor === 'translation')
     return explainTranslation(observation, failure, sources);
-  const { steps } = observation;
-  const because = DECISIVE.flatMap((starts): { at: number; line: WhyLine }[] => {
-    const at = steps.findLastIndex(({ label }) => label.startsWith(starts));
-    const found = steps[at];
-    if (found === undefined) return [];
-    return [{ at, line: { head: 'Because', text: `step ${at + 1}: ${found.agentName}, ${found.label}.` } }];
-  });
-  return [
-    { head: 'Then', text: promise },
-    { head: 'However', text: failure.message },
-    ...because.toSorted((a, b) => a.at - b.at).map(({ line }) => line),
-  ];
+  return explainBySteps({ promises: PROMISES, decisive: DECISIVE }, observation, failure);
 }

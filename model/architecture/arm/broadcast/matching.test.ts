@@ -168,6 +168,16 @@ describe('stage 2', () => {
     }
   });
 
+  test('is not meant by VMALLE1, whatever is executed before it or after it', () => {
+    const world = nested();
+    for (const kind of ['VMALLE1', 'VMALLS12E1', 'VMALLE1'] as const) {
+      world.mapIpa(DATA, PAGE);
+      world.mapIpa(DATA);
+      broadcast(world, { kind, vmid: 1 });
+      expect(world.see(1)).toEqual(kind === 'VMALLE1' ? ['f10', OLD] : ['f10']);
+    }
+  });
+
   test('entries of another VMID, or at another IPA, stay', () => {
     const world = nested();
     broadcast(world, { kind: 'IPAS2E1', vmid: 2, ipa: DATA });

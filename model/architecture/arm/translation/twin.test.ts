@@ -59,6 +59,17 @@ describe('a walk of a CD goes on from a table descriptor of the other ASET (§3.
     expect(world.see(1)).toEqual(['f10', OLD]);
   });
 
+  test('also if that is cached only when the walks of its own set find it', () => {
+    world.link(tables.top, VA, 1);
+    world.sync(tlbi('TLBI_NH_ASID', { ASID: 5 }));
+    useOther(true);
+    world.map(tables.bottom, VA, PAGE);
+    world.link(tables.top, VA, 1, tables.middle);
+    world.map(tables.bottom, VA);
+    broadcast();
+    expect(world.see(1)).toEqual(['f10', OLD]);
+  });
+
   test('and again whenever there is one', () => {
     useOther(true);
     useOther(false);

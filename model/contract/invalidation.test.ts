@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Store } from '../../engine/store.ts';
-import { InvalidationMonitor, ownerByTags, type CoveredEntry, type Loss } from './invalidation.ts';
-import { TagMonitor } from './tags.ts';
+import { InvalidationMonitor, type CoveredEntry, type Loss } from './invalidation.ts';
 import type { ContractWorld } from './world.ts';
 
 /** Machine 0 as KVM has it, as the SMMU has it, and its guest; another machine; a process; a private domain. */
@@ -125,30 +123,5 @@ describe('InvalidationMonitor', () => {
     watching.reset();
     expect(watching.counts('command')).toEqual(monitor().counts('command'));
     expect(watching.leftOut).toBe(0);
-  });
-});
-
-describe('ownerByTags', () => {
-  const world = { ...WORLD, vmids: 4, tags: 8, caches: ['CPU TLBs', 'SMMU'] };
-  const tags = new TagMonitor(new Store(), world, { asidInUse: () => undefined });
-  for (const [kind, tag, space] of [
-    ['asid', 5, DOMAIN],
-    ['vmid', 2, VM_DOMAIN],
-    ['vmid', 3, OTHER_VM],
-  ] as const)
-    tags.on({ type: 'tag.assign', kind, tag, space, cache: 1 });
-  const ownerOf = ownerByTags(tags, world, 1);
-
-  it('is who has the ASID, or the VMID', () => {
-    expect(ownerOf(entryOf(5))).toBe(DOMAIN);
-    expect(ownerOf(entryOf(6))).toBeUndefined();
-    expect(ownerOf(entryOf(-1))).toBeUndefined();
-    expect(ownerOf(entryOf(-1, { vmid: 2, stage: 2 }))).toBe(VM_DOMAIN);
-    expect(ownerOf(entryOf(-1, { vmid: 1, stage: 2 }))).toBeUndefined();
-  });
-
-  it('is the guest for what stage 1 of a guest has made, or its machine', () => {
-    expect(ownerOf(entryOf(5, { vmid: 2, stage: 'combined' }))).toBe(GUEST);
-    expect(ownerOf(entryOf(5, { vmid: 3, stage: 'combined' }))).toBe(OTHER_VM);
   });
 });

@@ -1,5 +1,4 @@
 import type { ContractEvent, SpaceId } from './events.ts';
-import type { TagMonitor } from './tags.ts';
 import type { Verdict } from './violation.ts';
 import { related, type ContractWorld } from './world.ts';
 
@@ -179,20 +178,4 @@ function broken(
   const message = `An ${entry}, which space ${owner} needs, is invalidated by ${what} for space ${cause}.`;
   const data = { promise: 'tlbi', space: owner, cause, vmid, asid, by };
   return { monitor: 'invalidation', rule: 'over-invalidation', message, data };
-}
-
-/**
- * The owner of an entry of the SMMU, as the tags say: the space that has its ASID, or for an entry with a VMID, the space
- * whose stage 2 that is; a guest's own entry belongs to the space that is nested on it, if there is just one.
- *
- * @param cache the SMMU among the world's caches.
- */
-export function ownerByTags(tags: TagMonitor, world: ContractWorld, cache = 0): InvalidationUse['ownerOf'] {
-  return ({ vmid, asid, stage }) => {
-    if (vmid === 0 && stage === 1) return asid < 0 ? undefined : tags.owners('asid', asid, cache)[0];
-    const [owner] = tags.owners('vmid', vmid, cache);
-    if (owner === undefined || stage === 2) return owner;
-    const guests = (world.nested ?? []).filter(({ parent }) => parent === owner);
-    return guests.length === 1 ? guests[0]?.space : owner;
-  };
 }

@@ -61,6 +61,28 @@ describe('tags of several allocators', () => {
     expect(() => rulings([assign(VM, 2)])).toThrow('cache 2 is not of this world, which has 2');
   });
 
+  it('that are kept apart say who has the number, and where', () => {
+    const monitor = new TagMonitor(new Store(), { ...WORLD, disjoint: ['vmid'] }, { asidInUse: () => undefined });
+    monitor.on(assign(VM, CPUS));
+    expect(monitor.on(assign(DOMAIN, SMMU))).toEqual({
+      monitor: 'tags',
+      rule: 'tag-not-disjoint',
+      message: 'VMID 2 of the SMMU is assigned to space 3 while space 0 owns it in the CPU TLBs.',
+      data: { tag: 2, promise: 'tag.assign', space: 3, owner: 0 },
+    });
+  });
+
+  it('of one cache and kind are not those of another', () => {
+    const [first, last] = [
+      { tag: 0, cache: CPUS },
+      { tag: 3, cache: SMMU },
+    ] as const;
+    const kinds = ['asid', 'vmid'] as const;
+    const all = kinds.flatMap((kind) => [first, last].map((one) => ({ kind, ...one })));
+    const events = all.map((one, space): ContractEvent => ({ type: 'tag.assign', ...one, space }));
+    expect(rulings(events)).toEqual(['ok', 'ok', 'ok', 'ok']);
+  });
+
   it('are named with the cache in messages', () => {
     const nothing = { asidInUse: () => undefined };
     const monitor = new TagMonitor(new Store(), WORLD, nothing);

@@ -104,6 +104,8 @@ export class Processes implements PageOwner, SchedObserver {
   pgdFreed(mm: Arm64Mm): void {
     const at = this.#indexOf(mm);
     this.#around.contract.pgdFreed(at, mm.pgd);
+    if (this.#around.contract.hasPage(at, 'mapped') || this.hasTable(at))
+      this.#fail('leak', `The top-level table of ${mm.name} is freed with what is below it`);
     this.#state(at).value = GONE;
   }
 
@@ -149,9 +151,12 @@ export class Processes implements PageOwner, SchedObserver {
 
   #count(mm: Arm64Mm, tables: 0 | 1, rule: string, what: string): void {
     const cell = this.#tables[this.#indexOf(mm)] as Cell;
-    if (cell.value === tables)
-      this.#machine.fail({ monitor: 'safety', rule, message: `${mm.name} ${what}.`, data: { kind: 'table' } });
+    if (cell.value === tables) this.#fail(rule, `${mm.name} ${what}`);
     cell.value = tables;
+  }
+
+  #fail(rule: string, message: string): void {
+    this.#machine.fail({ monitor: 'safety', rule, message: `${message}.`, data: { kind: 'table' } });
   }
 
   #indexOf(mm: Arm64Mm): number {

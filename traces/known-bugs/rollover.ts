@@ -85,6 +85,8 @@ export const bugs: Readonly<Record<string, readonly string[]>> = {
   'reach/table-free-in-use-d199f5a46b968a91': ['tlbi-exit-keeps-tables'],
   'reach/table-free-in-use-f06efe117bd9eb70': ['tlbi-last-level-for-table'],
   'safety/leak/mm-892ba5230dcea044': ['lazy-tlb-never-dropped'],
+  'safety/leak/page-69ad9d24ed0cf0a5': ['pgtable-maps-after-exit'],
+  'safety/leak/page-ecb2c1c88a2317f3': ['pgtable-maps-after-exit'],
   'safety/leak/pin-21470e8c481ab56d': ['rollover-unpin-keeps-count'],
   'tags/halves-shared-71377eeba221c5c6': ['kpti-one-asid-for-both'],
   'tags/halves-shared-77f4edd31521fff2': ['kpti-one-asid-for-both'],

@@ -10,8 +10,10 @@ export interface FailureSources extends SmmuSources {
   readonly broadcast: 'required' | 'permitted' | 'none';
   /** ASIDs of context descriptors that have ASET = 1. */
   readonly privateAsids: readonly number[];
-  /** The access that is not permitted is a CPU's, or the entry is. */
-  readonly ofCpu: boolean;
+  /** A process has two ASIDs. */
+  readonly kpti: boolean;
+  /** The entry, in words, if it is a CPU's: "CPU1: (ASID 1, 0x1000 → mm0.page0)". */
+  readonly cpuEntry?: string;
 }
 
 /** Rules about the numbers that CPUs and devices know processes by. */
@@ -21,22 +23,32 @@ const NUMBERS = ['pinned-changed', 'pinned-shared', 'tag-shared', 'tag-split', '
 export function explain(observation: Observation, failure: Failure, sources: FailureSources): readonly WhyLine[] {
   if (NUMBERS.includes(failure.rule)) return explainRollover(observation, failure);
   if (failure.monitor === 'invalidation') return overInvalidation(observation, failure, sources);
-  const lines = explainCommands(observation, failure, sources);
-  if (lines.every(({ head }) => head !== 'Missing')) return lines;
+  const ofDevice = sources.sources.some((text) => text.startsWith('(ATC'));
+  const lines = explainCommands(observation, failure, sources).map((line) => forEverybody(line, ofDevice));
+  const missing = lines.findIndex(({ head }) => head === 'Missing');
+  if (missing < 0) return lines;
   const missed = broadcasts(observation.steps, failure, sources);
-  const told = lines.filter(({ head, text }) => missed.length === 0 || head !== 'Because' || text.startsWith('step'));
-  const missing = told.findIndex(({ head }) => head === 'Missing');
-  const contradiction = sources.ofCpu && told.every(({ head }) => head !== 'However') ? [however(failure)] : [];
-  return told.toSpliced(missing, 1, ...contradiction, ...missed, ...told.slice(missing, missing + 1).map(orBroadcast));
+  const { cpuEntry } = sources;
+  const of = /^CPU\d+/.exec(cpuEntry ?? '')?.[0];
+  const contradiction =
+    of === undefined || lines.some(({ head }) => head === 'However')
+      ? []
+      : [{ head: 'However', text: `${of} may use ${cpuEntry?.slice(of.length + 2)}.` }];
+  const commands = lines.slice(0, missing).filter(({ head, text }) => head !== 'Because' || text.startsWith('step'));
+  const before = missed.length === 0 ? lines.slice(0, missing) : commands;
+  return [...before, ...contradiction, ...missed, ...lines.slice(missing)];
 }
 
-function however({ message }: Failure): WhyLine {
-  return { head: 'However', text: message };
-}
-
-/** What is missing can be a broadcast as well as a command. */
-function orBroadcast({ head, text }: WhyLine): WhyLine {
-  return { head, text: text.replace('completed by CMD_SYNC', 'completed by the DSB of its CPU or by CMD_SYNC') };
+/** CPUs reach pages as devices do, and what is missing can be a broadcast, a command, or one for the cache of a device. */
+function forEverybody({ head, text }: WhyLine, ofDevice: boolean): WhyLine {
+  const all = text
+    .replace('that no device reaches the page', 'that neither a CPU nor a device reaches the page')
+    .replace(/^the SMMU may use \(ATC of (dev\d+), /, '$1 may use what it was given by ATS: (')
+    .replace(/^an invalidation of (ASID \d+|that entry)/, ofDevice ? 'a CMD_ATC_INV' : '$&');
+  return {
+    head,
+    text: all.replace('completed by CMD_SYNC', ofDevice ? '$&' : 'completed by the DSB of its CPU or by CMD_SYNC'),
+  };
 }
 
 function overInvalidation({ steps }: Observation, failure: Failure, { privateAsids }: FailureSources): WhyLine[] {
@@ -55,21 +67,32 @@ function overInvalidation({ steps }: Observation, failure: Failure, { privateAsi
   ];
 }
 
+/** Rules that say of an entry that it should have gone. */
+const LEFT: Readonly<Record<string, RegExp>> = {
+  'stale-translation': /^(PTE|L2)\(.*:= 0$|^unmap_vmas/,
+  'table-free-in-use': /^(PTE|L2)\(.*:= 0$|^unmap_vmas/,
+  'tag-free-in-use': /^CD\(/,
+};
+
 /** The broadcasts since the last entry was cleared, and why each has missed what is still there. */
 function broadcasts(steps: readonly ObservedStep[], failure: Failure, sources: FailureSources): WhyLine[] {
-  const cleared = steps.findLastIndex(({ label }) => /^(PTE|L2)\(.*:= 0$|^unmap_vmas/.test(label));
+  const change = LEFT[failure.rule];
+  if (change === undefined) return [];
+  const cleared = steps.findLastIndex(({ label }) => change.test(label));
   const agent = steps[cleared]?.agent;
-  const first = steps.findLastIndex(({ label }, at) => at <= cleared && /^(munmap|exit)\(?/.test(label));
-  const texts = [...sources.sources, String(failure.data?.['use'] ?? ''), failure.message];
-  const entry = texts.find((text) => /ASID \d+/.test(text)) ?? '';
+  const operation = steps[cleared]?.operation;
+  const entry =
+    sources.cpuEntry ??
+    [...sources.sources, String(failure.data?.['use'] ?? '')].find((text) => /ASID \d+|^\(ATC/.test(text)) ??
+    '';
   const lines: WhyLine[] = [];
-  for (const [at, step] of steps.entries()) {
-    if (at < Math.max(first, 0) || step.agent !== agent) continue;
-    if (step.label.startsWith('TLBI')) {
-      const completes = steps.some(({ label, agent: by }, later) => later > at && by === agent && label === 'DSB ISH');
-      const reason = missedFor(step.label, entry, completes, sources);
-      lines.push({ head: 'Because', text: `step ${at + 1} executed ${step.label}, ${reason}.` });
-    } else if (step.label === 'no CMD_TLBI: BTM')
+  for (const [at, { label, ...step }] of steps.entries()) {
+    if (step.agent !== agent || step.operation !== operation) continue;
+    if (label.startsWith('TLBI')) {
+      const completes = steps.some((other, later) => later > at && other.agent === agent && other.label === 'DSB ISH');
+      const reason = missedFor(label, entry, completes, sources);
+      lines.push({ head: 'Because', text: `step ${at + 1} executed ${label}, ${reason}.` });
+    } else if (label === 'no CMD_TLBI: BTM')
       lines.push({
         head: 'Because',
         text: `step ${at + 1} left the command out and relied on that (ARM_SMMU_FEAT_BTM).`,
@@ -82,17 +105,18 @@ function broadcasts(steps: readonly ObservedStep[], failure: Failure, sources: F
 function missedFor(label: string, entry: string, completes: boolean, sources: FailureSources): string {
   const held = Number(/ASID (\d+)/.exec(entry)?.[1] ?? NaN);
   const asid = Number(/ASID (\d+)/.exec(label)?.[1] ?? NaN);
-  if (!sources.ofCpu) {
-    if (!/IS\b/.test(label)) return 'which reaches no SMMU, for it is local';
-    if (sources.broadcast === 'none') return 'which this SMMU cannot hear (IDR0.BTM = 0)';
-    if (sources.broadcast === 'permitted') return 'which this SMMU need not hear (CR2.PTM = 1)';
-  } else if (!/IS\b/.test(label)) return 'which concerns its own CPU alone';
+  const ofSmmu = sources.cpuEntry === undefined;
+  if (entry.startsWith('(ATC')) return 'which the cache of a device does not hear';
+  if (!/IS\b/.test(label))
+    return ofSmmu ? 'which reaches no SMMU, for it is local' : 'which concerns its own CPU alone';
+  if (ofSmmu && sources.broadcast === 'none') return 'which this SMMU cannot hear (IDR0.BTM = 0)';
+  if (ofSmmu && sources.broadcast === 'permitted') return 'which this SMMU need not hear (CR2.PTM = 1)';
   if (held !== asid && !Number.isNaN(held) && !Number.isNaN(asid))
-    return held === (asid | 1) && asid % 2 === 0
+    return sources.kpti && held === (asid | 1)
       ? `for the kernel’s ASID of the pair, and the entry has the user’s (${held})`
       : `which is not the ASID of that entry (${held})`;
-  if (!sources.ofCpu && /\(EL2/.test(entry)) return 'which is of EL1, and the entry of EL2 (STE.STRW)';
-  if (!sources.ofCpu && sources.privateAsids.includes(held))
+  if (ofSmmu && /\(EL2/.test(entry)) return 'which is of EL1, and the entry of EL2 (STE.STRW)';
+  if (ofSmmu && (sources.privateAsids.includes(held) || label.includes('ASIDE1IS')))
     return 'which does not match that entry, whose context descriptor has ASET = 1 (IHI 0070 §3.17)';
   if (label.includes('VALE1') && entry.includes('→ table'))
     return 'for entries of the last level, and this is one of a table';

@@ -30,7 +30,7 @@ const NONE: Weights = {
 };
 /** What a program is about: pages, roll-overs, births and ends, the private domain, or all of it. */
 const PAGES: Weights = { ...NONE, switch: 3, mmap: 2, munmap: 6, bind: 4, unbind: 1 };
-const ROLLOVERS: Weights = { ...NONE, switch: 14, idle: 1, munmap: 4, bind: 4, unbind: 3 };
+const ROLLOVERS: Weights = { ...NONE, switch: 16, idle: 1, munmap: 3, bind: 4, unbind: 4 };
 const LIVES: Weights = { ...NONE, switch: 12, fork: 12, munmap: 1, bind: 6 };
 const ENDS: Weights = { ...NONE, switch: 6, fork: 2, exit: 4, munmap: 2, mmap: 1, bind: 4, unbind: 3 };
 const DOMAIN: Weights = { ...NONE, switch: 3, munmap: 3, mmap: 1, bind: 4, unbind: 3, attach: 3, detach: 3 };

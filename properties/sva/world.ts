@@ -158,7 +158,7 @@ export class SvaWorld implements World {
   }
 
   explain(observation: Observation, failure: Failure) {
-    const lines = explain(observation, failure, this.#failureSources ?? this.#facts(false));
+    const lines = explain(observation, failure, this.#failureSources ?? this.#facts());
     const missing = lines.findIndex(({ head }) => head === 'Missing');
     return lines.toSpliced(missing < 0 ? lines.length : missing, 0, ...lateStores(observation));
   }
@@ -240,19 +240,26 @@ export class SvaWorld implements World {
         candidate.substream === (substream === 0 ? -1 : substream),
     );
     const configured = this.architecture.heldTranslations().map(({ text }) => this.#named(text));
-    if (slot < 0) return this.#facts(Number(data['stream']) >= CPU_STREAM || /^CPU\d/.test(String(data['use'] ?? '')));
+    const use = String(data['use'] ?? '');
+    if (slot < 0) return this.#facts(/^CPU\d/.test(use) ? use : this.#entryOfCpu(data));
     const pa = data['pa'] === undefined ? undefined : Number(data['pa']);
     // In the order in which they came up, as a story has it.
     const outcomes = this.architecture.outcomes(slot).toSorted((a, b) => a.id - b.id);
-    const wanted = outcomes.filter(
-      (outcome) => pa === undefined || (outcome.kind === 'translation' && outcome.pa === pa),
-    );
+    const wanted = outcomes.filter((outcome) => pa === undefined || ('pa' in outcome && outcome.pa === pa));
     const sources = wanted.flatMap((outcome) => this.architecture.explain(slot, outcome));
-    return { ...this.#facts(false), sources: [...new Set(sources.map(({ text }) => this.#named(text)))], configured };
+    return { ...this.#facts(), sources: [...new Set(sources.map(({ text }) => this.#named(text)))], configured };
+  }
+
+  /** The entry by which a CPU reaches what it should not, in words. */
+  #entryOfCpu(data: Readonly<Record<string, unknown>>): string | undefined {
+    const cpu = Number(data['stream']) - CPU_STREAM;
+    if (!(cpu >= 0)) return undefined;
+    const to = this.#named(`0x${Number(data['pa']).toString(16)}`);
+    return `CPU${cpu}: (ASID ${this.#hardware.asid(cpu)}, 0x${Number(data['iova']).toString(16)} → ${to})`;
   }
 
   /** What decides which broadcasts the SMMU hears, and for which entries. */
-  #facts(ofCpu: boolean): FailureSources {
+  #facts(cpuEntry?: string): FailureSources {
     const { kernel } = this;
     const substreams = Array.from({ length: this.configuration.processes + 1 }, (_, substream) => substream);
     const descriptors = kernel.masters.flatMap(({ cdTable }) =>
@@ -262,7 +269,9 @@ export class SvaWorld implements World {
       .filter((lanes) => read(CD.fields.V, lanes) === 1 && read(CD.fields.ASET, lanes) === 1)
       .map((lanes) => read(CD.fields.ASID, lanes));
     const { broadcast } = this.architecture;
-    return { sources: [], configured: [], broadcast, privateAsids, ofCpu };
+    const { kpti } = this.configuration;
+    const facts = { sources: [], configured: [], broadcast, privateAsids, kpti };
+    return cpuEntry === undefined ? facts : { ...facts, cpuEntry };
   }
 
   /**

@@ -119,6 +119,7 @@ describe('InvalidationMonitor', () => {
     watching.on({ type: 'tlbi.left-out', space: PROCESS, commands: 3 });
     expect(watching.counts('broadcast')).toMatchObject({ operations: 2, held: 14, lost: { own: 0 } });
     expect(watching.counts('command')).toMatchObject({ operations: 1, held: 7, lost: { own: 1 } });
+    watching.on({ type: 'flush.begin', space: PROCESS });
     expect(watching.leftOut).toBe(3);
     watching.reset();
     expect(watching.counts('command')).toEqual(monitor().counts('command'));

@@ -29,3 +29,15 @@ test('arming again forgets what was to fail before, and nothing fails during set
   failNth.arm(1).run();
   expect([failNth.shouldFail(), failNth.shouldFail(), failNth.shouldFail()]).toEqual([true, false, false]);
 });
+
+test('a task arms another one by its name', () => {
+  const machine = new Machine();
+  const failNth = new FailNth(machine);
+  machine.agents = ['CPU0', 'irq'].map((name) => ({ name, context: 'process' as const }));
+  machine.current = 0;
+  failNth.armTask('irq', 1).run();
+  expect(failNth.shouldFail()).toBe(false);
+  machine.current = 1;
+  expect([failNth.shouldFail(), failNth.shouldFail()]).toEqual([true, false]);
+  expect(() => failNth.armTask('kthread', 1).run()).toThrow('there is no task kthread');
+});

@@ -1,3 +1,4 @@
+import { HarnessError } from '../../engine/failure.ts';
 import { AGENTS_MAX, type Machine } from '../../engine/machine.ts';
 import { step, type Step } from '../../engine/step.ts';
 
@@ -22,6 +23,16 @@ export class FailNth {
   arm(nth: number): Step<undefined> {
     return step(`fail-nth := ${nth}`, () => {
       this.#machine.store.set(this.#left + this.#machine.current, nth);
+      return undefined;
+    });
+  }
+
+  /** The same for another task, by its name (`/proc/PID/fail-nth`). */
+  armTask(name: string, nth: number): Step<undefined> {
+    return step(`fail-nth of ${name} := ${nth}`, () => {
+      const task = this.#machine.agents.findIndex((agent) => agent.name === name);
+      if (task < 0) throw new HarnessError(`there is no task ${name}`);
+      this.#machine.store.set(this.#left + task, nth);
       return undefined;
     });
   }

@@ -158,13 +158,15 @@ export type PageRequestEvent =
   | { readonly type: 'pri.overflowed'; readonly id: number }
   /** Software looks after a request in a space: a page is made present there, or found not to exist. */
   | { readonly type: 'pri.handle'; readonly id: number; readonly space: SpaceId }
-  /** Software answers a group. `success`: the function may try again; else it gives up. */
+  /** Software has no memory for a request: it is lost, or refused if it is the last. */
+  | { readonly type: 'pri.no-memory'; readonly id: number }
+  /** Software answers a group. Success: the function may try again; Invalid: it gives up; Failure: for good. */
   | {
       readonly type: 'pri.respond';
       readonly device: number;
       readonly pasid: number;
       readonly group: number;
-      readonly success: boolean;
+      readonly response: 'Success' | 'Invalid' | 'Failure';
     };
 
 /** The life of PASID numbers, told in the step that makes it true. Owners are those who allocate. */

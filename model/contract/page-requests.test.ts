@@ -28,7 +28,7 @@ const respond = (more: object = {}): PageRequestEvent => ({
   device: 0,
   pasid: 1,
   group: 0,
-  success: true,
+  response: 'Success',
   ...more,
 });
 const detach = (type: 'pri.detach.begin' | 'pri.detach.end'): PageRequestEvent => ({
@@ -48,9 +48,20 @@ test.each<[string, readonly PageRequestEvent[], string | undefined]>([
   ['success without anybody having looked', [request(1), respond()], 'answered-unhandled'],
   ['another space', [request(1), handle(1, 1)], 'wrong-space'],
   ['a device of its own accord', [request(1, { space: -1 }), handle(1, 1)], undefined],
-  ['a refusal', [request(1), respond({ success: false })], 'refused-while-attached'],
-  ['a refusal of what leads nowhere', [request(1, { space: -1 }), respond({ success: false })], undefined],
-  ['a refusal during detach', [request(1), detach('pri.detach.begin'), respond({ success: false })], undefined],
+  ['a refusal', [request(1), respond({ response: 'Invalid' })], 'refused-while-attached'],
+  ['a refusal of what leads nowhere', [request(1, { space: -1 }), respond({ response: 'Invalid' })], undefined],
+  ['a refusal during detach', [request(1), detach('pri.detach.begin'), respond({ response: 'Invalid' })], undefined],
+  [
+    'a refusal for lack of memory',
+    [request(1), { type: 'pri.no-memory', id: 1 }, respond({ response: 'Invalid' })],
+    undefined,
+  ],
+  [
+    'a group that lost a request for lack of memory',
+    [request(1, { last: false }), { type: 'pri.no-memory', id: 1 }, request(2), handle(2), respond()],
+    undefined,
+  ],
+  ['a refusal for good', [request(1, { space: -1 }), respond({ response: 'Failure' })], 'disabled-for-good'],
   ['a handler after detach', [request(1), detach('pri.detach.end'), handle(1)], 'handled-after-detach'],
   ['a response after detach', [request(1), handle(1), detach('pri.detach.end'), respond()], 'answered-after-detach'],
   ['a request after detach', [detach('pri.detach.end'), request(1), handle(1)], undefined],

@@ -16,7 +16,7 @@ const [UNSENT, WAITING, HANDLED, DONE] = [0, 1, 2, 3];
 
 /** Flags of a request. */
 const LAST = 1;
-/** What it was made through is going, so nobody need look after it any more. */
+/** What it was made through is going, or there is no memory for it: nobody need look after it any more. */
 const EXCUSED = 2;
 /** What it was made through has gone: nobody may touch it any more. */
 const LATE = 4;
@@ -40,6 +40,9 @@ type Response = Extract<PageRequestEvent, { readonly type: 'pri.respond' }>;
  * - `group-merged`: what is answered with a group belongs to it, not to an earlier one with the same index whose last request
  *   was lost when the queue overflowed (IHI 0070 §8.1.1; kernel: `iopf_queue_discard_partial()`).
  * - `answered-unhandled`: success is not reported for a request that nobody has looked after.
+ * - `disabled-for-good`: no response is a Failure. It disables page requests of the function, and nothing enables them
+ *   again: whatever it is attached to, it never gets a page any more (PCIe ATS, Response Failure; kernel:
+ *   `IOMMU_PAGE_RESP_FAILURE`). Lack of memory passes, so it is no reason.
  * - `unanswered`: in the end each last request has been answered.
  */
 export class PageRequestMonitor {
@@ -81,6 +84,10 @@ export class PageRequestMonitor {
         return undefined;
       case 'pri.detach.end':
         this.#mark(event, LATE);
+        return undefined;
+      case 'pri.no-memory':
+        if (this.#has(event.id, LAST)) this.#flag(event.id, EXCUSED);
+        else this.#store.set(this.#life + event.id, DONE);
         return undefined;
       case 'pri.attach.begin':
       case 'pri.attach.end':
@@ -125,7 +132,8 @@ export class PageRequestMonitor {
     return undefined;
   }
 
-  #answered({ device, pasid, group, success }: Response): Verdict {
+  #answered({ device, pasid, group, response }: Response): Verdict {
+    const success = response === 'Success';
     const id = this.#waitingFor(device, group);
     if (id === undefined) {
       const message = `dev${device} gets a response to PRG ${group} with PASID ${pasid}, and waits for none.`;
@@ -135,6 +143,12 @@ export class PageRequestMonitor {
       return broken('response-wrong-pasid', `${this.#name(id)} is answered with PASID ${pasid}.`, id);
     if (this.#has(id, LATE))
       return broken('answered-after-detach', `${this.#name(id)} is answered although detach has returned.`, id);
+    if (response === 'Failure')
+      return broken(
+        'disabled-for-good',
+        `${this.#name(id)} is answered with Failure: dev${device} asks for no page any more.`,
+        id,
+      );
     const life = this.#store.get(this.#life + id);
     this.#store.set(this.#life + id, DONE);
     const merged = success ? this.#ids().find((other) => this.#isMerged(other, id)) : undefined;
@@ -194,8 +208,12 @@ export class PageRequestMonitor {
     for (const id of this.#ids()) {
       if (this.#store.get(this.#from + id) !== this.#place(device, pasid)) continue;
       if (this.#store.get(this.#spaces + id) !== space + 1) continue;
-      this.#store.set(this.#flags + id, this.#store.get(this.#flags + id) | flag);
+      this.#flag(id, flag);
     }
+  }
+
+  #flag(id: number, flag: number): void {
+    this.#store.set(this.#flags + id, this.#store.get(this.#flags + id) | flag);
   }
 
   #ids(): number[] {

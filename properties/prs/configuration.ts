@@ -29,7 +29,8 @@ export const ATTACHMENTS = 12;
  * What programs do: attach and detach, take a device away; and jobs of devices, each followed by the CPU that submits it.
  * `fault` asks for one or two pages and waits for the response; `send` sends a single message and goes on; `stop` sends a
  * Stop Marker. Where user space looks after requests a VMM always does; `read` reads what cannot be handed over (`copy_to_user()`
- * fails), and `write` answers by a cookie that may be anybody's.
+ * fails), and `write` answers by a cookie that may be anybody's. `failNth` has the n-th allocation from now on fail: of the
+ * interrupt's thread, or of the CPU itself.
  */
 export type PrsOperation =
   | { readonly op: 'attach'; readonly device: number; readonly pasid: number; readonly space: number }
@@ -50,6 +51,7 @@ export type PrsOperation =
       readonly last: boolean;
     }
   | { readonly op: 'stop'; readonly device: number; readonly pasid: number }
+  | { readonly op: 'failNth'; readonly nth: number; readonly irq: boolean }
   | { readonly op: 'read' }
   | { readonly op: 'write'; readonly cookie: number };
 
@@ -63,6 +65,7 @@ export const OPERATIONS: readonly PrsOperation['op'][] = [
   'stop',
   'read',
   'write',
+  'failNth',
 ];
 
 const LIMITS = { devices: [1, 2], pasids: [1, 2], entries: [2, 5], attached: [0, 2] } as const;
@@ -74,6 +77,7 @@ const ARGUMENTS: Readonly<Record<PrsOperation['op'], Readonly<Record<string, rea
     fault: { device: [0, 1], pasid: [1, 2], group: [0, GROUPS - 1], pages: [1, 2] },
     send: { device: [0, 1], pasid: [1, 2], group: [0, GROUPS - 1], last: 'boolean' },
     stop: { device: [0, 1], pasid: [1, 2] },
+    failNth: { nth: [1, 2], irq: 'boolean' },
     read: {},
     write: { cookie: [0, 1] },
   };
@@ -160,6 +164,8 @@ export function describe(operation: PrsOperation): string {
       return `send(dev${operation.device}, PASID ${operation.pasid}, PRG ${operation.group}${operation.last ? ', last' : ''})`;
     case 'stop':
       return `stop(dev${operation.device}, PASID ${operation.pasid})`;
+    case 'failNth':
+      return `fail-nth(${operation.irq ? 'irq/prq, ' : ''}${operation.nth})`;
     case 'read':
       return 'read(), copy_to_user fails';
     case 'write':

@@ -13,6 +13,10 @@ const PROMISES: Readonly<Record<string, string>> = {
     'when detach has returned, no response to a request made before is under way (intel_iommu_drain_pasid_prq()).',
   'refused-while-attached': 'a request is not refused while its PASID leads to a space (iommu_attach_device_pasid()).',
   'answered-unhandled': 'success is not reported for what nobody has looked after.',
+  'disabled-for-good':
+    'lack of memory passes; Response Failure ends page requests of the function for good (PCIe ATS).',
+  'group-merged':
+    'what an overflow, or lack of memory, has cut off a group is discarded (iopf_queue_discard_partial()).',
   unanswered: 'each last request is answered.',
 };
 

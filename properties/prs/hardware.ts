@@ -2,12 +2,14 @@ import type { AgentSpec } from '../../engine/agent.ts';
 import type { Machine } from '../../engine/machine.ts';
 import { forget, waitStep, type Task } from '../../engine/step.ts';
 import type { Waitable } from '../../engine/waitable.ts';
-import type { PriPort, Prm } from '../../impl/kernel/iopf/index.ts';
+import type { PageResponse, PriPort, Prm } from '../../impl/kernel/iopf/index.ts';
 import { PriFunctions, RESPONSE } from '../../model/architecture/pri/functions.ts';
 import { describe, PageRequestQueue } from '../../model/architecture/pri/page-request-queue.ts';
 import { codeOf, requestOf, type PageRequest } from '../../model/architecture/pri/page-request.ts';
 import type { PageRequestEvent } from '../../model/contract/events.ts';
 import { GROUPS, REQUESTS, type PrsConfiguration } from './configuration.ts';
+
+const CODES = { Success: RESPONSE.SUCCESS, Invalid: RESPONSE.INVALID, Failure: RESPONSE.FAILURE } as const;
 
 /** What happened in hardware, for witnesses. */
 export type HardwareNote =
@@ -110,8 +112,8 @@ export class PrsHardware implements PriPort {
     };
   }
 
-  respond(device: number, _pasid: number, group: number, success: boolean): void {
-    this.functions.respond(device, group, success ? RESPONSE.SUCCESS : RESPONSE.INVALID);
+  respond(device: number, _pasid: number, group: number, response: PageResponse): void {
+    this.functions.respond(device, group, CODES[response]);
   }
 
   /** The space that a PASID leads to, -1 for none. */

@@ -20,6 +20,7 @@ const send = (last: boolean, pasid = 1): PrsOperation => ({ op: 'send', device: 
 const READ: PrsOperation = { op: 'read' };
 const WRITE: PrsOperation = { op: 'write', cookie: 0 };
 const RELEASE: PrsOperation = { op: 'release', device: 0 };
+const failNth = (nth: number, irq = true): PrsOperation => ({ op: 'failNth', nth, irq });
 const STOP: PrsOperation = { op: 'stop', device: 0, pasid: 1 };
 
 /** The smallest program for each way in which page requests can go wrong. */
@@ -143,5 +144,30 @@ export const PRS_LITMUS: readonly Litmus[] = [
     [[fault(1, 1, 1)], [detach()]],
     ['iommufd-fault-by-pasid'],
     { user: true, devices: 2, attached: 2 },
+  ),
+  litmus(
+    'group-without-memory',
+    'there is no memory for a group, and its index is used again',
+    [[failNth(2), fault(2), fault()]],
+    ['iopf-group-alloc-error'],
+  ),
+  litmus(
+    'request-without-memory',
+    'there is no memory for the first request of a group',
+    [[failNth(1), fault(2)]],
+    ['iopf-partial-alloc-error'],
+  ),
+  litmus(
+    'last-without-memory',
+    'there is no memory for a group of one request',
+    [[failNth(1), fault()]],
+    ['iopf-invalid-vs-failure', 'iopf-group-alloc-silent'],
+  ),
+  litmus(
+    'attach-without-memory',
+    'there is no memory to attach, and the device tries',
+    [[failNth(1, false), attach(0), fault()]],
+    ['iopf-attach-alloc-late'],
+    { attached: 0 },
   ),
 ];

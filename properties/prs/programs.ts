@@ -19,6 +19,7 @@ const LIFE: Readonly<Record<PrsOperation['op'], number>> = {
   stop: 1,
   read: 1,
   write: 2,
+  failNth: 2,
 };
 const TRAFFIC: Readonly<Record<PrsOperation['op'], number>> = {
   attach: 2,
@@ -29,6 +30,7 @@ const TRAFFIC: Readonly<Record<PrsOperation['op'], number>> = {
   stop: 1,
   read: 1,
   write: 2,
+  failNth: 2,
 };
 
 /** Random programs: devices that ask, CPUs that take away what they ask of and give it to others. */
@@ -73,6 +75,8 @@ function drawOperation(draw: Draw, op: PrsOperation['op'], { devices, pasids }: 
       return { op, device: device(), pasid: pasid(), group: draw.below(GROUPS), last: draw.below(2) === 1 };
     case 'stop':
       return { op, device: device(), pasid: pasid() };
+    case 'failNth':
+      return { op, nth: 1 + draw.below(2), irq: draw.below(4) > 0 };
     case 'read':
       return { op };
     case 'write':
@@ -99,5 +103,10 @@ export function alphabet(configuration: Configuration): PrsOperation[] {
     ]),
     { op: 'release', device } as const,
   ]);
-  return [...onDevices, ...users];
+  const failures: PrsOperation[] = [
+    { op: 'failNth', nth: 1, irq: true },
+    { op: 'failNth', nth: 2, irq: true },
+    { op: 'failNth', nth: 1, irq: false },
+  ];
+  return [...onDevices, ...users, ...failures];
 }

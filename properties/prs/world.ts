@@ -5,7 +5,7 @@ import { Machine } from '../../engine/machine.ts';
 import type { Observation } from '../../engine/observe.ts';
 import { step, waitStep, type Step, type Task } from '../../engine/step.ts';
 import type { System } from '../../engine/system.ts';
-import { IopfKernel, type IopfNote, type IopfParts } from '../../impl/kernel/iopf/index.ts';
+import { IopfKernel, THREAD, type IopfNote, type IopfParts } from '../../impl/kernel/iopf/index.ts';
 import type { PageRequestEvent } from '../../model/contract/events.ts';
 import { PageRequestMonitor } from '../../model/contract/page-requests.ts';
 import type { Configuration, Counters, Operation, Program, World } from '../family.ts';
@@ -38,6 +38,7 @@ export const WITNESSES: readonly (IopfNote | HardwareNote)[] = [
   'PASID leads to another space',
   'Stop Marker',
   'group read and not answered at detach',
+  'allocation failed',
 ];
 
 type Of<Op extends PrsOperation['op']> = Extract<PrsOperation, { readonly op: Op }>;
@@ -156,6 +157,8 @@ export class PrsWorld implements World {
         return this.#read();
       case 'write':
         return this.#write(operation);
+      case 'failNth':
+        return this.#failNth(operation);
     }
   }
 
@@ -239,6 +242,12 @@ export class PrsWorld implements World {
   *#write({ cookie }: Of<'write'>): Task {
     const { fault } = this.#kernel;
     yield* this.#counted('write', fault !== undefined && (yield* fault.fops_write(cookie)));
+  }
+
+  *#failNth({ nth, irq }: Of<'failNth'>): Task {
+    const { failNth } = this.#kernel;
+    yield* irq ? failNth.armTask(THREAD, nth) : failNth.arm(nth);
+    yield* this.#counted('failNth', true);
   }
 
   #mayUse(device: number, group: number, requests: number): boolean {

@@ -139,9 +139,9 @@ export class IommuAttach {
   }
 
   protected allocHandle(device: IopfDevice, pasid: number, space: number): Step<number> {
-    const { handles } = this.kernel;
+    const { handles, failNth } = this.kernel;
     return step('kzalloc(handle)', () => {
-      if (device.known.value === 0 || this.cell(device, pasid).value !== 0) return 0;
+      if (device.known.value === 0 || this.cell(device, pasid).value !== 0 || failNth.shouldFail()) return 0;
       const handle = handles.alloc();
       if (handle === 0) return 0;
       handles.at(handle).space.value = space;

@@ -3,5 +3,5 @@ export { IommufdFault } from './fault-object.ts';
 export { IoPgfault } from './io-pgfault.ts';
 export { IopfKernel, type IopfBase, type IopfLayout, type IopfNote, type IopfParts } from './kernel.ts';
 export type { AttachHandle, FaultParam, Iopf, IopfDevice, IopfGroup } from './objects.ts';
-export type { PriPort, Prm } from './port.ts';
-export { IntelPrq } from './prq.ts';
+export type { PageResponse, PriPort, Prm } from './port.ts';
+export { IntelPrq, THREAD } from './prq.ts';

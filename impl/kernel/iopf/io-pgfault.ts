@@ -62,14 +62,16 @@ export class IoPgfault {
     });
   }
 
-  /** `report_partial_fault()`. */
+  /** `report_partial_fault()`. One that there is no memory for is lost; its group is answered with the last one. */
   protected *report_partial_fault(param: FaultParam, code: number): Task {
     const { iopfs } = this.kernel;
     const handle = yield* step('kzalloc(iopf)', () => {
+      if (this.#hasNoMemory(code)) return 0;
       const allocated = iopfs.alloc();
       iopfs.at(allocated).code.value = code;
       return allocated;
     });
+    if (handle === 0) return yield* this.partialLost(code);
     yield* param.lock.lock();
     yield* step('list_add(partial)', () => {
       param.partial.add(handle);
@@ -78,18 +80,32 @@ export class IoPgfault {
     yield* param.lock.unlock();
   }
 
+  /** A request that is not the last has no answer, so there is nobody to tell. */
+  protected *partialLost(_code: number): Task {}
+
   /** The last request of a group: `iopf_group_alloc()`, then its handler. */
   protected *reportGroup(param: FaultParam, attached: AttachHandle, code: number): Task {
     const group = yield* this.iopf_group_alloc(param, attached, code);
+    if (group === undefined) return yield* this.abortGroup(param, code);
     const { fault, wq } = this.kernel;
     if (fault === undefined) yield* wq.queue(this.#work, group.handle);
     else yield* fault.iopf_handler(group);
   }
 
-  /** `iopf_group_alloc()`: the requests before the last one join it. */
-  protected *iopf_group_alloc(param: FaultParam, attached: AttachHandle, code: number): Task<IopfGroup> {
+  /**
+   * `err_abort`: there is no memory for the group. Its requests go, so that they do not join the next one of that index, and
+   * the last one is refused. (Linux 6.10 and later answers with Failure here, which ends page requests of the device.)
+   */
+  protected *abortGroup(param: FaultParam, code: number): Task {
+    yield* this.discard(param, (each) => this.belongsTo(each, code));
+    yield* this.iopf_error_response(code);
+  }
+
+  /** `iopf_group_alloc()`: the requests before the last one join it. Undefined if there is no memory. */
+  protected *iopf_group_alloc(param: FaultParam, attached: AttachHandle, code: number): Task<IopfGroup | undefined> {
     const { groups } = this.kernel;
     const handle = yield* step('kzalloc(group)', () => {
+      if (this.#hasNoMemory(code)) return 0;
       const allocated = groups.alloc();
       const group = groups.at(allocated);
       group.last.value = code;
@@ -97,6 +113,7 @@ export class IoPgfault {
       group.attached.value = attached.handle;
       return allocated;
     });
+    if (handle === 0) return undefined;
     const group = groups.at(handle);
     yield* param.lock.lock();
     yield* step('list_move(partial → group)', () => {
@@ -165,7 +182,7 @@ export class IoPgfault {
     );
     if (code !== 0) {
       const { device, pasid, group: index } = this.kernel.port.decode(code);
-      yield* this.kernel.prq.pageResponse(device, pasid, index, success);
+      yield* this.kernel.prq.pageResponse(device, pasid, index, success ? 'Success' : 'Invalid');
     }
     yield* param.lock.unlock();
   }
@@ -201,6 +218,13 @@ export class IoPgfault {
     );
     for (const handle of list === '' ? [] : list.split(' ')) yield* this.discard(params.at(Number(handle)), () => true);
     yield* queueLock.unlock();
+  }
+
+  /** The allocation for a request fails. Inside a step. */
+  #hasNoMemory(code: number): boolean {
+    if (!this.kernel.failNth.shouldFail()) return false;
+    this.kernel.emit({ type: 'pri.no-memory', id: this.kernel.port.decode(code).id });
+    return true;
   }
 
   /** Handles of the fault parameters of those devices that have any. Inside a step. */

@@ -4,6 +4,7 @@ import { ObjectPool } from '../../../engine/object.ts';
 import { Mutex } from '../../../engine/sync/lock.ts';
 import { WorkQueue } from '../../../engine/sync/work-queue.ts';
 import type { PageRequestEvent } from '../../../model/contract/events.ts';
+import { FailNth } from '../fail-nth.ts';
 import { IommuAttach } from './attach.ts';
 import { IommufdFault } from './fault-object.ts';
 import { IoPgfault } from './io-pgfault.ts';
@@ -52,6 +53,7 @@ export type IopfNote =
   | 'overflow cleared'
   | 'partial requests discarded'
   | 'request of a device that has gone'
+  | 'allocation failed'
   | 'group read and not answered at detach';
 
 /** What the kernel stands on. */
@@ -83,6 +85,8 @@ export class IopfKernel {
   readonly iopfs: ObjectPool<Iopf>;
   readonly groups: ObjectPool<IopfGroup>;
   readonly handles: ObjectPool<AttachHandle>;
+  /** Allocations that fail on demand. */
+  readonly failNth: FailNth;
   /** Drains under way, for witnesses. */
   readonly drains: Cell;
   readonly prq: IntelPrq;
@@ -108,6 +112,8 @@ export class IopfKernel {
     this.groups = new ObjectPool(machine, 'group', requests, (slot) => groupFields(slot, words));
     this.handles = new ObjectPool(machine, 'handle', attachments, handleFields);
     this.drains = new Cell(machine, 'drains under way', { internal: true });
+    this.failNth = new FailNth(machine);
+    this.failNth.onFailure = () => note('allocation failed');
     this.prq = new (parts.prq ?? IntelPrq)(this);
     this.pgfault = new (parts.pgfault ?? IoPgfault)(this);
     this.fault = layout.user ? new (parts.fault ?? IommufdFault)(this) : undefined;

@@ -13,6 +13,9 @@ export interface Prm {
   readonly id: number;
 }
 
+/** What a page group response says: try again; do not; or: ask for nothing any more (PCIe ATS, Response Failure). */
+export type PageResponse = 'Success' | 'Invalid' | 'Failure';
+
 /** What the driver has of the hardware: registers, memory and the invalidation queue. Each called inside a step. */
 export interface PriPort {
   /** PQH and PQT. */
@@ -37,5 +40,5 @@ export interface PriPort {
   /** Nothing that the device sent before is on its way any more: what a device-TLB invalidation waits for. */
   arrived(device: number): Waitable;
   /** A page group response. */
-  respond(device: number, pasid: number, group: number, success: boolean): void;
+  respond(device: number, pasid: number, group: number, response: PageResponse): void;
 }

@@ -3,9 +3,10 @@ import type { AgentSpec } from '../../../engine/agent.ts';
 import type { Waitable } from '../../../engine/waitable.ts';
 import type { IopfKernel } from './kernel.ts';
 import type { IopfDevice } from './objects.ts';
+import type { PageResponse } from './port.ts';
 
-/** The thread's name in reports. */
-const THREAD = 'irq/prq';
+/** The thread's name. */
+export const THREAD = 'irq/prq';
 
 /** PQT and PQH as one number. */
 const PLACES = 16;
@@ -94,15 +95,15 @@ export class IntelPrq {
   /** `handle_bad_prq_event()`: only a last request is answered. */
   *handle_bad_prq_event(code: number): Task {
     const { device, pasid, group, last } = this.kernel.port.decode(code);
-    if (last) yield* this.pageResponse(device, pasid, group, false);
+    if (last) yield* this.pageResponse(device, pasid, group, 'Invalid');
   }
 
   /** `intel_iommu_page_response()`. */
-  pageResponse(device: number, pasid: number, group: number, success: boolean): Step<undefined> {
+  pageResponse(device: number, pasid: number, group: number, response: PageResponse): Step<undefined> {
     const { port } = this.kernel;
-    return step(`page response dev${device}, PASID ${pasid}, PRG ${group}: ${success ? 'Success' : 'Invalid'}`, () => {
-      this.kernel.emit({ type: 'pri.respond', device, pasid, group, success });
-      port.respond(device, pasid, group, success);
+    return step(`page response dev${device}, PASID ${pasid}, PRG ${group}: ${response}`, () => {
+      this.kernel.emit({ type: 'pri.respond', device, pasid, group, response });
+      port.respond(device, pasid, group, response);
       return undefined;
     });
   }

@@ -23,12 +23,16 @@ export class PriFunctions {
   /** For each function, its messages on their way, oldest first; 0: none. */
   readonly #wire: number;
 
+  /** For each function, 1 after a Response Failure: it sends nothing any more (PCIe ATS §10.4.2.1). */
+  readonly #disabled: number;
+
   constructor(store: Store, devices: number, groups: number) {
     this.#store = store;
     this.#groups = groups;
     const show = (at: number, state: number): string =>
       `dev${Math.floor(at / groups)}, PRG ${at % groups} ${STATES[state] ?? '?'}`;
     this.#state = store.reserve(devices * groups, 'PRG index', show);
+    this.#disabled = store.reserve(devices, 'PRI disabled', (at, disabled) => `dev${at} ${disabled}`);
     this.#wire = store.reserve(devices * IN_FLIGHT_MAX, 'on the wire');
   }
 
@@ -55,6 +59,7 @@ export class PriFunctions {
   respond(device: number, group: number, response: number): void {
     const cell = this.#cell(device, group);
     const state = this.#store.get(cell);
+    if (response === RESPONSE.FAILURE) this.#store.set(this.#disabled + device, 1);
     if (state === WAITING) this.#store.set(cell, RESPONDED + response);
     else if (state === UNWATCHED) this.#store.set(cell, FREE);
   }
@@ -71,7 +76,7 @@ export class PriFunctions {
 
   /** Whether some more messages can be sent. */
   canSend(device: number, messages: number): boolean {
-    return this.inFlight(device) + messages <= IN_FLIGHT_MAX;
+    return this.#store.get(this.#disabled + device) === 0 && this.inFlight(device) + messages <= IN_FLIGHT_MAX;
   }
 
   /** Sends a message. False if the function has to wait, because too many are on their way. */

@@ -79,3 +79,14 @@ test('messages stay in order on the wire', () => {
   ]);
   expect([functions.deliver(0), functions.deliver(0), functions.inFlight(0)]).toEqual([11, 12, 2]);
 });
+
+test('Response Failure ends page requests of a function', () => {
+  const functions = new PriFunctions(new Store(), 2, 2);
+  functions.outstanding(0, 1, true);
+  functions.respond(0, 1, RESPONSE.FAILURE);
+  expect([functions.response(0, 1), functions.canSend(0, 1), functions.canSend(1, 1)]).toEqual([
+    RESPONSE.FAILURE,
+    false,
+    true,
+  ]);
+});

@@ -27,7 +27,7 @@ export const FAULT_OBJECT_HAZARDS: readonly PrsHazard[] = [
     title: 'a group that is being read is in no list, and no lock is held',
     citation: `iommufd_fault_fops_read(), iommufd_auto_response_faults(), ${SOURCE}: fault->mutex is over both`,
     story: 'Detach looks in both lists while a group is on its way from one to the other.',
-    expected: [GONE, rule('handled-after-detach')],
+    expected: [GONE, rule('handled-after-detach'), rule('answered-after-detach')],
     parts: {
       fault: class extends IommufdFault {
         override *fops_read(faults: boolean): Task<number> {

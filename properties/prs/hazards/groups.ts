@@ -42,7 +42,7 @@ export const GROUP_HAZARDS: readonly PrsHazard[] = [
       pgfault: class extends IoPgfault {
         protected override *iopf_error_response(code: number): Task {
           const { device, pasid, group } = this.kernel.port.decode(code);
-          yield* this.kernel.prq.pageResponse(device, pasid, group, false);
+          yield* this.kernel.prq.pageResponse(device, pasid, group, 'Invalid');
         }
       },
     },
@@ -52,7 +52,12 @@ export const GROUP_HAZARDS: readonly PrsHazard[] = [
     title: 'a Stop Marker is treated as a request',
     citation: inKernel('prq_event_thread()', 'comment of iommu_queue_iopf(), Linux 6.1; PCIe ATS, PASID Stop Markers'),
     story: 'A Stop Marker looks like a last request that asks for nothing; it is reported, and answered.',
-    expected: [rule('response-not-asked'), rule('wrong-space'), rule('answered-unhandled')],
+    expected: [
+      rule('response-not-asked'),
+      rule('wrong-space'),
+      rule('answered-unhandled'),
+      rule('response-wrong-pasid'),
+    ],
     parts: {
       prq: class extends IntelPrq {
         protected override *handleRequest(code: number): Task {
@@ -184,7 +189,7 @@ export const GROUP_HAZARDS: readonly PrsHazard[] = [
         protected override *iommu_sva_handle_mm(group: IopfGroup, code: number): Task {
           yield* super.iommu_sva_handle_mm(group, code);
           const { device, pasid, group: index } = this.kernel.port.decode(code);
-          yield* this.kernel.prq.pageResponse(device, pasid, index, true);
+          yield* this.kernel.prq.pageResponse(device, pasid, index, 'Success');
         }
       },
     },

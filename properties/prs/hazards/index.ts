@@ -1,9 +1,15 @@
 import { DRAIN_HAZARDS } from './drain.ts';
 import { FAULT_OBJECT_HAZARDS } from './fault-object.ts';
 import { GROUP_HAZARDS } from './groups.ts';
+import { MEMORY_HAZARDS } from './memory.ts';
 import type { PrsHazard } from './hazard.ts';
 
 export type { PrsHazard } from './hazard.ts';
 
 /** Every hazard of the family. */
-export const PRS_HAZARDS: readonly PrsHazard[] = [...DRAIN_HAZARDS, ...GROUP_HAZARDS, ...FAULT_OBJECT_HAZARDS];
+export const PRS_HAZARDS: readonly PrsHazard[] = [
+  ...DRAIN_HAZARDS,
+  ...GROUP_HAZARDS,
+  ...FAULT_OBJECT_HAZARDS,
+  ...MEMORY_HAZARDS,
+];

@@ -110,7 +110,8 @@ export const PINNED_HAZARDS: readonly VmidHazard[] = [
   {
     id: 'vmid-pinned-id-not-stored',
     title: 'the id of a pinned machine does not get the new generation',
-    citation: `new_vmid(), ${SERIES}: "if (refcount_read(&kvm_vmid->pinned)) return newvmid" without the atomic64_set() that the other ways out have (read in the series, not seen to fail)`,
+    citation:
+      'new_vmid(), "KVM: arm64: Introduce support to pin VMIDs", 2024: "if (refcount_read(&kvm_vmid->pinned)) return newvmid" without the atomic64_set() that the other ways out have (in 2021 the callers stored the id)',
     story:
       'What is active, and then reserved, is the VMID of the new generation; the id of the machine stays behind. Once unpinned, the machine is not found among the reserved ones, and gets another VMID than the one it runs under.',
     expected: [LOST, ...UNPINNED],

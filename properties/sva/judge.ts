@@ -141,7 +141,7 @@ export class Judge {
     if (!('asid' in instruction)) return;
     const processes = this.#kernel?.config.processes.length ?? 0;
     for (let mm = 0; mm < processes; mm++)
-      if (ctxid2asid(this.#idOf(mm)) >>> 0 === this.#even(instruction.asid) >>> 0)
+      if (ctxid2asid(this.#idOf(mm)) === this.#ofKernel(instruction.asid))
         return this.contract.emit({ type: 'tlbi', by: 'broadcast', space: DOMAINS + mm });
   }
 
@@ -150,7 +150,8 @@ export class Judge {
     this.#reach.changed();
   }
 
-  #even(asid: number): number {
+  /** The number that the allocator gave out. */
+  #ofKernel(asid: number): number {
     return this.#kernel?.config.kpti === true ? asid & ~1 : asid;
   }
 

@@ -37,6 +37,8 @@ export const vmid: Family = {
       { name: 'one-left', configuration: { ...SMALL, taken: 4 } },
       { name: 'cnp', configuration: { ...SMALL, cnp: true, taken: 5 } },
       { name: 'two-vcpus', configuration: { ...SMALL, vcpus: 2, taken: 5 } },
+      { name: 'vhe', configuration: { ...SMALL, vcpus: 2, vhe: true, taken: 5 } },
+      { name: 'speculative-at', configuration: { ...SMALL, speculativeAt: true, taken: 5 } },
       { name: 'weak', configuration: { ...SMALL, weak: 1, taken: 5 } },
     ],
     alphabet,

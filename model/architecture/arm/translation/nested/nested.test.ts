@@ -152,9 +152,19 @@ describe('nested translation', () => {
     world.mapIpa(Y, P + 0x9000);
     world.sync(ALL_OF_VM);
     expect([world.see(0), world.see(1)]).toEqual([['→401000'], ['→409000']]);
+    expect(world.smmu.outcomes(1)[0]).toMatchObject({ stage2: { ipa: Y } });
     world.link(middle, X, 2);
     world.sync(va({ Address: Y, Leaf: 1 }));
     expect([world.see(0), world.see(1)]).toEqual([['f10'], ['f10']]);
+  });
+
+  it('goes no further through a block of stage 1 than a page of stage 2 does', () => {
+    const next = X + 0x1000;
+    const { world, middle } = mapped([X, next]);
+    world.write(world.entry(middle, X, 2), leafLanes(0, {}, 2));
+    world.mapIpa(X, P + X);
+    world.sync(ALL_OF_VM);
+    expect([world.see(0), world.see(1)]).toEqual([['→401000'], ['f10']]);
   });
 
   it('takes small pieces of large blocks of stage 2', () => {

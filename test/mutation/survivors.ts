@@ -22,6 +22,7 @@ const REASONS = {
   readOnly: 'not tested: no litmus maps read-only',
   boot: 'not tested: cacheability and the order of enabling do not show in the model; runs on QEMU need them',
   entries: 'not tested: no litmus changes an entry between these two forms',
+  lenient: 'permits more, where it is not known what the architecture permits',
   untold: 'not tested: no litmus or test of the kernel tells; random programs, which are not run for mutants, may',
 } as const;
 
@@ -119,6 +120,18 @@ const RULES: readonly Rule[] = [
   [/architecture.*invalidation\./, /CFGI_RANGE_ALL/, 'same'],
   [/architecture.*config-lookup\./, /entry\.split/, 'same'],
   [/architecture.*outcome-sets\./, /=== undefined\) return|leafCount > 1|other < at|at > 0/, 'same'],
+  [/architecture.*event-queue\./, /words\(|toString\(16\)/, 'words'],
+  // Indexes that are inconsistent make the count negative, too; after an abort only stalls are kept, which are never missed.
+  [/architecture.*event-queue\./, /used < 0|#aborted\(\)\) for/, 'same'],
+  [/architecture.*event-queue\./, /#pending\.filter\(\(\{ synchronised, stall \}\) => stall && /, 'lenient'],
+  // An event is asked for once, and is not paired before.
+  [/architecture.*events\/matching\./, /recordOf\(event\) !== -1/, 'same', /^false$/],
+  [/architecture.*combined-entries\./, /known\.through === through|leaf === undefined/, 'cache'],
+  // What covers a part of stage 1 covers what was made of it; two fresh things make a fresh one.
+  [/architecture.*nested-walks\./, /tate === 0|parts === undefined|state\(first\.cell\) === 0/, 'reads', /^false$/],
+  [/architecture.*nested-walks\./, /=== 1\) return 1|command\.kind === 'tlb'/, 'same'],
+  [/architecture.*stage-two\./, /#spaces\.size/, 'reads'],
+  [/architecture.*stage-two\./, /slots\.includes|streams\.has/, 'more', /^true$/],
   [/contract\/register/, /life > 1|flush > 1|> most|own >= 0|slot < 0|liveAt\(/, 'same'],
   [/contract\/register/, /slot <= VALUES_MAX|at <= last/, 'spare'],
   [/contract\/(contract|slot-set|world|translation|translation-state)/, /./, 'untold'],

@@ -24,7 +24,7 @@ import type { BtmHardware } from './hardware.ts';
 import { IPAS } from './memory-map.ts';
 
 /** Virtual machines that programs name, and the one that comes and goes. */
-export const MACHINES = 3;
+const MACHINES = 3;
 export const CHURN = MACHINES;
 /** All of them. */
 export const MACHINES_ALL = MACHINES + 1;

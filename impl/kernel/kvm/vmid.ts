@@ -172,12 +172,13 @@ export class KvmVmid {
   }
 
   protected pinNow(kvm: Kvm, id: VmidId): Step<VmidId> {
-    return step(`pinned_vmid_map |= ${vmidOf(id)}`, () => {
+    const run = (): VmidId => {
       this.pinnedCount.value++;
       this.pinnedMap.set(vmidOf(id));
       kvm.pinned.value = 1;
       return id;
-    });
+    };
+    return step(`pinned_vmid_map |= ${vmidOf(id)}`, run, () => undefined);
   }
 
   protected unpin(vmid: number): void {

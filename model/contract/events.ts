@@ -144,6 +144,17 @@ export type PageRequestEvent =
       readonly pasid: number;
       readonly space: SpaceId;
     }
+  /**
+   * A PASID goes from one space to another while the function runs: from `begin` to `end` its requests, through the old
+   * entry or through the new one, may be told to try again, or be refused. At `end` nothing is left of the old space's.
+   */
+  | {
+      readonly type: 'pri.replace.begin' | 'pri.replace.end';
+      readonly device: number;
+      readonly pasid: number;
+      readonly from: SpaceId;
+      readonly to: SpaceId;
+    }
   /** A function sends a request. `space`: what the PASID led to when it was made, -1 for nothing. */
   | {
       readonly type: 'pri.request';

@@ -38,6 +38,14 @@ const detach = (type: 'pri.detach.begin' | 'pri.detach.end'): PageRequestEvent =
   space: 0,
 });
 
+const replace = (type: 'pri.replace.begin' | 'pri.replace.end'): PageRequestEvent => ({
+  type,
+  device: 0,
+  pasid: 1,
+  from: 0,
+  to: 1,
+});
+
 test.each<[string, readonly PageRequestEvent[], string | undefined]>([
   ['a request that is looked after and answered', [request(1), handle(1), respond()], undefined],
   ['a response that nobody asked for', [respond()], 'response-not-asked'],
@@ -62,6 +70,27 @@ test.each<[string, readonly PageRequestEvent[], string | undefined]>([
     undefined,
   ],
   ['a refusal for good', [request(1, { space: -1 }), respond({ response: 'Failure' })], 'disabled-for-good'],
+  [
+    'a device told to try again while its PASID is replaced',
+    [request(1), replace('pri.replace.begin'), respond()],
+    undefined,
+  ],
+  [
+    'a request of the new space while its PASID is replaced',
+    [replace('pri.replace.begin'), request(1, { space: 1 }), respond()],
+    undefined,
+  ],
+  [
+    'a request of no space while its PASID is replaced',
+    [request(1, { space: -1 }), replace('pri.replace.begin'), respond()],
+    undefined,
+  ],
+  ['a handler after replacement', [request(1), replace('pri.replace.end'), handle(1)], 'handled-after-detach'],
+  [
+    'a request after replacement',
+    [replace('pri.replace.begin'), replace('pri.replace.end'), request(1, { space: 1 }), respond()],
+    'answered-unhandled',
+  ],
   ['a handler after detach', [request(1), detach('pri.detach.end'), handle(1)], 'handled-after-detach'],
   ['a response after detach', [request(1), handle(1), detach('pri.detach.end'), respond()], 'answered-after-detach'],
   ['a request after detach', [detach('pri.detach.end'), request(1), handle(1)], undefined],

@@ -20,6 +20,8 @@ const LAST = 1;
 const EXCUSED = 2;
 /** What it was made through has gone: nobody may touch it any more. */
 const LATE = 4;
+/** Its PASID goes to another space: the function may be told to try again, by whatever entry there is then. */
+const RETRY = 8;
 
 type Request = Extract<PageRequestEvent, { readonly type: 'pri.request' }>;
 type Response = Extract<PageRequestEvent, { readonly type: 'pri.respond' }>;
@@ -37,6 +39,8 @@ type Response = Extract<PageRequestEvent, { readonly type: 'pri.respond' }>;
  *   way: the next owner of the PASID would get it (kernel: `intel_iommu_drain_pasid_prq()`).
  * - `refused-while-attached`: a request is only refused if what it was made through is not there any more, or is going
  *   (kernel: `iommu_attach_device_pasid()`). Of a page that does not exist the monitor knows nothing: there is none.
+ *   While a PASID goes from one space to another its requests may also be told to try again: success that nobody has looked
+ *   after. Which space one belongs to cannot be seen in the request (kernel: `iommu_replace_device_pasid()`).
  * - `group-merged`: what is answered with a group belongs to it, not to an earlier one with the same index whose last request
  *   was lost when the queue overflowed (IHI 0070 §8.1.1; kernel: `iopf_queue_discard_partial()`).
  * - `answered-unhandled`: success is not reported for a request that nobody has looked after.
@@ -54,6 +58,8 @@ export class PageRequestMonitor {
   readonly #groups: number;
   /** Device and PASID of a request. */
   readonly #from: number;
+  /** For each device and PASID, 1 while it goes to another space. */
+  readonly #replacing: number;
 
   constructor(store: Store, world: PageRequestWorld) {
     this.#store = store;
@@ -64,6 +70,7 @@ export class PageRequestMonitor {
     this.#spaces = row('space');
     this.#groups = row('group');
     this.#from = row('from');
+    this.#replacing = store.reserve(world.devices * (world.pasids + 1), 'contract.requests.replacing');
   }
 
   /** Folds an event in. */
@@ -89,6 +96,16 @@ export class PageRequestMonitor {
         if (this.#has(event.id, LAST)) this.#flag(event.id, EXCUSED);
         else this.#store.set(this.#life + event.id, DONE);
         return undefined;
+      case 'pri.replace.begin':
+        this.#store.set(this.#replacing + this.#place(event.device, event.pasid), 1);
+        this.#mark({ ...event, space: event.from }, EXCUSED);
+        for (const id of this.#ids())
+          if (this.#store.get(this.#from + id) === this.#place(event.device, event.pasid)) this.#flag(id, RETRY);
+        return undefined;
+      case 'pri.replace.end':
+        this.#store.set(this.#replacing + this.#place(event.device, event.pasid), 0);
+        this.#mark({ ...event, space: event.from }, LATE);
+        return undefined;
       case 'pri.attach.begin':
       case 'pri.attach.end':
         return undefined;
@@ -112,7 +129,8 @@ export class PageRequestMonitor {
     if (id < 1 || id > this.#world.requests) throw new RangeError(`a run has at most ${this.#world.requests} requests`);
     const store = this.#store;
     store.set(this.#life + id, WAITING);
-    store.set(this.#flags + id, last ? LAST : 0);
+    const replaced = store.get(this.#replacing + this.#place(device, pasid)) === 1 ? EXCUSED | RETRY : 0;
+    store.set(this.#flags + id, (last ? LAST : 0) | replaced);
     store.set(this.#spaces + id, space + 1);
     store.set(this.#groups + id, group);
     store.set(this.#from + id, this.#place(device, pasid));
@@ -162,7 +180,7 @@ export class PageRequestMonitor {
       if (this.#isSibling(other, id) && this.#store.get(this.#life + other) === HANDLED)
         this.#store.set(this.#life + other, DONE);
     if (success) {
-      if (life === HANDLED) return undefined;
+      if (life === HANDLED || this.#has(id, RETRY)) return undefined;
       return broken(
         'answered-unhandled',
         `${this.#name(id)} is answered with success, and nobody has looked after it.`,

@@ -26,7 +26,7 @@ export const REQUESTS = 6;
 export const ATTACHMENTS = 12;
 
 /**
- * What programs do: attach and detach, take a device away; and jobs of devices, each followed by the CPU that submits it.
+ * What programs do: attach, detach, and replace by another space, take a device away; and jobs of devices, each followed by the CPU that submits it.
  * `fault` asks for one or two pages and waits for the response; `send` sends a single message and goes on; `stop` sends a
  * Stop Marker. Where user space looks after requests a VMM always does; `read` reads what cannot be handed over (`copy_to_user()`
  * fails), and `write` answers by a cookie that may be anybody's. `failNth` has the n-th allocation from now on fail: of the
@@ -34,6 +34,7 @@ export const ATTACHMENTS = 12;
  */
 export type PrsOperation =
   | { readonly op: 'attach'; readonly device: number; readonly pasid: number; readonly space: number }
+  | { readonly op: 'replace'; readonly device: number; readonly pasid: number; readonly space: number }
   | { readonly op: 'detach'; readonly device: number; readonly pasid: number }
   | { readonly op: 'release'; readonly device: number }
   | {
@@ -66,12 +67,14 @@ export const OPERATIONS: readonly PrsOperation['op'][] = [
   'read',
   'write',
   'failNth',
+  'replace',
 ];
 
 const LIMITS = { devices: [1, 2], pasids: [1, 2], entries: [2, 5], attached: [0, 2] } as const;
 const ARGUMENTS: Readonly<Record<PrsOperation['op'], Readonly<Record<string, readonly [number, number] | 'boolean'>>>> =
   {
     attach: { device: [0, 1], pasid: [1, 2], space: [0, SPACES - 1] },
+    replace: { device: [0, 1], pasid: [1, 2], space: [0, SPACES - 1] },
     detach: { device: [0, 1], pasid: [1, 2] },
     release: { device: [0, 1] },
     fault: { device: [0, 1], pasid: [1, 2], group: [0, GROUPS - 1], pages: [1, 2] },
@@ -153,7 +156,8 @@ export function prsOperation(operation: Operation): PrsOperation {
 export function describe(operation: PrsOperation): string {
   switch (operation.op) {
     case 'attach':
-      return `attach(dev${operation.device}, PASID ${operation.pasid}, mm${operation.space})`;
+    case 'replace':
+      return `${operation.op}(dev${operation.device}, PASID ${operation.pasid}, mm${operation.space})`;
     case 'detach':
       return `detach(dev${operation.device}, PASID ${operation.pasid})`;
     case 'release':

@@ -14,6 +14,7 @@ function litmus(
 }
 
 const attach = (space: number, pasid = 1): PrsOperation => ({ op: 'attach', device: 0, pasid, space });
+const replace = (space = 1): PrsOperation => ({ op: 'replace', device: 0, pasid: 1, space });
 const detach = (device = 0, pasid = 1): PrsOperation => ({ op: 'detach', device, pasid });
 const fault = (pages = 1, pasid = 1, device = 0): PrsOperation => ({ op: 'fault', device, pasid, group: 0, pages });
 const send = (last: boolean, pasid = 1): PrsOperation => ({ op: 'send', device: 0, pasid, group: 0, last });
@@ -169,5 +170,31 @@ export const PRS_LITMUS: readonly Litmus[] = [
     [[failNth(1, false), attach(0), fault()]],
     ['iopf-attach-alloc-late'],
     { attached: 0 },
+  ),
+  litmus(
+    'fault-during-replace',
+    'a device asks for a page while its PASID goes to another space',
+    [[fault()], [replace()]],
+    ['replace-handle-last', 'replace-handle-first', 'replace-no-drain'],
+  ),
+  litmus(
+    'replace-on-the-wire',
+    'a request is on its way when its PASID goes to another space',
+    [[fault()], [replace()]],
+    ['replace-no-devtlb-flush'],
+    { wire: true },
+  ),
+  litmus(
+    'user-fault-during-replace',
+    'user space has not answered what it has read when the PASID goes to another space',
+    [[fault()], [replace()]],
+    ['replace-user-unanswered'],
+    { user: true },
+  ),
+  litmus(
+    'replace-without-memory',
+    'there is no memory to replace, and the device asks',
+    [[failNth(1, false), replace(), fault()]],
+    ['replace-alloc-late'],
   ),
 ];

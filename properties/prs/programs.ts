@@ -20,6 +20,7 @@ const LIFE: Readonly<Record<PrsOperation['op'], number>> = {
   read: 1,
   write: 2,
   failNth: 2,
+  replace: 4,
 };
 const TRAFFIC: Readonly<Record<PrsOperation['op'], number>> = {
   attach: 2,
@@ -31,6 +32,7 @@ const TRAFFIC: Readonly<Record<PrsOperation['op'], number>> = {
   read: 1,
   write: 2,
   failNth: 2,
+  replace: 2,
 };
 
 /** Random programs: devices that ask, CPUs that take away what they ask of and give it to others. */
@@ -64,6 +66,7 @@ function drawOperation(draw: Draw, op: PrsOperation['op'], { devices, pasids }: 
   const pasid = (): number => 1 + draw.below(pasids);
   switch (op) {
     case 'attach':
+    case 'replace':
       return { op, device: device(), pasid: pasid(), space: draw.below(SPACES) };
     case 'detach':
       return { op, device: device(), pasid: pasid() };
@@ -91,7 +94,10 @@ export function alphabet(configuration: Configuration): PrsOperation[] {
   const users: PrsOperation[] = user ? [{ op: 'read' }, { op: 'write', cookie: 0 }] : [];
   const onDevices = each(devices).flatMap((device) => [
     ...each(pasids).flatMap((at) => [
-      ...each(SPACES).map((space): PrsOperation => ({ op: 'attach', device, pasid: at + 1, space })),
+      ...each(SPACES).flatMap((space): PrsOperation[] => [
+        { op: 'attach', device, pasid: at + 1, space },
+        { op: 'replace', device, pasid: at + 1, space },
+      ]),
       { op: 'detach', device, pasid: at + 1 } as const,
       { op: 'stop', device, pasid: at + 1 } as const,
       ...each(GROUPS).flatMap((group): PrsOperation[] => [

@@ -39,6 +39,7 @@ export const WITNESSES: readonly (IopfNote | HardwareNote)[] = [
   'Stop Marker',
   'group read and not answered at detach',
   'allocation failed',
+  'request while its PASID is replaced',
 ];
 
 type Of<Op extends PrsOperation['op']> = Extract<PrsOperation, { readonly op: Op }>;
@@ -143,6 +144,8 @@ export class PrsWorld implements World {
     switch (operation.op) {
       case 'attach':
         return this.#attach(operation);
+      case 'replace':
+        return this.#replace(operation);
       case 'detach':
         return this.#detach(operation);
       case 'release':
@@ -165,6 +168,12 @@ export class PrsWorld implements World {
   *#attach({ device, pasid, space }: Of<'attach'>): Task {
     const { attach } = this.#kernel;
     yield* this.#counted('attach', yield* attach.iommu_attach_device_pasid(this.#kernel.device(device), pasid, space));
+  }
+
+  *#replace({ device, pasid, space }: Of<'replace'>): Task {
+    const { replace } = this.#kernel;
+    const done = yield* replace.iommu_replace_device_pasid(this.#kernel.device(device), pasid, space);
+    yield* this.#counted('replace', done);
   }
 
   *#detach({ device, pasid }: Of<'detach'>): Task {

@@ -139,14 +139,9 @@ export class IommuAttach {
   }
 
   protected allocHandle(device: IopfDevice, pasid: number, space: number): Step<number> {
-    const { handles, failNth } = this.kernel;
     return step('kzalloc(handle)', () => {
-      if (device.known.value === 0 || this.cell(device, pasid).value !== 0 || failNth.shouldFail()) return 0;
-      const handle = handles.alloc();
-      if (handle === 0) return 0;
-      handles.at(handle).space.value = space;
-      handles.at(handle).pasid.value = pasid;
-      return handle;
+      if (device.known.value === 0 || this.cell(device, pasid).value !== 0) return 0;
+      return newHandle(this.kernel, pasid, space);
     });
   }
 
@@ -168,8 +163,26 @@ export class IommuAttach {
   }
 
   protected cell(device: IopfDevice, pasid: number): IopfDevice['param'] {
-    const cell = device.pasids[pasid];
-    if (cell === undefined) throw new RangeError(`there is no PASID ${pasid}`);
-    return cell;
+    return pasidCell(device, pasid);
   }
+}
+
+/** A new handle, 0 if there is no memory. Inside a step. */
+export function newHandle({ handles, failNth }: IopfKernel, pasid: number, space: number): number {
+  const handle = failNth.shouldFail() ? 0 : handles.alloc();
+  if (handle === 0) return 0;
+  handles.at(handle).space.value = space;
+  handles.at(handle).pasid.value = pasid;
+  return handle;
+}
+
+/**
+ * The place of a PASID in `pasid_array`.
+ *
+ * @throws RangeError if the device has no such PASID.
+ */
+export function pasidCell(device: IopfDevice, pasid: number): IopfDevice['param'] {
+  const cell = device.pasids[pasid];
+  if (cell === undefined) throw new RangeError(`there is no PASID ${pasid}`);
+  return cell;
 }

@@ -4,4 +4,5 @@ export { IoPgfault } from './io-pgfault.ts';
 export { IopfKernel, type IopfBase, type IopfLayout, type IopfNote, type IopfParts } from './kernel.ts';
 export type { AttachHandle, FaultParam, Iopf, IopfDevice, IopfGroup } from './objects.ts';
 export type { PageResponse, PriPort, Prm } from './port.ts';
+export { IommuReplace } from './replace.ts';
 export { IntelPrq, THREAD } from './prq.ts';

@@ -1,6 +1,6 @@
 import { step, type Task } from '../../../engine/step.ts';
 import type { IopfKernel } from './kernel.ts';
-import type { AttachHandle, FaultParam, IopfDevice, IopfGroup } from './objects.ts';
+import { REPLACING, type AttachHandle, type FaultParam, type IopfDevice, type IopfGroup } from './objects.ts';
 
 /** The page-fault queue of devices (`drivers/iommu/io-pgfault.c`). */
 export class IoPgfault {
@@ -21,6 +21,7 @@ export class IoPgfault {
     const { last, pasid } = this.kernel.port.decode(code);
     const handle = yield* this.find_fault_handler(device, pasid);
     if (handle === undefined) return yield* this.iopf_error_response(code);
+    if (handle === 'replacing') return yield* this.tryAgain(code);
     const param = yield* this.iopf_get_dev_fault_param(device);
     if (param === undefined) return yield* this.iopf_error_response(code);
     if (!last) yield* this.report_partial_fault(param, code);
@@ -29,13 +30,22 @@ export class IoPgfault {
   }
 
   /** `find_fault_handler()`: what the PASID of the request is attached to. */
-  protected *find_fault_handler(device: IopfDevice, pasid: number): Task<AttachHandle | undefined> {
+  protected *find_fault_handler(device: IopfDevice, pasid: number): Task<AttachHandle | 'replacing' | undefined> {
     const cell = this.pasidCell(device, pasid);
     const found = yield* step(`find_fault_handler(${device.name}, ${pasid})`, () => {
       if (cell.value === 0) this.kernel.note('request without a handler');
+      if (cell.value === REPLACING) this.kernel.note('request while its PASID is replaced');
       return cell.value;
     });
+    if (found === REPLACING) return 'replacing';
     return found === 0 ? undefined : this.kernel.handles.at(found);
+  }
+
+  /** The PASID goes to another space. Whose request this is cannot be seen, so the device is told to try again. */
+  protected *tryAgain(code: number): Task {
+    const { device, pasid, group, last } = this.kernel.port.decode(code);
+    if (!last) return;
+    yield* this.kernel.prq.pageResponse(device, pasid, group, 'Success');
   }
 
   /** The error path: a refusal, to a last request. */

@@ -20,6 +20,7 @@ import {
   type IopfDevice,
   type IopfGroup,
 } from './objects.ts';
+import { IommuReplace } from './replace.ts';
 import type { PriPort } from './port.ts';
 import { IntelPrq } from './prq.ts';
 
@@ -40,6 +41,7 @@ export interface IopfParts {
   readonly prq: new (kernel: IopfKernel) => IntelPrq;
   readonly pgfault: new (kernel: IopfKernel) => IoPgfault;
   readonly attach: new (kernel: IopfKernel) => IommuAttach;
+  readonly replace: new (kernel: IopfKernel) => IommuReplace;
   readonly fault: new (kernel: IopfKernel) => IommufdFault;
 }
 
@@ -54,6 +56,7 @@ export type IopfNote =
   | 'partial requests discarded'
   | 'request of a device that has gone'
   | 'allocation failed'
+  | 'request while its PASID is replaced'
   | 'group read and not answered at detach';
 
 /** What the kernel stands on. */
@@ -92,6 +95,7 @@ export class IopfKernel {
   readonly prq: IntelPrq;
   readonly pgfault: IoPgfault;
   readonly attach: IommuAttach;
+  readonly replace: IommuReplace;
   /** The fault object, if user space looks after requests. */
   readonly fault: IommufdFault | undefined;
 
@@ -118,6 +122,7 @@ export class IopfKernel {
     this.pgfault = new (parts.pgfault ?? IoPgfault)(this);
     this.fault = layout.user ? new (parts.fault ?? IommufdFault)(this) : undefined;
     this.attach = new (parts.attach ?? IommuAttach)(this);
+    this.replace = new (parts.replace ?? IommuReplace)(this);
     for (let index = 0; index < devices; index++) this.#probe();
   }
 

@@ -52,6 +52,9 @@ function listOf(slot: Slot, field: string): HandleList {
   return new HandleList(Array.from({ length: LIST_MAX }, (_, at) => slot.cell(`${field}[${at}]`)));
 }
 
+/** In `pasid_array`: the PASID goes from one space to another (`XA_ZERO_ENTRY`). */
+export const REPLACING = -1;
+
 /** `struct iopf_fault`: a request that has been taken from the queue. */
 export interface Iopf {
   readonly handle: number;
@@ -162,7 +165,8 @@ export function deviceFields(machine: Machine, pasids: number, slot: Slot): Iopf
       { length: pasids + 1 },
       (_, pasid) =>
         new Cell(machine, `${name}.pasid_array[${pasid}]`, {
-          format: (_at, handle) => (handle === 0 ? 'none' : `handle${handle - 1}`),
+          format: (_at, handle) =>
+            handle === 0 ? 'none' : handle === REPLACING ? 'being replaced' : `handle${handle - 1}`,
         }),
     ),
     param: slot.cell('fault_param'),

@@ -199,7 +199,7 @@ export const GROUP_HAZARDS: readonly PrsHazard[] = [
     title: 'a group is answered before its requests are looked after',
     citation: inKernel('iommu_sva_handle_iopf()', 'IHI 0070 §8, note on CMD_PRI_RESP'),
     story: 'The device is told to try again while its page is not present.',
-    expected: [rule('answered-unhandled')],
+    expected: [rule('answered-unhandled'), rule('unanswered')],
     parts: {
       pgfault: class extends IoPgfault {
         protected override *iommu_sva_handle_iopf(group: IopfGroup): Task {

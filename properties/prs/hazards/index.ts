@@ -2,6 +2,7 @@ import { DRAIN_HAZARDS } from './drain.ts';
 import { FAULT_OBJECT_HAZARDS } from './fault-object.ts';
 import { GROUP_HAZARDS } from './groups.ts';
 import { MEMORY_HAZARDS } from './memory.ts';
+import { REPLACE_HAZARDS } from './replace.ts';
 import type { PrsHazard } from './hazard.ts';
 
 export type { PrsHazard } from './hazard.ts';
@@ -12,4 +13,5 @@ export const PRS_HAZARDS: readonly PrsHazard[] = [
   ...GROUP_HAZARDS,
   ...FAULT_OBJECT_HAZARDS,
   ...MEMORY_HAZARDS,
+  ...REPLACE_HAZARDS,
 ];

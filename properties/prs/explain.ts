@@ -22,7 +22,6 @@ const PROMISES: Readonly<Record<string, string>> = {
 
 /** Steps by which a request goes its way. */
 const DECISIVE = [
-  'xa_',
   'PASID entry',
   'device-TLB flush',
   'requests of',

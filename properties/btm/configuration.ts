@@ -20,6 +20,8 @@ export interface BtmConfiguration extends Configuration {
   readonly taken: number;
   /** The SMMU has stage 1, and so nested translation. */
   readonly stage1: boolean;
+  /** The SMMU has VMIDs of 16 bits, as KVM has. Where it is missing, they are. */
+  readonly vmid16: boolean;
   /** Pages mapped at the start in every space, 0 or 1. */
   readonly mapped: number;
   /** The other virtual machine has a stage 2 for devices at the start. */
@@ -39,6 +41,7 @@ export const PLAIN: BtmConfiguration = {
   vmids: 4,
   taken: 1,
   stage1: true,
+  vmid16: true,
   mapped: 1,
   other: false,
   device0: 'nested',
@@ -55,12 +58,14 @@ export const configurations: fc.Arbitrary<BtmConfiguration> = fc
     more: fc.constantFrom(2, 3, 3),
     taken: fc.constantFrom(1, 1, 2, 3, 4),
     stage1: fc.constantFrom(true, true, true, true, true, false),
+    vmid16: fc.constantFrom(...Array.from({ length: 7 }, () => true), false),
     mapped: fc.constantFrom(1, 1, 1, 0),
     other: fc.boolean(),
     device0: fc.constantFrom(...STARTS, 'nested' as const, 'nested' as const, 'nested' as const),
     device1: fc.constantFrom(...STARTS),
   })
   .map(({ more, ...any }) => {
+    if (!any.vmid16) return narrow(any);
     const without = (start: Start): Start => (any.stage1 || start !== 'nested' ? start : 'guest');
     const [device0, device1] = [without(any.device0), without(any.device1)];
     const drawn = { ...any, device0, device1, other: any.other || device0 === 'other' || device1 === 'other' };
@@ -68,11 +73,13 @@ export const configurations: fc.Arbitrary<BtmConfiguration> = fc
     return { ...drawn, vmids, taken: Math.min(drawn.taken, vmids - pinned(drawn)) };
   });
 
+/** What older configurations do not have. */
+const ADDED = { vmid16: true };
 const FIELDS: Fields<BtmConfiguration> = { family: 'btm', plain: PLAIN, limits: LIMITS, problem };
 
 /** The configurations that have one more field as in `PLAIN`. */
 export function plainer(configuration: Configuration): readonly Configuration[] {
-  return plainerBy(FIELDS, configuration);
+  return plainerBy(FIELDS, { ...ADDED, ...configuration });
 }
 
 /**
@@ -81,7 +88,7 @@ export function plainer(configuration: Configuration): readonly Configuration[] 
  * @throws RangeError saying what is wrong with it.
  */
 export function btmConfiguration(configuration: Configuration): BtmConfiguration {
-  return readConfiguration(FIELDS, configuration);
+  return readConfiguration(FIELDS, { ...ADDED, ...configuration });
 }
 
 function problem({
@@ -90,6 +97,7 @@ function problem({
   vmids,
   taken,
   stage1,
+  vmid16,
   other,
   device0,
   device1,
@@ -98,11 +106,23 @@ function problem({
   if (![device0, device1].every((start) => STARTS.includes(start))) return `devices are at ${STARTS.join(', ')}`;
   if (!stage1 && (device0 === 'nested' || device1 === 'nested')) return 'without stage 1 no device is nested';
   if (!other && (device0 === 'other' || device1 === 'other')) return 'a device of the other machine needs its stage 2';
+  if (!vmid16 && (taken !== 1 || other)) return 'with VMIDs of 8 bits "taken" is 1, and only the guest has a stage 2';
   if (vmids <= cpus) return '"vmids" is more than "cpus", or a roll-over would leave none free';
   const pins = pinned({ design, other });
   if (vmids - cpus - 1 < pins) return `"vmids" is at least ${cpus + 1 + pins}, or what devices use could not be pinned`;
   const most = vmids - pins;
   return taken > most ? `"taken" is at most ${most}` : undefined;
+}
+
+/** A world whose SMMU has fewer VMIDs than KVM: at the start all are small enough. */
+function narrow({
+  cpus,
+  mapped,
+  device0,
+  device1,
+}: BtmConfiguration | Pick<BtmConfiguration, 'cpus' | 'mapped' | 'device0' | 'device1'>): BtmConfiguration {
+  const near = (start: Start): Start => (start === 'other' || start === 'private' ? 'nothing' : start);
+  return { ...PLAIN, vmid16: false, cpus, vmids: cpus + 3, mapped, device0: near(device0), device1: near(device1) };
 }
 
 /** How many VMIDs are pinned at the start. */

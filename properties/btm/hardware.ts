@@ -27,6 +27,7 @@ export interface CpuWatcher {
 export class BtmHardware implements KvmCpu, Hardware {
   readonly tlbs: CpuTlbs;
   readonly cpus: number;
+  readonly #vmidBase: number;
   readonly #watcher: CpuWatcher;
   readonly #machine: Machine;
   /** VTTBR_EL2 of each CPU: table and VMID; 0 and 0 is the host's. */
@@ -36,13 +37,18 @@ export class BtmHardware implements KvmCpu, Hardware {
   constructor(
     machine: Machine,
     memory: PhysicalMemory,
-    { cpus, receivers }: { readonly cpus: number; readonly receivers: readonly DvmReceiver[] },
+    {
+      cpus,
+      receivers,
+      vmidBase,
+    }: { readonly cpus: number; readonly receivers: readonly DvmReceiver[]; readonly vmidBase: number },
     watcher: CpuWatcher,
   ) {
     const { store } = machine;
     this.#machine = machine;
     this.#watcher = watcher;
     this.cpus = cpus;
+    this.#vmidBase = vmidBase;
     this.tlbs = new CpuTlbs(store, memory, {
       cpus,
       addresses: [],
@@ -88,23 +94,23 @@ export class BtmHardware implements KvmCpu, Hardware {
   }
 
   tlbiIpas2e1is(cpu: number, ipa: number): void {
-    this.#tlbi(cpu, { kind: 'IPAS2E1', vmid: this.vmid(cpu), ipa }, true);
+    this.#tlbi(cpu, { kind: 'IPAS2E1', vmid: this.#numbered(cpu), ipa }, true);
   }
 
   tlbiIpas2e1(cpu: number, ipa: number): void {
-    this.#tlbi(cpu, { kind: 'IPAS2E1', vmid: this.vmid(cpu), ipa }, false);
+    this.#tlbi(cpu, { kind: 'IPAS2E1', vmid: this.#numbered(cpu), ipa }, false);
   }
 
   tlbiVmalle1is(cpu: number): void {
-    this.#tlbi(cpu, { kind: 'VMALLE1', vmid: this.vmid(cpu) }, true);
+    this.#tlbi(cpu, { kind: 'VMALLE1', vmid: this.#numbered(cpu) }, true);
   }
 
   tlbiVmalle1(cpu: number): void {
-    this.#tlbi(cpu, { kind: 'VMALLE1', vmid: this.vmid(cpu) }, false);
+    this.#tlbi(cpu, { kind: 'VMALLE1', vmid: this.#numbered(cpu) }, false);
   }
 
   tlbiVmalls12e1is(cpu: number): void {
-    this.#tlbi(cpu, { kind: 'VMALLS12E1', vmid: this.vmid(cpu) }, true);
+    this.#tlbi(cpu, { kind: 'VMALLS12E1', vmid: this.#numbered(cpu) }, true);
   }
 
   tlbiAlle1is(cpu: number): void {
@@ -126,7 +132,7 @@ export class BtmHardware implements KvmCpu, Hardware {
 
   /** A guest executes a TLBI, which concerns its VMID (Arm ARM D8.17.5). */
   guestTlbi(cpu: number, tlbi: GuestTlbi, shareable: boolean): void {
-    const vmid = this.vmid(cpu);
+    const vmid = this.#numbered(cpu);
     if (shareable) this.#watcher.broadcast(cpu, this.#table(cpu), true);
     this.tlbs.tlbi(cpu, { ...tlbi, vmid }, shareable);
   }
@@ -138,7 +144,13 @@ export class BtmHardware implements KvmCpu, Hardware {
 
   /** EL1 runs by what VTTBR_EL2 says. */
   #inContext(cpu: number): void {
-    this.tlbs.loadGuest(cpu, { table: this.#table(cpu), vmid: this.vmid(cpu) });
+    this.tlbs.loadGuest(cpu, { table: this.#table(cpu), vmid: this.#numbered(cpu) });
+  }
+
+  /** The VMID in VTTBR_EL2 as hardware has it; 0 is the host's. */
+  #numbered(cpu: number): number {
+    const vmid = this.vmid(cpu);
+    return vmid === 0 ? 0 : vmid + this.#vmidBase;
   }
 
   #table(cpu: number): number {

@@ -142,4 +142,11 @@ export const BTM_LITMUS: readonly Litmus[] = [
     ['btm-without-stage1'],
     { ...BOTH, stage1: false, device0: 'other' },
   ),
+  litmus(
+    'vmid-of-16-bits',
+    'a device uses a machine whose VMID an SMMU with VMIDs of 8 bits does not have',
+    [[alloc(1), { op: 'attach', place: 1, device: 1 }]],
+    ['pinned-vmid-width'],
+    { vmid16: false, vmids: 5 },
+  ),
 ];

@@ -55,6 +55,7 @@ export class Machines {
       readonly memory: PhysicalMemory;
       readonly hardware: BtmHardware;
       readonly contract: () => VmidContract;
+      readonly vmidBase: number;
       readonly cpuNow: () => number;
       readonly noted: (note: VmidNote) => void;
     },
@@ -86,7 +87,7 @@ export class Machines {
     };
     this.#mmu = new (parts.mmu ?? KvmMmu)(machine, memory, hyp, owner, IPAS);
     this.#vcpus = new (parts.vcpus ?? KvmVcpus)(machine, hyp, this.vmid);
-    const of = { kvms, vmid: this.vmid, mmu: this.#mmu, cpuNow };
+    const of = { kvms, vmid: this.vmid, mmu: this.#mmu, vmidBase: world.vmidBase, cpuNow };
     this.side = new (parts.machines ?? VirtualMachines)(machine, of);
     this.guestCpu = {
       tlbi: (tlbi, shareable) => hardware.guestTlbi(cpuNow(), tlbi, shareable),

@@ -45,6 +45,9 @@ const WORDS: Vocabulary = {
 };
 const FEATURES: SmmuFeatures = { ...FULL_FEATURES, sidSize: 6, ssidSize: 0, bbml: 0, ats: false, ril: true, btm: true };
 const ASIDS = 16;
+/** The greatest VMID of 8 bits, and how many of KVM's numbers are not greater where that matters. */
+const VMIDS_SMALL = 0xff;
+const FITTING = 2;
 
 /** What the world gives to it. */
 interface Surroundings {
@@ -74,10 +77,12 @@ export class Platform {
 
   constructor(machine: Machine, configuration: BtmConfiguration, parts: Partial<BtmParts>, around: Surroundings) {
     this.#around = around;
-    const { cpus, vmids, stage1 } = configuration;
-    const design = new (parts.probe ?? DeviceProbe)().design(configuration.design, stage1);
+    const { cpus, vmids, stage1, vmid16 } = configuration;
+    const design = new (parts.probe ?? DeviceProbe)().design(configuration.design, stage1, vmid16);
+    // Where the SMMU has VMIDs of 8 bits, a few of KVM's are left that fit.
+    const vmidBase = vmid16 ? 0 : VMIDS_SMALL - FITTING;
     const { store } = machine;
-    const nesting = vbtmConfig(design, vmids, stage1);
+    const nesting = vbtmConfig(design, vmids, stage1, vmidBase);
     const config = vbtmKernelConfig(design, ADDRESSES);
     this.#nesting = nesting;
     this.#firstGuestSpace = nesting.firstGuestSpace;
@@ -91,17 +96,23 @@ export class Platform {
     this.architecture = new SmmuV3(
       store,
       memory,
-      { ...FEATURES, stage1 },
+      { ...FEATURES, stage1, vmid16 },
       { slots },
       { entries: 1 << 13, commands: 1 << 10 },
     );
     memory.onWrite((pa) => this.architecture.memoryWritten(pa));
-    this.hardware = new BtmHardware(machine, memory, { cpus, receivers: [this.architecture.dvm] }, this.#watcher());
+    this.hardware = new BtmHardware(
+      machine,
+      memory,
+      { cpus, receivers: [this.architecture.dvm], vmidBase },
+      this.#watcher(),
+    );
     this.machines = new Machines(
       machine,
       {
         memory,
         hardware: this.hardware,
+        vmidBase,
         contract: () => this.virtual,
         cpuNow: around.cpuNow,
         noted: (note) => around.witnesses.noted(note),
@@ -174,8 +185,9 @@ export class Platform {
       entered: (cpu: number, pgd: number): void => {
         const machine = machineOf(pgd);
         const space = kvmSpace({ nesting: this.#nesting }, machine);
-        const tag = this.hardware.vmid(cpu);
-        const others = this.#othersRun(cpu, machine, tag);
+        const vmid = this.hardware.vmid(cpu);
+        const tag = vmid + this.#nesting.vmidBase;
+        const others = this.#othersRun(cpu, machine, vmid);
         this.virtual.entered(cpu, machine, machine);
         if (!others) this.#emit({ type: 'tag.assign', kind: 'vmid', tag, space, cache: CACHE.CPU });
       },
@@ -183,8 +195,9 @@ export class Platform {
         const machine = this.virtual.running(cpu);
         if (machine < 0) return;
         this.virtual.left(cpu);
-        const tag = this.hardware.vmid(cpu);
-        if (this.#othersRun(cpu, machine, tag)) return;
+        const vmid = this.hardware.vmid(cpu);
+        const tag = vmid + this.#nesting.vmidBase;
+        if (this.#othersRun(cpu, machine, vmid)) return;
         this.#emit({
           type: 'tag.release',
           kind: 'vmid',
@@ -258,7 +271,7 @@ export class Platform {
     if (event.type === 'tag.assign') witnesses.assigned(event.tag, event.space);
     const machine = machines[event.space] ?? -1;
     if (machine < 0 || !this.#pins) return;
-    this.virtual.pinned(machine, event.type === 'tag.assign' ? event.tag : 0);
+    this.virtual.pinned(machine, event.type === 'tag.assign' ? event.tag - this.#nesting.vmidBase : 0);
     if (event.type === 'tag.assign') witnesses.reach('pinned');
     else if (!this.machines.side.isOpen(machine)) witnesses.reach('kvmOutlives');
   }
@@ -288,7 +301,16 @@ function machineOf(pgd: number): number {
 }
 
 function contractWorld(nesting: VbtmConfig): ContractWorld {
-  const { firstGuestSpace, guestSpaces, parentPlace, machineOf: machines, vmidMax, kvmVmids, design } = nesting;
+  const {
+    firstGuestSpace,
+    guestSpaces,
+    parentPlace,
+    machineOf: machines,
+    vmidMax,
+    kvmVmids,
+    vmidBase,
+    design,
+  } = nesting;
   const guests = Array.from({ length: guestSpaces }, (_, index) => firstGuestSpace + index);
   const kvm = (machine: number): number => kvmSpace({ nesting }, machine);
   const ofMachine = (machine: number): number[] => [
@@ -301,7 +323,7 @@ function contractWorld(nesting: VbtmConfig): ContractWorld {
     spaces: kvm(MACHINES_ALL),
     pages: ADDRESSES,
     tags: ASIDS,
-    vmids: Math.max(vmidMax, kvmVmids + 1) + 1,
+    vmids: Math.max(vmidMax, vmidBase + kvmVmids + 1) + 1,
     nested: guests.map((space) => ({ space, parent: parentPlace })),
     caches: ['SMMU', 'TLBs of the CPUs'],
     machines: Array.from({ length: nesting.machines }, (_, machine) => ofMachine(machine)),

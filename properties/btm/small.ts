@@ -16,6 +16,7 @@ const WORLDS: readonly SmallWorld[] = [
   world('both-machines', { vmids: 5, other: true }),
   world('same-numbers', { design: 'private', other: true, device0: 'other' }),
   world('no-stage-1', { stage1: false, device0: 'guest' }),
+  world('vmids-of-8-bits', { vmid16: false, vmids: 5 }),
   world('beside-private', { device1: 'private' }),
 ];
 

@@ -26,7 +26,7 @@ export type Witness = keyof typeof WITNESSES;
 
 const NAMES = Object.keys(WITNESSES) as Witness[];
 const KINDS = Object.keys(ARGUMENTS) as BtmOperation['op'][];
-const VMIDS_MAX = 16;
+const VMIDS_MAX = 272;
 /** Tallies: one for each witness, then two for each kind of operation (run, rejected). */
 const FIRST_OPERATION = NAMES.length;
 

@@ -21,6 +21,8 @@ export const bugs: Readonly<Record<string, readonly string[]>> = {
   'tags/tag-not-disjoint-c427e8fafaa6199f': ['pinned-vmid-alias-private'],
   'tags/tag-not-disjoint-d6e3c26909e38c94': ['pinned-vmid-alias-private'],
   'tags/tag-not-disjoint-e781ea5426c342b9': ['pinned-vmid-alias-private'],
+  'translation/spurious-abort-31cc8356c2cdb637': ['pinned-vmid-width'],
+  'translation/spurious-abort-b123d2ebef1eddb6': ['pinned-vmid-width'],
   'translation/stale-translation-08e6d0450ede8aca': ['vbtm-ptm'],
   'translation/stale-translation-578ae6f671c9b3c9': ['vbtm-wrong-vmid'],
   'translation/stale-translation-8cecad04af408e49': ['vbtm-wrong-vmid'],

@@ -24,6 +24,8 @@ export interface VbtmConfig extends NestingConfig {
   readonly machineOf: readonly number[];
   /** VMIDs of KVM's allocator: 1 to this. */
   readonly kvmVmids: number;
+  /** What the hardware adds to them: as if other machines had the numbers before. */
+  readonly vmidBase: number;
 }
 
 /** The place of the guest's stage 2, which is its nest parent and stays. */
@@ -39,9 +41,9 @@ export const SECOND_PLACE = 3;
 const PRIVATE_VMIDS = 5;
 
 /** The configuration of a design, for a number of VMIDs of KVM's, and an SMMU with or without stage 1. */
-export function vbtmConfig(design: Design, kvmVmids: number, stage1: boolean): VbtmConfig {
+export function vbtmConfig(design: Design, kvmVmids: number, stage1: boolean, vmidBase = 0): VbtmConfig {
   const apart = design === 'disjoint' || design === 'pinned';
-  const vmidMin = apart ? kvmVmids + 1 : 1;
+  const vmidMin = apart && vmidBase === 0 ? kvmVmids + 1 : 1;
   return {
     ...SMALL_NESTING,
     stages: [2, 2, 2, 2],
@@ -56,6 +58,7 @@ export function vbtmConfig(design: Design, kvmVmids: number, stage1: boolean): V
     machines: 2,
     machineOf: [0, 1, -1, 0, -1],
     kvmVmids,
+    vmidBase,
   };
 }
 

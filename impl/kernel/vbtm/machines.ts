@@ -10,6 +10,8 @@ export interface MachineParts {
   readonly kvms: readonly Kvm[];
   readonly vmid: KvmVmid;
   readonly mmu: KvmMmu;
+  /** What the hardware adds to VMIDs; default 0. */
+  readonly vmidBase?: number;
   /** The CPU that runs now. Inside a step. */
   readonly cpuNow: () => number;
 }
@@ -67,7 +69,7 @@ export class VirtualMachines implements KvmSide {
 
   vmidOf(machine: number): number {
     this.checkAlive(machine, 'vmid');
-    return vmidOf(this.kvm(machine).id.value);
+    return this.numbered(vmidOf(this.kvm(machine).id.value));
   }
 
   kvm_get_kvm_safe(machine: number): boolean {
@@ -84,7 +86,7 @@ export class VirtualMachines implements KvmSide {
 
   *kvm_arm_pinned_vmid_get(machine: number): Task<number> {
     const cpu = yield* this.look(machine);
-    return yield* this.parts.vmid.kvm_arm_pinned_vmid_get(cpu, this.kvm(machine));
+    return this.numbered(yield* this.parts.vmid.kvm_arm_pinned_vmid_get(cpu, this.kvm(machine)));
   }
 
   *kvm_arm_pinned_vmid_put(machine: number): Task {
@@ -104,6 +106,11 @@ export class VirtualMachines implements KvmSide {
 
   kvm(machine: number): Kvm {
     return this.kvms[machine] as Kvm;
+  }
+
+  /** A VMID as hardware has it; 0 is none. */
+  protected numbered(vmid: number): number {
+    return vmid === 0 ? 0 : vmid + (this.parts.vmidBase ?? 0);
   }
 
   /** Looks at the VMID of a machine; returns the CPU. */

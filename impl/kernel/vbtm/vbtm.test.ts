@@ -108,9 +108,10 @@ describe('VMIDs of stage 2', () => {
     expect(lab.machines.users[0]?.value).toBe(2);
   });
 
-  test('an SMMU without stage 1 takes no part in broadcasts', () => {
-    expect(new DeviceProbe().design('pinned', true)).toBe('pinned');
-    expect(new DeviceProbe().design('pinned', false)).toBe('off');
+  test('an SMMU without stage 1, or with fewer VMIDs than KVM, takes no part in broadcasts', () => {
+    expect(new DeviceProbe().design('pinned', true, true)).toBe('pinned');
+    expect(new DeviceProbe().design('pinned', false, true)).toBe('off');
+    expect(new DeviceProbe().design('pinned', true, false)).toBe('off');
   });
 });
 

@@ -68,8 +68,15 @@ class SecondStage2 extends VbtmDomains {
 
 /** Takes part in broadcasts where private address spaces are of stage 2. */
 class WithoutStage1 extends DeviceProbe {
+  override design(wanted: Design, stage1: boolean, fits: boolean): Design {
+    return stage1 ? super.design(wanted, stage1, fits) : 'private';
+  }
+}
+
+/** Thinks that whatever KVM gives out is a VMID of the SMMU. */
+class AnyWidth extends DeviceProbe {
   override design(wanted: Design, stage1: boolean): Design {
-    return stage1 ? super.design(wanted, stage1) : 'private';
+    return super.design(wanted, stage1, true);
   }
 }
 
@@ -170,6 +177,19 @@ export const VMID_HAZARDS: readonly BtmHazard[] = [
       'Private address spaces fall back to stage 2, which cannot opt out of broadcasts. What KVM unmaps costs them their entries.',
     expected: OVERLAPPING,
     parts: { probe: WithoutStage1 },
+  },
+  {
+    id: 'pinned-vmid-width',
+    title: 'the SMMU has VMIDs of 8 bits, and KVM pins one of 16',
+    citation: `IDR0.VMID16 (IHI 0070 §3.17, §6.3.1), arm_smmu_device_hw_probe(): vmid_bits; kvm_get_vmid_bits(); ${SEED}`,
+    story:
+      'All goes well for the first machines. One gets a number that the SMMU has not: its stream table entry is not valid, and its devices are refused.',
+    expected: [
+      { monitor: 'translation', rule: 'spurious-abort' },
+      { monitor: 'smmu', rule: 'command-error' },
+      ...UNPINNED,
+    ],
+    parts: { probe: AnyWidth },
   },
   {
     id: 'btm-rollover-ignores-pinned',

@@ -58,7 +58,7 @@ export const configurations: fc.Arbitrary<BtmConfiguration> = fc
     more: fc.constantFrom(2, 3, 3),
     taken: fc.constantFrom(1, 1, 2, 3, 4),
     stage1: fc.constantFrom(true, true, true, true, true, false),
-    vmid16: fc.constantFrom(...Array.from({ length: 7 }, () => true), false),
+    vmid16: fc.constantFrom(...Array.from({ length: 5 }, () => true), false),
     mapped: fc.constantFrom(1, 1, 1, 0),
     other: fc.boolean(),
     device0: fc.constantFrom(...STARTS, 'nested' as const, 'nested' as const, 'nested' as const),

@@ -64,7 +64,15 @@ const NUMBERS: readonly BtmOperation['op'][] = [
   'vmidPressure',
   'kvmUnmap',
 ];
-const LIFE: readonly BtmOperation['op'][] = ['run', 'put', 'vmDestroy', 'domainAlloc', 'domainFree', 'detach'];
+const LIFE: readonly BtmOperation['op'][] = [
+  'run',
+  'put',
+  'vmDestroy',
+  'domainAlloc',
+  'domainFree',
+  'attach',
+  'detach',
+];
 const INVALIDATIONS: readonly BtmOperation['op'][] = [
   'run',
   'kvmMap',

@@ -156,7 +156,7 @@ export class Sketch {
       case 'attach':
         if (this.#exists[operation.place] === false) return 0;
         if (this.#places[operation.device] === operation.place && this.#nested[operation.device] === false) return 0;
-        return operation.place === SECOND ? 8 : 2;
+        return operation.place === SECOND ? 8 : operation.place === OTHER ? 4 : 2;
       case 'detach':
         return this.#places[operation.device] === -1 ? 0 : 4;
       case 'domainAlloc':

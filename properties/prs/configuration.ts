@@ -15,6 +15,8 @@ export interface PrsConfiguration extends Configuration {
   readonly attached: number;
   /** User space looks after page requests (iommufd); else the kernel does (SVA). */
   readonly user: boolean;
+  /** An SMMU that stalls what it cannot translate; else devices have a page request interface. */
+  readonly stall: boolean;
 }
 
 /** Address spaces. */
@@ -28,7 +30,7 @@ export const ATTACHMENTS = 12;
 /**
  * What programs do: attach, detach, and replace by another space, take a device away; and jobs of devices, each followed by the CPU that submits it.
  * `fault` asks for one or two pages and waits for the response; `send` sends a single message and goes on; `stop` sends a
- * Stop Marker. Where user space looks after requests a VMM always does; `read` reads what cannot be handed over (`copy_to_user()`
+ * Stop Marker. Where transactions stall each of these but the last is one that does; `fault` waits until it is resumed. Where user space looks after requests a VMM always does; `read` reads what cannot be handed over (`copy_to_user()`
  * fails), and `write` answers by a cookie that may be anybody's. `failNth` has the n-th allocation from now on fail: of the
  * interrupt's thread, or of the CPU itself.
  */
@@ -86,7 +88,15 @@ const ARGUMENTS: Readonly<Record<PrsOperation['op'], Readonly<Record<string, rea
   };
 
 /** One device, attached by its one PASID; messages arrive at once. */
-export const PLAIN: PrsConfiguration = { devices: 1, pasids: 1, entries: 4, wire: false, attached: 1, user: false };
+export const PLAIN: PrsConfiguration = {
+  devices: 1,
+  pasids: 1,
+  entries: 4,
+  wire: false,
+  attached: 1,
+  user: false,
+  stall: false,
+};
 
 /** Random machines. */
 export const configurations: fc.Arbitrary<PrsConfiguration> = fc
@@ -97,6 +107,7 @@ export const configurations: fc.Arbitrary<PrsConfiguration> = fc
     wire: fc.constantFrom(false, false, true),
     attached: fc.constantFrom(0, 1, 1, 2),
     user: fc.constantFrom(false, false, true),
+    stall: fc.constantFrom(false, false, true),
   })
   .map((drawn) => ({ ...drawn, attached: Math.min(drawn.attached, drawn.devices) }));
 
@@ -169,7 +180,7 @@ export function describe(operation: PrsOperation): string {
     case 'stop':
       return `stop(dev${operation.device}, PASID ${operation.pasid})`;
     case 'failNth':
-      return `fail-nth(${operation.irq ? 'irq/prq, ' : ''}${operation.nth})`;
+      return `fail-nth(${operation.irq ? 'irq, ' : ''}${operation.nth})`;
     case 'read':
       return 'read(), copy_to_user fails';
     case 'write':

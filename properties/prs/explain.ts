@@ -30,6 +30,7 @@ const DECISIVE = [
   'PQH',
   'queue_work',
   'page response',
+  'CMD_RESUME',
   'kfree',
 ];
 const LINES_MAX = 5;

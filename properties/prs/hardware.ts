@@ -5,6 +5,7 @@ import type { Waitable } from '../../engine/waitable.ts';
 import type { PageResponse, PriPort, Prm } from '../../impl/kernel/iopf/index.ts';
 import { PriFunctions, RESPONSE } from '../../model/architecture/pri/functions.ts';
 import { describe, PageRequestQueue } from '../../model/architecture/pri/page-request-queue.ts';
+import { StalledTransactions } from '../../model/architecture/pri/stalled.ts';
 import { codeOf, requestOf, type PageRequest } from '../../model/architecture/pri/page-request.ts';
 import type { PageRequestEvent } from '../../model/contract/events.ts';
 import { GROUPS, REQUESTS, type PrsConfiguration } from './configuration.ts';
@@ -13,7 +14,7 @@ const CODES = { Success: RESPONSE.SUCCESS, Invalid: RESPONSE.INVALID, Failure: R
 
 /** What happened in hardware, for witnesses. */
 export type HardwareNote =
-  'overflow' | 'message on the wire at detach' | 'PASID leads to another space' | 'Stop Marker';
+  'overflow' | 'message on the wire at detach' | 'PASID leads to another space' | 'Stop Marker' | 'STAG used again';
 
 /** Where hardware tells what happens. */
 export interface HardwareListener {
@@ -25,6 +26,7 @@ export interface HardwareListener {
 export class PrsHardware implements PriPort {
   readonly functions: PriFunctions;
   readonly interrupt: Waitable;
+  readonly stalled: StalledTransactions;
   readonly #machine: Machine;
   readonly #queue: PageRequestQueue;
   readonly #configuration: PrsConfiguration;
@@ -42,6 +44,7 @@ export class PrsHardware implements PriPort {
     this.#configuration = configuration;
     this.#listener = listener;
     this.functions = new PriFunctions(store, devices, GROUPS);
+    this.stalled = new StalledTransactions(store, devices, GROUPS);
     this.#queue = new PageRequestQueue(store, configuration.entries);
     const show = (at: number, space: number): string => {
       const place = `dev${Math.floor(at / (pasids + 1))}, PASID ${at % (pasids + 1)}`;
@@ -113,7 +116,8 @@ export class PrsHardware implements PriPort {
   }
 
   respond(device: number, _pasid: number, group: number, response: PageResponse): void {
-    this.functions.respond(device, group, CODES[response]);
+    if (this.#configuration.stall) this.stalled.resume(device, group);
+    else this.functions.respond(device, group, CODES[response]);
   }
 
   /** The space that a PASID leads to, -1 for none. */
@@ -145,6 +149,37 @@ export class PrsHardware implements PriPort {
     const code = codeOf({ ...message, id });
     if (!this.#configuration.wire) this.#receive(code);
     else if (!this.functions.send(device, code)) throw new RangeError('too many messages are on their way');
+  }
+
+  /**
+   * A transaction of a device faults and stalls; its record goes to the event queue. Its number; 0 if it does not stall: its
+   * substream leads nowhere, so it is terminated, or there is no room, so it waits where it comes from (IHI 0070 §3.12.2).
+   */
+  stall(device: number, pasid: number): number {
+    const { store } = this.#machine;
+    const tag = this.stalled.freeTag(device);
+    const space = this.entry(device, pasid);
+    if (space < 0 || tag < 0 || !this.room(1) || !this.functions.canSend(device, 1) || !this.#hasPlace()) return 0;
+    const id = store.get(this.#sent) + 1;
+    store.set(this.#sent, id);
+    this.#listener.emit({ type: 'pri.request', id, device, pasid, group: tag, last: true, space });
+    if (this.stalled.stall(device, tag, id)) this.#listener.note('STAG used again');
+    const code = codeOf({ device, pasid, group: tag, last: true, stop: false, page: 0, id });
+    if (!this.#configuration.wire) this.#receive(code);
+    else this.functions.send(device, code);
+    return id;
+  }
+
+  terminate(device: number): void {
+    for (const id of this.stalled.terminate(device)) this.#listener.emit({ type: 'pri.overflowed', id });
+  }
+
+  /** The event queue has room for one more record than those on their way. */
+  #hasPlace(): boolean {
+    const { devices, entries } = this.#configuration;
+    let records = this.#queue.places.length;
+    for (let device = 0; device < devices; device++) records += this.functions.inFlight(device);
+    return records < entries - 1;
   }
 
   /** What brings messages to the IOMMU. */

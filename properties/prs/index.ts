@@ -36,6 +36,7 @@ export const prs: Family = {
       { name: 'two-devices', configuration: { ...PLAIN, devices: 2, attached: 2 } },
       { name: 'not-attached', configuration: { ...PLAIN, attached: 0 } },
       { name: 'user', configuration: { ...PLAIN, user: true } },
+      { name: 'stall', configuration: { ...PLAIN, stall: true } },
     ],
     alphabet,
   },

@@ -197,4 +197,25 @@ export const PRS_LITMUS: readonly Litmus[] = [
     [[failNth(1, false), replace(), fault()]],
     ['replace-alloc-late'],
   ),
+  litmus(
+    'stall-during-detach',
+    'a transaction stalls while its PASID is detached',
+    [[fault()], [detach()]],
+    ['smmu-detach-no-drain', 'smmu-drain-by-cons', 'smmu-stall-term'],
+    { stall: true },
+  ),
+  litmus(
+    'stall-then-another-owner',
+    'a PASID gets another owner while a transaction of the first one is stalled, and its tag is used again',
+    [[fault()], [detach(), attach(1), fault()]],
+    ['smmu-detach-no-drain', 'smmu-stall-term'],
+    { stall: true },
+  ),
+  litmus(
+    'stall-without-handler',
+    'a transaction is aborted, and the next one gets its tag',
+    [[failNth(1), fault(), fault()]],
+    ['smmu-resume-twice'],
+    { stall: true },
+  ),
 ];

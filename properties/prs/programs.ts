@@ -87,9 +87,16 @@ function drawOperation(draw: Draw, op: PrsOperation['op'], { devices, pasids }: 
   }
 }
 
+/** One of each kind where groups and messages mean nothing. */
+function canStall(operation: PrsOperation): boolean {
+  if (operation.op === 'fault') return operation.pages === 1 && operation.group === 0;
+  if (operation.op === 'send') return operation.last && operation.group === 0;
+  return operation.op !== 'stop';
+}
+
 /** Every operation. */
 export function alphabet(configuration: Configuration): PrsOperation[] {
-  const { devices, pasids, user } = prsConfiguration(configuration);
+  const { devices, pasids, user, stall } = prsConfiguration(configuration);
   const each = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
   const users: PrsOperation[] = user ? [{ op: 'read' }, { op: 'write', cookie: 0 }] : [];
   const onDevices = each(devices).flatMap((device) => [
@@ -114,5 +121,6 @@ export function alphabet(configuration: Configuration): PrsOperation[] {
     { op: 'failNth', nth: 2, irq: true },
     { op: 'failNth', nth: 1, irq: false },
   ];
-  return [...onDevices, ...users, ...failures];
+  const all = [...onDevices, ...users, ...failures];
+  return stall ? all.filter(canStall) : all;
 }

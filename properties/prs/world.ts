@@ -5,7 +5,7 @@ import { Machine } from '../../engine/machine.ts';
 import type { Observation } from '../../engine/observe.ts';
 import { step, waitStep, type Step, type Task } from '../../engine/step.ts';
 import type { System } from '../../engine/system.ts';
-import { IopfKernel, THREAD, type IopfNote, type IopfParts } from '../../impl/kernel/iopf/index.ts';
+import { IopfKernel, type IopfNote, type IopfParts } from '../../impl/kernel/iopf/index.ts';
 import type { PageRequestEvent } from '../../model/contract/events.ts';
 import { PageRequestMonitor } from '../../model/contract/page-requests.ts';
 import type { Configuration, Counters, Operation, Program, World } from '../family.ts';
@@ -40,6 +40,7 @@ export const WITNESSES: readonly (IopfNote | HardwareNote)[] = [
   'group read and not answered at detach',
   'allocation failed',
   'request while its PASID is replaced',
+  'STAG used again',
 ];
 
 type Of<Op extends PrsOperation['op']> = Extract<PrsOperation, { readonly op: Op }>;
@@ -56,7 +57,7 @@ export class PrsWorld implements World {
   /** @param parts replaced routines: a hazard. */
   constructor(configuration: Configuration, parts: Partial<IopfParts> = {}) {
     this.configuration = prsConfiguration(configuration);
-    const { devices, pasids, attached, user } = this.configuration;
+    const { devices, pasids, attached, user, stall } = this.configuration;
     const { machine } = this;
     this.#monitor = new PageRequestMonitor(machine.store, { devices, pasids, requests: REQUESTS });
     const emit = (event: PageRequestEvent): void => {
@@ -65,7 +66,7 @@ export class PrsWorld implements World {
     };
     const note = (what: IopfNote | HardwareNote): void => machine.tally(WITNESSES.indexOf(what));
     this.#hardware = new PrsHardware(machine, this.configuration, { emit, note });
-    const layout = { devices, pasids, requests: REQUESTS, attachments: ATTACHMENTS, user };
+    const layout = { devices, pasids, requests: REQUESTS, attachments: ATTACHMENTS, user, stall };
     this.#kernel = new IopfKernel({ machine, port: this.#hardware, emit, note }, layout, parts);
     for (let device = 0; device < attached; device++) this.#setUp({ op: 'attach', device, pasid: 1, space: device });
     machine.tallies.fill(0);
@@ -151,9 +152,9 @@ export class PrsWorld implements World {
       case 'release':
         return this.#release(operation);
       case 'fault':
-        return this.#fault(operation);
+        return this.configuration.stall ? this.#stalls(operation) : this.#fault(operation);
       case 'send':
-        return this.#send(operation);
+        return this.configuration.stall ? this.#stalls(operation) : this.#send(operation);
       case 'stop':
         return this.#stop(operation);
       case 'read':
@@ -221,6 +222,26 @@ export class PrsWorld implements World {
     });
   }
 
+  /** A transaction stalls; `fault` waits for what becomes of it, `send` is a posted write. */
+  *#stalls({ op, device, pasid }: Of<'fault'> | Of<'send'>): Task {
+    const id = yield* step(
+      `transaction of dev${device}, PASID ${pasid}`,
+      () => {
+        const stalled = this.#hardware.stall(device, pasid);
+        this.#tally(op, stalled > 0);
+        return stalled;
+      },
+      (stalled) => (stalled > 0 ? 'stalls' : 'does not apply'),
+    );
+    if (id === 0 || op === 'send') return;
+    const end = {
+      name: `the end of the stall of dev${device}`,
+      ender: 'CMD_RESUME',
+      ready: () => !this.#hardware.stalled.isStalled(device, id),
+    };
+    yield* waitStep(`the stall of dev${device} ends`, end, () => undefined);
+  }
+
   /** A device that does not wait, or stops in the middle of a group. */
   *#send({ device, pasid, group, last }: Of<'send'>): Task {
     yield* this.#first(
@@ -236,7 +257,7 @@ export class PrsWorld implements World {
 
   *#stop({ device, pasid }: Of<'stop'>): Task {
     yield* this.#first('stop', `Stop Marker of dev${device}, PASID ${pasid}`, () => {
-      if (!this.#hardware.functions.canSend(device, 1)) return false;
+      if (this.configuration.stall || !this.#hardware.functions.canSend(device, 1)) return false;
       this.#hardware.send({ device, pasid, group: 0, last: true, stop: true, page: 0 });
       return true;
     });
@@ -255,7 +276,7 @@ export class PrsWorld implements World {
 
   *#failNth({ nth, irq }: Of<'failNth'>): Task {
     const { failNth } = this.#kernel;
-    yield* irq ? failNth.armTask(THREAD, nth) : failNth.arm(nth);
+    yield* irq ? failNth.armTask(this.#kernel.prq.threadName, nth) : failNth.arm(nth);
     yield* this.#counted('failNth', true);
   }
 

@@ -67,8 +67,9 @@ export class IommuAttach {
 
   /** `devtlb_invalidation_with_pasid()`: its completion comes behind the requests that the device has sent. */
   protected *devtlb_invalidation(device: IopfDevice): Task {
-    const { port, machine } = this.kernel;
-    yield* waitStep(`device-TLB flush of ${device.name}`, port.arrived(device.index), () => {
+    const { port, machine, layout } = this.kernel;
+    const commands = layout.stall ? `CMD_CFGI_CD, CMD_SYNC of ${device.name}` : `device-TLB flush of ${device.name}`;
+    yield* waitStep(commands, port.arrived(device.index), () => {
       machine.mightSleep('qi_submit_sync');
       return undefined;
     });

@@ -5,4 +5,5 @@ export { IopfKernel, type IopfBase, type IopfLayout, type IopfNote, type IopfPar
 export type { AttachHandle, FaultParam, Iopf, IopfDevice, IopfGroup } from './objects.ts';
 export type { PageResponse, PriPort, Prm } from './port.ts';
 export { IommuReplace } from './replace.ts';
-export { IntelPrq, THREAD } from './prq.ts';
+export { SmmuEvtq } from './evtq.ts';
+export { IntelPrq } from './prq.ts';

@@ -6,6 +6,7 @@ import { WorkQueue } from '../../../engine/sync/work-queue.ts';
 import type { PageRequestEvent } from '../../../model/contract/events.ts';
 import { FailNth } from '../fail-nth.ts';
 import { IommuAttach } from './attach.ts';
+import { SmmuEvtq } from './evtq.ts';
 import { IommufdFault } from './fault-object.ts';
 import { IoPgfault } from './io-pgfault.ts';
 import {
@@ -34,11 +35,15 @@ export interface IopfLayout {
   readonly attachments: number;
   /** User space looks after page requests (iommufd); else the kernel does (SVA). */
   readonly user: boolean;
+  /** An SMMU whose transactions stall; else a page request queue. */
+  readonly stall: boolean;
 }
 
 /** The parts, each a class whose routines a hazard may override. */
 export interface IopfParts {
   readonly prq: new (kernel: IopfKernel) => IntelPrq;
+  /** In place of `prq` where transactions stall. */
+  readonly evtq: new (kernel: IopfKernel) => SmmuEvtq;
   readonly pgfault: new (kernel: IopfKernel) => IoPgfault;
   readonly attach: new (kernel: IopfKernel) => IommuAttach;
   readonly replace: new (kernel: IopfKernel) => IommuReplace;
@@ -118,7 +123,7 @@ export class IopfKernel {
     this.drains = new Cell(machine, 'drains under way', { internal: true });
     this.failNth = new FailNth(machine);
     this.failNth.onFailure = () => note('allocation failed');
-    this.prq = new (parts.prq ?? IntelPrq)(this);
+    this.prq = layout.stall ? new (parts.evtq ?? SmmuEvtq)(this) : new (parts.prq ?? IntelPrq)(this);
     this.pgfault = new (parts.pgfault ?? IoPgfault)(this);
     this.fault = layout.user ? new (parts.fault ?? IommufdFault)(this) : undefined;
     this.attach = new (parts.attach ?? IommuAttach)(this);

@@ -39,6 +39,8 @@ export interface PriPort {
   writeEntry(device: number, pasid: number, space: number): void;
   /** Nothing that the device sent before is on its way any more: what a device-TLB invalidation waits for. */
   arrived(device: number): Waitable;
+  /** CMD_STALL_TERM: all that is stalled of a device is terminated. */
+  terminate(device: number): void;
   /** A page group response. */
   respond(device: number, pasid: number, group: number, response: PageResponse): void;
 }

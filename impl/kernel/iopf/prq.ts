@@ -5,14 +5,13 @@ import type { IopfKernel } from './kernel.ts';
 import type { IopfDevice } from './objects.ts';
 import type { PageResponse } from './port.ts';
 
-/** The thread's name. */
-export const THREAD = 'irq/prq';
-
 /** PQT and PQH as one number. */
 const PLACES = 16;
 
 /** The page request queue of an IOMMU (`drivers/iommu/intel/prq.c`): the thread of its interrupt, and who waits for it. */
 export class IntelPrq {
+  /** The thread's name in reports. */
+  readonly threadName: string = 'irq/prq';
   protected readonly kernel: IopfKernel;
 
   constructor(kernel: IopfKernel) {
@@ -22,7 +21,7 @@ export class IntelPrq {
   /** The interrupt's thread, for the agents of a world. */
   daemon(): AgentSpec {
     const start = (): Task => this.thread();
-    return { name: THREAD, context: 'process', daemon: true, operations: [{ label: 'page requests', start }] };
+    return { name: this.threadName, context: 'process', daemon: true, operations: [{ label: 'page requests', start }] };
   }
 
   protected *thread(): Task {
@@ -178,7 +177,7 @@ export class IntelPrq {
   protected drained(device: IopfDevice, pasid: number): Waitable {
     return {
       name: `requests of ${device.name} with PASID ${pasid} in the queue`,
-      ender: `the write of PQH by ${THREAD}`,
+      ender: `the write of PQH by ${this.threadName}`,
       ready: () => !this.has(device.index, pasid),
     };
   }

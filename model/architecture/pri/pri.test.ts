@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { Store } from '../../../engine/store.ts';
 import { PriFunctions, RESPONSE } from './functions.ts';
 import { PageRequestQueue } from './page-request-queue.ts';
+import { StalledTransactions } from './stalled.ts';
 import { codeOf, requestOf, type PageRequest } from './page-request.ts';
 
 const MESSAGE: PageRequest = { device: 1, pasid: 2, group: 1, last: true, stop: false, page: 3, id: 4 };
@@ -89,4 +90,19 @@ test('Response Failure ends page requests of a function', () => {
     false,
     true,
   ]);
+});
+
+test('a tag is taken until it is acknowledged, and CMD_STALL_TERM acknowledges all of a stream', () => {
+  const stalled = new StalledTransactions(new Store(), 2, 2);
+  expect([stalled.stall(0, 0, 7), stalled.freeTag(0), stalled.stall(0, 1, 8), stalled.freeTag(0)]).toEqual([
+    false,
+    1,
+    false,
+    -1,
+  ]);
+  stalled.resume(0, 0);
+  stalled.resume(1, 0);
+  expect([stalled.isStalled(0, 7), stalled.isStalled(0, 8), stalled.isStalled(1, 8)]).toEqual([false, true, false]);
+  expect([stalled.freeTag(0), stalled.stall(0, 0, 9)]).toEqual([0, true]);
+  expect([stalled.terminate(0), stalled.terminate(1), stalled.freeTag(0)]).toEqual([[9, 8], [], 0]);
 });

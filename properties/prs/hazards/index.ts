@@ -3,6 +3,7 @@ import { FAULT_OBJECT_HAZARDS } from './fault-object.ts';
 import { GROUP_HAZARDS } from './groups.ts';
 import { MEMORY_HAZARDS } from './memory.ts';
 import { REPLACE_HAZARDS } from './replace.ts';
+import { STALL_HAZARDS } from './stall.ts';
 import type { PrsHazard } from './hazard.ts';
 
 export type { PrsHazard } from './hazard.ts';
@@ -14,4 +15,5 @@ export const PRS_HAZARDS: readonly PrsHazard[] = [
   ...FAULT_OBJECT_HAZARDS,
   ...MEMORY_HAZARDS,
   ...REPLACE_HAZARDS,
+  ...STALL_HAZARDS,
 ];

@@ -28,7 +28,7 @@ export const MEMORY_HAZARDS: readonly PrsHazard[] = [
     ),
     story:
       'The first request of a group is refused for lack of memory. The device takes this for the answer to the group, and the last request is answered again.',
-    expected: [rule('response-not-asked'), rule('refused-while-attached')],
+    expected: [rule('response-not-asked'), rule('refused-while-attached'), rule('response-wrong-pasid')],
     parts: {
       pgfault: class extends IoPgfault {
         protected override *partialLost(code: number): Task {

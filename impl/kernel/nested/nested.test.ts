@@ -35,6 +35,19 @@ describe('invalidation set', () => {
   });
 });
 
+describe('a tag that leaves a set for good', () => {
+  test.each([
+    [INV_TYPE.S1_ASID, /^TLBI_NH_ASID/],
+    [INV_TYPE.S2_VMID, /^TLBI_S12_VMALL/],
+    [INV_TYPE.S2_VMID_S1_CLEAR, /^TLBI_NH_ALL/],
+  ])('%o is flushed', (type, command) => {
+    const world = new NestedTestWorld();
+    world.take();
+    runToCompletion(world.kernel.invalidation.arm_smmu_inv_flush_iotlb_tag({ type, id: 3, ssid: 0 }));
+    expect(world.take()).toEqual([expect.stringMatching(command), 'SYNC', 'complete']);
+  });
+});
+
 describe('attach', () => {
   test('to stage 2 writes its VMID, tables and concatenated start level', () => {
     const world = new NestedTestWorld();

@@ -36,6 +36,8 @@ export const UNPINNED = [
   OVER_INVALIDATION,
   { monitor: 'tags', rule: 'tag-shared' },
   { monitor: 'tags', rule: 'tag-split' },
+  { monitor: 'reach', rule: 'foreign-translation' },
+  { monitor: 'reach', rule: 'stale-translation' },
   ...STALE,
 ] as const;
 

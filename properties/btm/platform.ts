@@ -93,13 +93,8 @@ export class Platform {
       { base: TABLES, frames: MACHINES_ALL },
     ]);
     const slots = config.streams.flatMap((streamId) => ADDRESSES.map((va) => ({ streamId, substream: -1, va })));
-    this.architecture = new SmmuV3(
-      store,
-      memory,
-      { ...FEATURES, stage1, vmid16 },
-      { slots },
-      { entries: 1 << 13, commands: 1 << 10 },
-    );
+    const features = { ...FEATURES, stage1, vmid16 };
+    this.architecture = new SmmuV3(store, memory, features, { slots }, { entries: 1 << 13, commands: 1 << 10 });
     memory.onWrite((pa) => this.architecture.memoryWritten(pa));
     this.hardware = new BtmHardware(
       machine,

@@ -2,7 +2,7 @@ export { CyclicIoasid, DESIGNS, FREE_DESIGNS, freesAnywhere, type FreeDesign } f
 export { Ioasid } from './ioasid.ts';
 export { IoasidKernel, type IoasidBase, type IoasidLayout, type IoasidNote, type IoasidParts } from './kernel.ts';
 export { KvmPasids } from './kvm.ts';
-export { STATE, type IntelSvmObject, type IoasidData, type IoasidSet } from './objects.ts';
+export type { IntelSvmObject, IoasidData, IoasidSet } from './objects.ts';
 export type { PasidPort } from './port.ts';
 export { IntelSvm } from './svm.ts';
 export { VfioOwners, type Owner } from './vfio.ts';

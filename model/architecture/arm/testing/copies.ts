@@ -58,7 +58,8 @@ export class Copies {
       for (const context of this.#contexts)
         for (const va of this.#addresses) {
           this.#walk(context, va, context.top, 2, undefined);
-          for (const table of [...this.#copies.values()])
+          const tables = [...this.#copies.values()];
+          for (const table of tables)
             if (!table.thing.leaf && table.thing.asid === context.asid && serves(table.thing, va))
               this.#walk(context, va, table.thing.to, 3, table);
         }

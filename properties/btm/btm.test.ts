@@ -10,8 +10,7 @@ import { BtmWorld } from './world.ts';
 test('the correct implementation holds, and a run reaches every witness and uses every operation', async () => {
   const summary = await fuzz(btm, { seed: 3, runs: 25_000, onFound: ({ failure }) => expect.fail(failure.message) });
   expect(summary.found).toBe(0);
-  expect(Object.entries(summary.witnesses).filter(([, count]) => count === 0)).toEqual([]);
-  expect(Object.keys(summary.witnesses)).toHaveLength(btm.witnesses.length);
+  expect(btm.witnesses.filter((witness) => (summary.witnesses[witness] ?? 0) === 0)).toEqual([]);
   const used = Object.entries(summary.operations);
   expect(used.filter(([, { run }]) => run === 0)).toEqual([]);
   expect(used.filter(([, { run, rejected }]) => rejected >= run)).toEqual([]);

@@ -165,7 +165,7 @@ export class RolloverContract {
   check(): void {
     const { cpus, pages, levels = 1 } = this.#sizes;
     for (let cpu = 0; cpu < cpus; cpu++) {
-      if (levels > 1 && !this.#isSwitching(cpu)) this.#checkTables(cpu);
+      if (levels > 1 && !this.isSwitching(cpu)) this.#checkTables(cpu);
       const mm = this.runs(cpu);
       if (mm < 0) continue;
       for (let page = 0; page < pages; page++)
@@ -231,10 +231,11 @@ export class RolloverContract {
 
   /** The process that accesses of a CPU are for, -1 for none. */
   runs(cpu: number): number {
-    return this.#isSwitching(cpu) ? -1 : this.running(cpu);
+    return this.isSwitching(cpu) ? -1 : this.running(cpu);
   }
 
-  #isSwitching(cpu: number): boolean {
+  /** The CPU is in the scheduler. */
+  isSwitching(cpu: number): boolean {
     return this.#machine.store.get(this.#switching + cpu) === 1;
   }
 

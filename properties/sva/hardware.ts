@@ -48,9 +48,16 @@ export class SvaHardware extends RolloverHardware {
     this.#listener.changed();
   }
 
-  /** Whether a walk of a CPU may still read from some memory. */
-  tableHeld(pa: number, size: number) {
-    return this.tlbs.tableHeld(pa, size);
+  /**
+   * Whether a walk of a CPU may still read from some memory, by what it has loaded.
+   *
+   * @param settled whether a CPU is in no switch; the others are not asked (see `RolloverContract`).
+   */
+  tableWalked(pa: number, size: number, settled: (cpu: number) => boolean) {
+    // What is left under an ASID that is not loaded is flushed before it is loaded again.
+    return this.tlbs.tableHeld(pa, size, (cpus, asid) =>
+      cpus.some((cpu) => settled(cpu) && this.tlbs.loaded(cpu)?.asid === asid),
+    );
   }
 
   #processor(cpu: number): number {

@@ -71,7 +71,8 @@ export class Judge {
       world,
       use: {
         asidInUse: (asid) => smmu.asidInUse(asid),
-        tableHeld: (pa, size) => smmu.tableHeld(pa, size) ?? hardware.tableHeld(pa, size),
+        tableHeld: (pa, size) =>
+          smmu.tableHeld(pa, size) ?? hardware.tableWalked(pa, size, (cpu) => !this.rollover.isSwitching(cpu)),
       },
       observe: (outcome) => observe(outcome, WORDS),
       report: parts.report,

@@ -8,7 +8,7 @@ import { BaseRegister, type TableBase } from './base-register.ts';
 import { CpuTlb, type CpuContext, type CpuTlbParts } from './cpu-tlb.ts';
 import type { GuestContext, GuestEntry } from './guest-tlb.ts';
 import { invalidationOf, type TlbMaintenance } from './maintenance.ts';
-import { asidHeld, tableHeld, vmidHeld } from './queries.ts';
+import { asidHeld, tableHeld, vmidHeld, type Counts } from './queries.ts';
 import { SMALLEST, walkStart, type Regime } from './regime.ts';
 
 /** CPUs and what of them matters. */
@@ -171,9 +171,11 @@ export class CpuTlbs {
   /**
    * A table that a walk may still go on from, which overlaps a range of memory: before it is gone, the memory must not be
    * used for anything else.
+   *
+   * @param counts what of the CPUs' tables is asked for; default: all.
    */
-  tableHeld(pa: number, size: number): HeldDescription | undefined {
-    return tableHeld(this.#tlbs, pa, size);
+  tableHeld(pa: number, size: number, counts?: Counts): HeldDescription | undefined {
+    return tableHeld(this.#tlbs, pa, size, counts);
   }
 
   /** What is there under an ASID of the host: a CPU that has it loaded, or an entry. */

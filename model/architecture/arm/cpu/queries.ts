@@ -8,8 +8,16 @@ import { spaceName } from '../translation/stream-world.ts';
 import type { WalkGraph } from '../translation/walk-graph.ts';
 import type { WalkNode } from '../translation/walk-node.ts';
 
+/** Whether what CPUs hold under an ASID counts: all of them, if they share their entries. */
+export type Counts = (cpus: readonly number[], asid: number) => boolean;
+
 /** See `CpuTlbs.tableHeld`. */
-export function tableHeld(tlbs: readonly CpuTlb[], pa: number, size: number): HeldDescription | undefined {
+export function tableHeld(
+  tlbs: readonly CpuTlb[],
+  pa: number,
+  size: number,
+  counts: Counts = () => true,
+): HeldDescription | undefined {
   const overlaps = (start: number, bytes: number): boolean => start < pa + size && pa < start + bytes;
   for (const tlb of tlbs)
     for (const graph of graphsOf(tlb))
@@ -18,7 +26,8 @@ export function tableHeld(tlbs: readonly CpuTlb[], pa: number, size: number): He
         if (
           node.lineage.space === undefined &&
           overlaps(node.table, node.tableBytes) &&
-          tlb.holds.state(node.cell) !== 0
+          tlb.holds.state(node.cell) !== 0 &&
+          counts(tlb.cpus, node.asid)
         )
           return on(tlb, describe(tlb, node));
   for (const tlb of tlbs)

@@ -1,5 +1,6 @@
 import type { KernelParts } from '../../impl/kernel/index.ts';
 import type { Configuration, Family } from '../family.ts';
+import { hazardNamed as named } from '../hazard-named.ts';
 import { configurations, asidConfiguration, plainer } from './configuration.ts';
 import { ASID_COST } from './cost.ts';
 import { ASID_HAZARDS, type AsidHazard } from './hazards/index.ts';
@@ -10,18 +11,9 @@ import { ASID_SMALL } from './small.ts';
 import { WITNESSES } from './witnesses.ts';
 import { AsidWorld } from './world.ts';
 
-/**
- * A hazard of the family.
- *
- * @throws RangeError for an unknown one, naming those there are.
- */
+/** See `hazardNamed` of all families. */
 export function hazardNamed(id: string): AsidHazard {
-  const found = ASID_HAZARDS.find((hazard) => hazard.id === id);
-  if (found === undefined)
-    throw new RangeError(
-      `family asid has no hazard "${id}"; it has ${ASID_HAZARDS.map((hazard) => hazard.id).join(', ')}`,
-    );
-  return found;
+  return named('asid', ASID_HAZARDS, id);
 }
 
 function partsOf({ reassign = 'both' }: Configuration, hazard: string | undefined): Partial<KernelParts> {

@@ -1,21 +1,10 @@
 import type { Family } from '../family.ts';
+import { hazardNamed } from '../hazard-named.ts';
 import { cmdqConfiguration, configurations, PLAIN, plainer, simplify } from './configuration.ts';
-import { CMDQ_HAZARDS, type CmdqHazard } from './hazards/index.ts';
+import { CMDQ_HAZARDS } from './hazards/index.ts';
 import { CMDQ_LITMUS } from './litmus.ts';
 import { alphabet, programs } from './programs.ts';
 import { CmdqWorld, WITNESSES } from './world.ts';
-
-/**
- * A hazard of the family.
- *
- * @throws RangeError for an unknown one, naming those there are.
- */
-export function hazardNamed(id: string): CmdqHazard {
-  const found = CMDQ_HAZARDS.find((hazard) => hazard.id === id);
-  if (found !== undefined) return found;
-  const known = CMDQ_HAZARDS.map((hazard) => hazard.id).join(', ');
-  throw new RangeError(`family cmdq has no hazard "${id}"; it has ${known}`);
-}
 
 /** The command queue with several producers, and the event queue. */
 export const cmdq: Family = {
@@ -28,7 +17,8 @@ export const cmdq: Family = {
     cmdqConfiguration(configuration);
     return programs();
   },
-  world: (configuration, hazard) => new CmdqWorld(configuration, hazard === undefined ? {} : hazardNamed(hazard).parts),
+  world: (configuration, hazard) =>
+    new CmdqWorld(configuration, hazard === undefined ? {} : hazardNamed('cmdq', CMDQ_HAZARDS, hazard).parts),
   small: {
     worlds: [
       { name: 'plain', configuration: PLAIN },

@@ -1,21 +1,10 @@
 import type { Family } from '../family.ts';
+import { hazardNamed } from '../hazard-named.ts';
 import { configurations, PLAIN, plainer, simplify } from './configuration.ts';
-import { PRS_HAZARDS, type PrsHazard } from './hazards/index.ts';
+import { PRS_HAZARDS } from './hazards/index.ts';
 import { PRS_LITMUS } from './litmus.ts';
 import { alphabet, programs } from './programs.ts';
 import { PrsWorld, WITNESSES } from './world.ts';
-
-/**
- * A hazard of the family.
- *
- * @throws RangeError for an unknown one, naming those there are.
- */
-function hazardNamed(id: string): PrsHazard {
-  const found = PRS_HAZARDS.find((hazard) => hazard.id === id);
-  if (found !== undefined) return found;
-  const known = PRS_HAZARDS.map((hazard) => hazard.id).join(', ');
-  throw new RangeError(`family prs has no hazard "${id}"; it has ${known}`);
-}
 
 /** Page requests of devices, from the queue of the IOMMU to the response, while PASIDs come and go. */
 export const prs: Family = {
@@ -26,7 +15,8 @@ export const prs: Family = {
   litmus: PRS_LITMUS,
   configurations,
   programs,
-  world: (configuration, hazard) => new PrsWorld(configuration, hazard === undefined ? {} : hazardNamed(hazard).parts),
+  world: (configuration, hazard) =>
+    new PrsWorld(configuration, hazard === undefined ? {} : hazardNamed('prs', PRS_HAZARDS, hazard).parts),
   small: {
     worlds: [
       { name: 'plain', configuration: PLAIN },

@@ -1,21 +1,10 @@
 import type { Family } from '../family.ts';
+import { hazardNamed } from '../hazard-named.ts';
 import { configurations, PLAIN, plainer, simplify, rolloverOperation } from './configuration.ts';
-import { ROLLOVER_HAZARDS, type RolloverHazard } from './hazards/index.ts';
+import { ROLLOVER_HAZARDS } from './hazards/index.ts';
 import { ROLLOVER_LITMUS } from './litmus.ts';
 import { alphabet, programs } from './programs.ts';
 import { RolloverWorld, WITNESSES } from './world.ts';
-
-/**
- * A hazard of the family.
- *
- * @throws RangeError for an unknown one, naming those there are.
- */
-function hazardNamed(id: string): RolloverHazard {
-  const found = ROLLOVER_HAZARDS.find((hazard) => hazard.id === id);
-  if (found !== undefined) return found;
-  const known = ROLLOVER_HAZARDS.map((hazard) => hazard.id).join(', ');
-  throw new RangeError(`family rollover has no hazard "${id}"; it has ${known}`);
-}
 
 /** Room for as many CPUs as programs are exhausted on, and for one pinned ASID. */
 const SMALL = { ...PLAIN, cpus: 3, asids: 5 };
@@ -29,7 +18,10 @@ export const rollover: Family = {
   configurations,
   programs,
   world: (configuration, hazard) =>
-    new RolloverWorld(configuration, hazard === undefined ? {} : hazardNamed(hazard).parts),
+    new RolloverWorld(
+      configuration,
+      hazard === undefined ? {} : hazardNamed('rollover', ROLLOVER_HAZARDS, hazard).parts,
+    ),
   small: {
     worlds: [
       { name: 'plain', configuration: SMALL },

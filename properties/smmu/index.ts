@@ -1,4 +1,5 @@
 import type { Family } from '../family.ts';
+import { hazardNamed as named } from '../hazard-named.ts';
 import { configurations, plainer, smmuConfiguration } from './configuration.ts';
 import { SMMU_HAZARDS, type SmmuHazard } from './hazards/index.ts';
 import { SMMU_LITMUS } from './litmus.ts';
@@ -8,18 +9,9 @@ import { SMMU_SMALL } from './small.ts';
 import { WITNESSES } from './witnesses.ts';
 import { SmmuWorld } from './world.ts';
 
-/**
- * A hazard of the family.
- *
- * @throws RangeError for an unknown one, naming those there are.
- */
+/** See `hazardNamed` of all families. */
 export function hazardNamed(id: string): SmmuHazard {
-  const found = SMMU_HAZARDS.find((hazard) => hazard.id === id);
-  if (found === undefined)
-    throw new RangeError(
-      `family smmu has no hazard "${id}"; it has ${SMMU_HAZARDS.map((hazard) => hazard.id).join(', ')}`,
-    );
-  return found;
+  return named('smmu', SMMU_HAZARDS, id);
 }
 
 /** A hypervisor's SMMUv3 driver: stage 2, nested translation for a guest, and ATS. */

@@ -1,21 +1,10 @@
 import type { Family } from '../family.ts';
+import { hazardNamed } from '../hazard-named.ts';
 import { configurations, PLAIN, plainer, simplify, vmidOperation } from './configuration.ts';
-import { VMID_HAZARDS, type VmidHazard } from './hazards/index.ts';
+import { VMID_HAZARDS } from './hazards/index.ts';
 import { VMID_LITMUS } from './litmus.ts';
 import { alphabet, programs } from './programs.ts';
 import { VmidWorld, WITNESSES } from './world.ts';
-
-/**
- * A hazard of the family.
- *
- * @throws RangeError for an unknown one, naming those there are.
- */
-function hazardNamed(id: string): VmidHazard {
-  const found = VMID_HAZARDS.find((hazard) => hazard.id === id);
-  if (found !== undefined) return found;
-  const known = VMID_HAZARDS.map((hazard) => hazard.id).join(', ');
-  throw new RangeError(`family vmid has no hazard "${id}"; it has ${known}`);
-}
 
 /** Room for as many CPUs as programs are exhausted on, and for one pinned VMID. */
 const SMALL = { ...PLAIN, cpus: 3, vmids: 5 };
@@ -29,7 +18,8 @@ export const vmid: Family = {
   litmus: VMID_LITMUS,
   configurations,
   programs,
-  world: (configuration, hazard) => new VmidWorld(configuration, hazard === undefined ? {} : hazardNamed(hazard).parts),
+  world: (configuration, hazard) =>
+    new VmidWorld(configuration, hazard === undefined ? {} : hazardNamed('vmid', VMID_HAZARDS, hazard).parts),
   small: {
     worlds: [
       { name: 'plain', configuration: SMALL },

@@ -1,21 +1,10 @@
 import type { Family } from '../../family.ts';
+import { hazardNamed } from '../../hazard-named.ts';
 import { configurations, contentsOf, entriesConfiguration, plainer, type Subject } from './configuration.ts';
-import { ENTRIES_HAZARDS, type EntriesHazard } from './hazards/index.ts';
+import { ENTRIES_HAZARDS } from './hazards/index.ts';
 import { ENTRIES_LITMUS } from './litmus.ts';
 import { alphabet, programs, simplify } from './programs.ts';
 import { EntriesWorld, WITNESSES } from './world.ts';
-
-/**
- * A hazard of the family.
- *
- * @throws RangeError for an unknown one, naming those there are.
- */
-export function hazardNamed(id: string): EntriesHazard {
-  const found = ENTRIES_HAZARDS.find((hazard) => hazard.id === id);
-  if (found !== undefined) return found;
-  const known = ENTRIES_HAZARDS.map((hazard) => hazard.id).join(', ');
-  throw new RangeError(`family entries has no hazard "${id}"; it has ${known}`);
-}
 
 function worldsOf(subject: Subject) {
   return contentsOf(subject).map(({ name }, initial) => ({
@@ -33,7 +22,7 @@ export const entries: Family = {
   configurations,
   programs: (configuration) => programs(entriesConfiguration(configuration)),
   world: (configuration, hazard) =>
-    new EntriesWorld(configuration, hazard === undefined ? {} : hazardNamed(hazard).parts),
+    new EntriesWorld(configuration, hazard === undefined ? {} : hazardNamed('entries', ENTRIES_HAZARDS, hazard).parts),
   small: {
     worlds: [...worldsOf('ste'), ...worldsOf('cd'), ...worldsOf('cd-two-level')],
     alphabet: (configuration) => alphabet(entriesConfiguration(configuration)),

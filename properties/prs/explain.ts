@@ -1,5 +1,6 @@
 import type { Failure } from '../../engine/failure.ts';
 import type { Observation } from '../../engine/observe.ts';
+import { explainBySteps } from '../decisive-steps.ts';
 import type { WhyLine } from '../family.ts';
 
 /** What each rule promises, and where that is written. */
@@ -33,22 +34,8 @@ const DECISIVE = [
   'CMD_RESUME',
   'kfree',
 ];
-const LINES_MAX = 5;
 
-/** The *why* of a report: the promise, what broke it, and the last steps of different kinds that decided it. */
-export function explain({ steps }: Observation, failure: Failure): readonly WhyLine[] {
-  const promise = PROMISES[failure.rule];
-  const because = DECISIVE.map((starts) => steps.findLastIndex(({ label }) => label.startsWith(starts)))
-    .filter((at) => at >= 0)
-    .toSorted((a, b) => a - b)
-    .slice(-LINES_MAX)
-    .map((at): WhyLine => {
-      const { agentName = '', label = '' } = steps[at] ?? {};
-      return { head: 'Because', text: `step ${at + 1}: ${agentName}, ${label}.` };
-    });
-  return [
-    ...(promise === undefined ? [] : [{ head: 'Then', text: promise }]),
-    { head: 'However', text: failure.message },
-    ...because,
-  ];
+/** The *why* of a report. */
+export function explain(observation: Observation, failure: Failure): readonly WhyLine[] {
+  return explainBySteps({ promises: PROMISES, decisive: DECISIVE }, observation, failure);
 }

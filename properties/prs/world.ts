@@ -9,6 +9,7 @@ import { IopfKernel, type IopfNote, type IopfParts } from '../../impl/kernel/iop
 import type { PageRequestEvent } from '../../model/contract/events.ts';
 import { PageRequestMonitor } from '../../model/contract/page-requests.ts';
 import type { Configuration, Counters, Operation, Program, World } from '../family.ts';
+import { Tallies } from '../tallies.ts';
 import {
   ATTACHMENTS,
   describe,
@@ -49,6 +50,7 @@ type Of<Op extends PrsOperation['op']> = Extract<PrsOperation, { readonly op: Op
 export class PrsWorld implements World {
   readonly configuration: PrsConfiguration;
   readonly machine = new Machine();
+  readonly #tallies = new Tallies(this.machine, WITNESSES, OPERATIONS);
   readonly #hardware: PrsHardware;
   readonly #kernel: IopfKernel;
   readonly #monitor: PageRequestMonitor;
@@ -64,25 +66,17 @@ export class PrsWorld implements World {
       const verdict = this.#monitor.on(event);
       if (verdict !== undefined) machine.fail(verdict);
     };
-    const note = (what: IopfNote | HardwareNote): void => machine.tally(WITNESSES.indexOf(what));
+    const note = (what: IopfNote | HardwareNote): void => this.#tallies.noted(what);
     this.#hardware = new PrsHardware(machine, this.configuration, { emit, note });
     const layout = { devices, pasids, requests: REQUESTS, attachments: ATTACHMENTS, user, stall };
     this.#kernel = new IopfKernel({ machine, port: this.#hardware, emit, note }, layout, parts);
     for (let device = 0; device < attached; device++) this.#setUp({ op: 'attach', device, pasid: 1, space: device });
-    machine.tallies.fill(0);
+    this.#tallies.clear();
     this.#initial = machine.store.mark();
   }
 
   get counters(): Counters {
-    const { tallies } = this.machine;
-    const count = (at: number): number => tallies[at] ?? 0;
-    const base = WITNESSES.length;
-    return {
-      witnesses: Object.fromEntries(WITNESSES.map((witness, at) => [witness, count(at)])),
-      operations: Object.fromEntries(
-        OPERATIONS.map((op, at) => [op, { run: count(base + at), rejected: count(base + OPERATIONS.length + at) }]),
-      ),
-    };
+    return this.#tallies.counters;
   }
 
   load(program: Program): System {
@@ -228,7 +222,7 @@ export class PrsWorld implements World {
       `transaction of dev${device}, PASID ${pasid}`,
       () => {
         const stalled = this.#hardware.stall(device, pasid);
-        this.#tally(op, stalled > 0);
+        this.#tallies.ran(op, stalled > 0);
         return stalled;
       },
       (stalled) => (stalled > 0 ? 'stalls' : 'does not apply'),
@@ -291,7 +285,7 @@ export class PrsWorld implements World {
       label,
       () => {
         const applies = run();
-        this.#tally(op, applies);
+        this.#tallies.ran(op, applies);
         return applies;
       },
       (applies) => (applies ? undefined : 'does not apply'),
@@ -300,15 +294,9 @@ export class PrsWorld implements World {
 
   #counted(op: PrsOperation['op'], applied: boolean): Step<undefined> {
     return step('return', () => {
-      this.#tally(op, applied);
+      this.#tallies.ran(op, applied);
       return undefined;
     });
-  }
-
-  #tally(op: PrsOperation['op'], applied: boolean): void {
-    const at = WITNESSES.length + OPERATIONS.indexOf(op);
-    this.machine.tally(at);
-    if (!applied) this.machine.tally(at + OPERATIONS.length);
   }
 
   #setUp(operation: PrsOperation): void {

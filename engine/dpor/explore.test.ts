@@ -136,6 +136,50 @@ describe('against every schedule of generated programs', () => {
   });
 });
 
+describe('waits that look at more in another state', () => {
+  /**
+   * Agent 2's wait looks at cell 1 only where cell 2 has been written and cell 0 has not. Of the execution 000 11 1 222 that
+   * is seen only when asked whether the wait could end before the very first event; and then the race with agent 1's write
+   * of cell 1 is to be reversed, too: 000 11 2 1 22.
+   */
+  const program: Contended = {
+    agents: [
+      [{ kind: 'write', cell: 0, value: 1 }, { kind: 'read', cell: 0 }, { kind: 'lock' }],
+      [
+        { kind: 'write', cell: 2, value: 1 },
+        { kind: 'read', cell: 0 },
+        { kind: 'await', until: { are: 'all', of: [{ cell: 1, value: 0 }] }, cell: 1, value: 1 },
+      ],
+      [
+        {
+          kind: 'await',
+          until: {
+            are: 'any',
+            of: [
+              { cell: 2, value: 0 },
+              { cell: 0, value: 1 },
+              { cell: 1, value: 0 },
+            ],
+          },
+          cell: 1,
+          value: 0,
+        },
+        { kind: 'writeIf', when: { are: 'all', of: [{ cell: 0, value: 0 }] }, cell: 0, value: 0 },
+        { kind: 'skipIf0', cell: 0 },
+      ],
+    ],
+    daemon: false,
+  };
+
+  test('shown by a question about the state before the first event', () => {
+    const expected = new Set(schedules(load(program), { past: true }).all.map(({ trace }) => trace));
+    const { traces } = explore(load(program), { countFailures: true });
+    expect(traces).toContain(traceOf(load(program), [0, 0, 0, 1, 1, 2, 1, 2, 2], 'all'));
+    expect(traces.toSorted()).toEqual(sorted(expected));
+    expect(traces).toHaveLength(16);
+  });
+});
+
 describe('targets that can do less', () => {
   test('one that cannot undo is led there again: the same executions', () => {
     fc.assert(

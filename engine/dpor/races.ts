@@ -68,21 +68,24 @@ export class Races {
     this.#candidateCount = 0;
     let watched = this.#target.watched(agent) as Footprint;
     for (let event = length - 1; event >= 0; event--) {
-      const known = this.#target.watched(agent) as Footprint;
-      if (known !== watched) {
-        // Asking about an earlier state has shown that the wait looks at more: begin again.
-        watched = known;
-        event = length - 1;
-        this.#candidateCount = 0;
-      }
       if (agentOf[event] === agent || !this.#writes(footprintOf[event] as Footprint, watched)) continue;
       if (before >= 0 && this.#execution.happensBefore(event, before)) continue;
       const readiness = this.#readyBefore(event, agent, watched);
+      const known = this.#target.watched(agent) as Footprint;
+      if (known !== watched) {
+        // Asking about an earlier state has shown that the wait looks at more: begin again. That is looked at after each
+        // question, the one about the first event included: `reverse` leaves all that writes what is returned to the events
+        // found here, so these have to be found by the very footprint that is returned.
+        watched = known;
+        event = length;
+        this.#candidateCount = 0;
+        continue;
+      }
       if (this.#candidateCount === this.#candidates.length) this.#growCandidates();
       this.#candidates[this.#candidateCount] = event;
       this.#readiness[this.#candidateCount++] = readiness;
     }
-    return this.#target.watched(agent) as Footprint;
+    return watched;
   }
 
   /**

@@ -45,6 +45,11 @@ export class RolloverHardware implements Arm64Cpu, Hardware {
     return kernel === user ? found : [...found, ...this.tlbs.outcomes(kernel, va)];
   }
 
+  /** The CPU that one of the model's is. */
+  protected cpuOf(half: number): number {
+    return half % this.#cpus;
+  }
+
   asid(cpu: number): number {
     return this.tlbs.loaded(cpu)?.asid ?? -1;
   }

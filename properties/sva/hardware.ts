@@ -49,15 +49,18 @@ export class SvaHardware extends RolloverHardware {
   }
 
   /**
-   * Whether a walk of a CPU may still read from some memory, by what it has loaded.
+   * Whether a walk of a CPU may still read from some memory: one that has loaded an ASID under which it is held, or that may
+   * load any without a flush. What a roll-over has left behind goes before that (`tlb_flush_pending`).
    *
    * @param settled whether a CPU is in no switch; the others are not asked (see `RolloverContract`).
+   * @param flushes whether a CPU will flush its TLB before it loads another ASID.
    */
-  tableWalked(pa: number, size: number, settled: (cpu: number) => boolean) {
-    // What is left under an ASID that is not loaded is flushed before it is loaded again.
-    return this.tlbs.tableHeld(pa, size, (cpus, asid) =>
-      cpus.some((cpu) => settled(cpu) && this.tlbs.loaded(cpu)?.asid === asid),
-    );
+  tableWalked(pa: number, size: number, settled: (cpu: number) => boolean, flushes: (cpu: number) => boolean) {
+    const walks = (half: number, asid: number): boolean => {
+      const cpu = this.cpuOf(half);
+      return settled(cpu) && (this.tlbs.loaded(half)?.asid === asid || !flushes(cpu));
+    };
+    return this.tlbs.tableHeld(pa, size, (cpus, asid) => cpus.some((half) => walks(half, asid)));
   }
 
   #processor(cpu: number): number {

@@ -71,13 +71,23 @@ export class Judge {
       world,
       use: {
         asidInUse: (asid) => smmu.asidInUse(asid),
-        tableHeld: (pa, size) =>
-          smmu.tableHeld(pa, size) ?? hardware.tableWalked(pa, size, (cpu) => !this.rollover.isSwitching(cpu)),
+        tableHeld: (pa, size) => smmu.tableHeld(pa, size) ?? this.#tableWalked(pa, size),
       },
       observe: (outcome) => observe(outcome, WORDS),
       report: parts.report,
       invalidation: this.invalidations,
     });
+  }
+
+  /** Whether a walk of a CPU may still read from some memory. */
+  #tableWalked(pa: number, size: number) {
+    const allocator = this.#kernel?.asidAllocator;
+    return this.#parts.hardware.tableWalked(
+      pa,
+      size,
+      (cpu) => !this.rollover.isSwitching(cpu),
+      (cpu) => allocator?.flushIsPending(cpu) === true,
+    );
   }
 
   /** The kernel is there, and set-up may begin. */

@@ -92,6 +92,11 @@ export class Arm64AsidMap {
     return this.pinnedCount.peek(0);
   }
 
+  /** For checks: whether the CPU is to flush its TLB before it loads an ASID of the current generation. */
+  flushIsPending(cpu: number): boolean {
+    return (this.flushPending.peek(0) & (1 << cpu)) !== 0;
+  }
+
   /** The ASID of a process while the CPU is not in the kernel (`USER_ASID_FLAG`). */
   userAsid(asid: number): number {
     return asid !== 0 && this.layout.kpti === true ? asid | 1 : asid;

@@ -76,6 +76,7 @@ const RULES: readonly Rule[] = [
   [/kernel\/operations/, /found <= 0|handle <= 0|dmaDomain|#isAlive|place\.value|pgd === 0/, 'claimed'],
   [/kernel\/(operations|driver|sva|dma-iommu)/, /./, 'untold'],
   // The architecture model, whose files are found by their names.
+  [/architecture\/pri/, /const show = /, 'words'],
   // A slot without ATS holds nothing; commands of other kinds name no pages; before the first outstanding command there is no other.
   [/architecture.*ats\/atc\./, /entries \?\? \[\]/, 'same', /Stryker|>= 1$/],
   [/architecture.*ats\/atc\./, /command\.kind === 'atc' && coversAtc/, 'same', /^true$/],

@@ -175,7 +175,10 @@ export class WalkGraph {
     // A global entry is the same whatever the ASID of the walk that made it.
     const owner = step.global ? `${vmid}/g${aset}/${interpretation.key}${nestedSuffix(space)}` : lineage.key;
     const content = `${step.pa}/${step.permissions}/${step.attributes}/${step.nT ? 1 : 0}`;
-    const key = `${owner}/${level}/${page}/${sourcePage}/${descriptorPa}/${content}`;
+    // Of two entries of stage 2 that are alike but for the Contiguous bit, one speaks for more addresses.
+    const speaksFor = node.stage === 2 ? run : undefined;
+    const which = `${page}/${sourcePage}${speaksFor === undefined ? '' : 'c'}`;
+    const key = `${owner}/${level}/${which}/${descriptorPa}/${content}`;
     let leaf = this.#leafByKey.get(key);
     if (leaf === undefined) {
       leaf = {
@@ -185,7 +188,7 @@ export class WalkGraph {
         space,
         span: pages,
         parts: undefined,
-        run,
+        run: speaksFor,
         tag: step.global ? undefined : tag,
         global: step.global ? this.#tags.global(vmid, aset) : undefined,
         vmid,

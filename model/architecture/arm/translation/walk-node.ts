@@ -108,7 +108,7 @@ export interface Leaf extends TlbTarget {
   readonly span: number;
   /** Of a combined entry: what it was made of. */
   readonly parts: CombinedParts | undefined;
-  /** The Contiguous run that its descriptor speaks for, as far as walks of stage 2 need it. */
+  /** Of stage 2: the Contiguous run that its descriptor speaks for. Undefined in stage 1, whose addresses never become more. */
   readonly run: ContiguousRun | undefined;
   readonly permissions: number;
   readonly attributes: number;

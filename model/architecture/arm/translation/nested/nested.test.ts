@@ -144,6 +144,22 @@ describe('nested translation', () => {
     expect(world.see()).toEqual(['f10', '→407000']);
   });
 
+  it.each([false, true])(
+    'tells entries of a run from others that are the same, whichever came up first (%o)',
+    (run) => {
+      const { world, bottom } = mapped([X], { bbml: 2 });
+      const read = (Contiguous: 0 | 1): void => {
+        const mark = world.store.mark();
+        world.mapIpa(I, P + I, { Contiguous });
+        world.store.rollback(mark);
+      };
+      read(run ? 0 : 1);
+      world.mapIpa(I, P + I, { Contiguous: run ? 1 : 0 });
+      world.map(bottom, X, 0x7000);
+      expect(world.see().includes('→407000')).toBe(run);
+    },
+  );
+
   it('splits blocks of stage 1 by pages of stage 2, and an invalidation of any address of the block covers all', () => {
     const Y = 0x3000;
     const { world, middle } = mapped([X, Y]);

@@ -13,6 +13,8 @@ export interface PasidWorld {
    * late).
    */
   readonly strict: boolean;
+  /** What reports call an owner, before its number; default: "VM". */
+  readonly owner?: string;
 }
 
 /** What the monitor asks of the hardware. */
@@ -21,6 +23,10 @@ export interface PasidUse {
   entry(device: number, pasid: number): number;
   /** Bit set of the owners to whose space it may still lead by what is cached. */
   cached(device: number, pasid: number): number;
+  /** Which caches lead a PASID of a device to the space of an owner, as "in …"; undefined: nobody can tell. */
+  holders?(device: number, pasid: number, owner: number): string;
+  /** Whether a device may use an entry of which some words are of one version and some of another. */
+  torn?(device: number, pasid: number): boolean;
 }
 
 /**
@@ -37,6 +43,8 @@ export interface PasidUse {
  * - `translated-unowned`: KVM translates a guest's PASID only to a number that its owner has.
  * - `notify-order`: KVM translates only to what some device is bound by: it is told last of a bind and first of an unbind or
  *   a free (seed: notifier priorities CPU, IOMMU, device).
+ * - `torn-entry`: an entry that a device may use is one that software has written, not words of two (VT-d §6.5.3.3; kernel:
+ *   "iommu/vt-d: Clear Present bit before tearing down PASID entry").
  * - `quota-exceeded`: a set has no more numbers than its quota.
  */
 export class PasidMonitor {
@@ -70,13 +78,13 @@ export class PasidMonitor {
         if (this.#owner(event.pasid) === event.owner) return undefined;
         return broken(
           'two-owners',
-          `PASID ${event.pasid} is returned to VM${event.owner}, and ${this.#whose(event.pasid)}.`,
+          `PASID ${event.pasid} is returned to ${this.#name(event.owner)}, and ${this.#whose(event.pasid)}.`,
         );
       case 'pasid.unbound':
         if (event.by !== event.owner)
           return broken(
             'unbound-by-another',
-            `VM${event.by} unbinds PASID ${event.pasid} of dev${event.device}, by which it is bound to VM${event.owner}.`,
+            `${this.#name(event.by)} unbinds PASID ${event.pasid} of dev${event.device}, by which it is bound to ${this.#name(event.owner)}.`,
           );
         return this.#unbound(event.device, event.pasid, event.owner);
       case 'pasid.translated':
@@ -104,9 +112,9 @@ export class PasidMonitor {
 
   #allocated(pasid: number, owner: number): Verdict {
     if (this.#owner(pasid) >= 0)
-      return broken('two-owners', `PASID ${pasid} is given to VM${owner}, and ${this.#whose(pasid)}.`);
+      return broken('two-owners', `PASID ${pasid} is given to ${this.#name(owner)}, and ${this.#whose(pasid)}.`);
     this.#store.set(this.#owners + pasid, owner + 1);
-    return this.#live('reused-while-live', pasid, `is given to VM${owner}`);
+    return this.#live('reused-while-live', pasid, `is given to ${this.#name(owner)}`);
   }
 
   #live(rule: string, pasid: number, what: string): Verdict {
@@ -116,8 +124,8 @@ export class PasidMonitor {
       if (owner < 0 && cached === 0) continue;
       const by =
         owner >= 0
-          ? `its entry of dev${device} leads to VM${owner}`
-          : `dev${device} may have VM${lowest(cached)} cached under it`;
+          ? `its entry of dev${device} leads to ${this.#name(owner)}`
+          : `dev${device} may have ${this.#name(lowest(cached))} cached under it${this.#holders(device, pasid, lowest(cached))}`;
       return broken(rule, `PASID ${pasid} ${what} while ${by}.`);
     }
     return undefined;
@@ -127,18 +135,26 @@ export class PasidMonitor {
     const entry = this.#use.entry(device, pasid) === owner;
     const cached = (this.#use.cached(device, pasid) & (1 << owner)) !== 0;
     if (!entry && !cached) return undefined;
-    const by = entry ? 'the PASID entry' : 'what is cached of it';
+    const by = entry ? 'the PASID entry' : `what is cached of it${this.#holders(device, pasid, owner)}`;
     return broken(
       'reachable-after-unbind',
-      `dev${device} can reach VM${owner} by PASID ${pasid} and ${by} although unbind has returned.`,
+      `dev${device} can reach ${this.#name(owner)} by PASID ${pasid} and ${by} although unbind has returned.`,
     );
   }
 
   #checkEntry(device: number, pasid: number): Verdict {
+    if (this.#use.torn?.(device, pasid) === true)
+      return broken(
+        'torn-entry',
+        `dev${device} may use an entry of PASID ${pasid} that is half of one version and half of another.`,
+      );
     const entry = this.#use.entry(device, pasid);
     const owner = this.#owner(pasid);
     if (entry < 0 || owner < 0 || entry === owner) return undefined;
-    return broken('wrong-space', `PASID ${pasid} of dev${device} leads to VM${entry}, and ${this.#whose(pasid)}.`);
+    return broken(
+      'wrong-space',
+      `PASID ${pasid} of dev${device} leads to ${this.#name(entry)}, and ${this.#whose(pasid)}.`,
+    );
   }
 
   #checkTranslation(owner: number): Verdict {
@@ -147,20 +163,32 @@ export class PasidMonitor {
     if (this.#world.strict && this.#owner(pasid) !== owner)
       return broken(
         'translated-unowned',
-        `KVM translates to PASID ${pasid} for VM${owner}, and ${this.#whose(pasid)}.`,
+        `KVM translates to PASID ${pasid} for ${this.#name(owner)}, and ${this.#whose(pasid)}.`,
       );
     for (let device = 0; device < this.#world.devices; device++)
       if (this.#use.entry(device, pasid) >= 0) return undefined;
-    return broken('notify-order', `KVM translates to PASID ${pasid} for VM${owner}, and no device is bound by it.`);
+    return broken(
+      'notify-order',
+      `KVM translates to PASID ${pasid} for ${this.#name(owner)}, and no device is bound by it.`,
+    );
+  }
+
+  #holders(device: number, pasid: number, owner: number): string {
+    const holders = this.#use.holders?.(device, pasid, owner);
+    return holders === undefined ? '' : ` ${holders}`;
   }
 
   #owner(pasid: number): number {
     return this.#store.get(this.#owners + pasid) - 1;
   }
 
+  #name(owner: number): string {
+    return `${this.#world.owner ?? 'VM'}${owner}`;
+  }
+
   #whose(pasid: number): string {
     const owner = this.#owner(pasid);
-    return owner < 0 ? 'nobody owns it' : `VM${owner} owns it`;
+    return owner < 0 ? 'nobody owns it' : `${this.#name(owner)} owns it`;
   }
 }
 

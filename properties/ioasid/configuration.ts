@@ -3,6 +3,15 @@ import { FREE_DESIGNS, freesAnywhere, type FreeDesign } from '../../impl/kernel/
 import type { Configuration, Operation } from '../family.ts';
 import { isWithin, plainerBy, readConfiguration, type Fields } from '../flat-configuration.ts';
 
+/**
+ * What PASID entries are: `abstract`, entries that are written, and flushed, at once; `vtd` and `vtd-nested`, VT-d's tables and
+ * caches, with entries for a first stage alone (all under one domain-id) or for both stages (a domain-id for each owner).
+ */
+export type TableKind = 'abstract' | 'vtd' | 'vtd-nested';
+
+/** Every kind of table. */
+export const TABLE_KINDS: readonly TableKind[] = ['abstract', 'vtd', 'vtd-nested'];
+
 /** The machine that a program runs on. */
 export interface IoasidConfiguration extends Configuration {
   /** PASIDs, 1 to 4. */
@@ -15,6 +24,8 @@ export interface IoasidConfiguration extends Configuration {
   readonly quota: number;
   /** How free and unbind are kept apart. */
   readonly design: FreeDesign;
+  /** Where entries are; `abstract` in a trace that does not say. */
+  readonly table: TableKind;
   /** Allocations may fail on demand. */
   readonly faults: boolean;
   /** VM0 has a number at first, by which dev0 is bound. */
@@ -52,6 +63,7 @@ export const PLAIN: IoasidConfiguration = {
   devices: 1,
   quota: 1,
   design: 'deferred',
+  table: 'abstract',
   faults: false,
   bound: false,
 };
@@ -64,6 +76,7 @@ export const configurations: fc.Arbitrary<IoasidConfiguration> = fc
     devices: fc.constantFrom(1, 1, 2),
     quota: fc.constantFrom(1, 1, 2),
     design: fc.constantFrom<FreeDesign>('deferred', 'deferred', 'deferred', 'mutex', 'owner'),
+    table: fc.constantFrom<TableKind>('abstract', 'abstract', 'vtd', 'vtd-nested'),
     faults: fc.constantFrom(false, true),
     bound: fc.constantFrom(false, false, true),
   })
@@ -73,7 +86,8 @@ const FIELDS: Fields<IoasidConfiguration> = {
   family: 'ioasid',
   plain: PLAIN,
   limits: { pasids: [1, 4], owners: [1, 2], devices: [1, 2], quota: [1, 4] },
-  problem: ({ design, quota, pasids }) => {
+  problem: ({ design, table, quota, pasids }) => {
+    if (!TABLE_KINDS.includes(table)) return `"table" is one of ${TABLE_KINDS.join(', ')}`;
     if (!FREE_DESIGNS.includes(design)) return `"design" is one of ${FREE_DESIGNS.join(', ')}`;
     return quota > pasids ? '"quota" is at most "pasids"' : undefined;
   },
@@ -81,12 +95,17 @@ const FIELDS: Fields<IoasidConfiguration> = {
 
 /** See `plainerBy`. */
 export function plainer(configuration: Configuration): readonly Configuration[] {
-  return plainerBy(FIELDS, configuration);
+  return plainerBy(FIELDS, withTable(configuration));
 }
 
 /** See `readConfiguration`. */
 export function ioasidConfiguration(configuration: Configuration): IoasidConfiguration {
-  return readConfiguration(FIELDS, configuration);
+  return readConfiguration(FIELDS, withTable(configuration));
+}
+
+/** Traces from before there were tables do not name any. */
+function withTable(configuration: Configuration): Configuration {
+  return { table: PLAIN.table, ...configuration };
 }
 
 /**

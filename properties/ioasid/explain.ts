@@ -13,11 +13,23 @@ const PROMISES: Readonly<Record<string, string>> = {
   'reachable-after-unbind': 'when unbind has returned, the device does not reach the space.',
   'translated-unowned': 'a guest submits work by numbers of its own only.',
   'notify-order': 'KVM is told last of a bind and first of an unbind or a free.',
+  'torn-entry':
+    'an entry is present while all its words belong together: P is set last and cleared first, and the rest is cleared when nothing is cached of it.',
   'quota-exceeded': 'a set has no more numbers than its quota.',
 };
 
 /** Steps by which a number goes its way. */
-const DECISIVE = ['ioasid_free', 'xa_alloc', 'xa_erase', 'PASID entry', 'flush', 'refcount_dec', 'kfree', 'queue_work'];
+const DECISIVE = [
+  'ioasid_free',
+  'xa_alloc',
+  'xa_erase',
+  'PASID entry',
+  'flush',
+  'refcount_dec',
+  'kfree',
+  'queue_work',
+  'invalidation',
+];
 
 /** The *why* of a report. */
 export function explain(observation: Observation, failure: Failure): readonly WhyLine[] {

@@ -2,6 +2,17 @@ import type { Store } from '../../engine/store.ts';
 import type { PasidPort } from '../../impl/kernel/ioasid/index.ts';
 import type { PasidUse } from '../../model/contract/pasid.ts';
 import type { IoasidConfiguration } from './configuration.ts';
+import { VtdEntries } from './vtd-hardware.ts';
+
+/** What the driver has of the hardware, and what the contract asks of it. */
+export type PasidHardware = PasidPort & PasidUse;
+
+/** The hardware of a configuration. */
+export function makeHardware(store: Store, configuration: IoasidConfiguration): PasidHardware {
+  return configuration.table === 'abstract'
+    ? new PasidEntries(store, configuration)
+    : new VtdEntries(store, configuration);
+}
 
 /**
  * PASID entries of devices, and all that may be cached of them: an entry is cached as soon as it is there, and until it was

@@ -19,8 +19,13 @@ export const ioasid: Family = {
   programs,
   world: (configuration, hazard) => {
     if (hazard === undefined) return new IoasidWorld(configuration);
-    const { parts, design = 'deferred', lenient = false } = hazardNamed('ioasid', IOASID_HAZARDS, hazard);
-    return new IoasidWorld({ ...configuration, design }, parts, { strict: !lenient });
+    const {
+      parts,
+      design = 'deferred',
+      table = 'abstract',
+      lenient = false,
+    } = hazardNamed('ioasid', IOASID_HAZARDS, hazard);
+    return new IoasidWorld({ ...configuration, design, table }, parts, { strict: !lenient });
   },
   small: {
     worlds: [
@@ -30,6 +35,8 @@ export const ioasid: Family = {
       { name: 'two-devices', configuration: { ...BOUND, devices: 2 } },
       { name: 'mutex', configuration: { ...BOUND, design: 'mutex' } },
       { name: 'owner', configuration: { ...BOUND, design: 'owner' } },
+      { name: 'vtd', configuration: { ...BOUND, table: 'vtd' } },
+      { name: 'vtd-nested', configuration: { ...BOUND, table: 'vtd-nested' } },
       { name: 'faults', configuration: { ...BOUND, faults: true } },
     ],
     alphabet,

@@ -20,7 +20,7 @@ import {
   type IoasidOperation,
 } from './configuration.ts';
 import { explain } from './explain.ts';
-import { PasidEntries } from './hardware.ts';
+import { makeHardware, type PasidHardware } from './hardware.ts';
 import { findLeak } from './leaks.ts';
 
 /** What a run should reach. */
@@ -39,7 +39,7 @@ export class IoasidWorld implements World {
   readonly configuration: IoasidConfiguration;
   readonly machine = new Machine();
   readonly #tallies = new Tallies(this.machine, WITNESSES, OPERATIONS);
-  readonly #entries: PasidEntries;
+  readonly #entries: PasidHardware;
   readonly #kernel: IoasidKernel;
   readonly #monitor: PasidMonitor;
   readonly #strict: boolean;
@@ -53,7 +53,7 @@ export class IoasidWorld implements World {
     this.configuration = ioasidConfiguration(configuration);
     const { machine } = this;
     const { design, owners, bound } = this.configuration;
-    this.#entries = new PasidEntries(machine.store, this.configuration);
+    this.#entries = makeHardware(machine.store, this.configuration);
     const world = { ...this.configuration, strict };
     this.#strict = strict;
     this.#monitor = new PasidMonitor(machine.store, world, this.#entries);

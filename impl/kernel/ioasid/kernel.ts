@@ -6,10 +6,11 @@ import { Rcu } from '../../../engine/sync/rcu.ts';
 import { WorkQueue } from '../../../engine/sync/work-queue.ts';
 import type { PasidEvent } from '../../../model/contract/events.ts';
 import { FailNth } from '../fail-nth.ts';
+import { IntelPasid } from './intel-pasid.ts';
 import { Ioasid } from './ioasid.ts';
 import { KvmPasids } from './kvm.ts';
 import { dataFields, setFields, svmFields, type IntelSvmObject, type IoasidData, type IoasidSet } from './objects.ts';
-import type { PasidPort } from './port.ts';
+import type { PasidPort, VtdPort } from './port.ts';
 import { IntelSvm } from './svm.ts';
 import { VfioOwners } from './vfio.ts';
 
@@ -29,6 +30,7 @@ export interface IoasidLayout {
 export interface IoasidParts {
   readonly ioasid: new (kernel: IoasidKernel) => Ioasid;
   readonly svm: new (kernel: IoasidKernel) => IntelSvm;
+  readonly intelPasid: new (kernel: IoasidKernel, port: VtdPort) => IntelPasid;
   readonly kvm: new (kernel: IoasidKernel) => KvmPasids;
   readonly vfio: new (kernel: IoasidKernel) => VfioOwners;
 }
@@ -77,6 +79,8 @@ export class IoasidKernel {
   readonly sets: ObjectPool<IoasidSet>;
   readonly svms: ObjectPool<IntelSvmObject>;
   readonly ioasid: Ioasid;
+  /** Entries in memory; undefined: an entry is written, and flushed, at once. */
+  readonly tables: IntelPasid | undefined;
   readonly svm: IntelSvm;
   readonly kvm: KvmPasids;
   readonly vfio: VfioOwners;
@@ -102,6 +106,7 @@ export class IoasidKernel {
     this.available.value = pasids;
     this.ioasid = new (parts.ioasid ?? Ioasid)(this);
     this.kvm = new (parts.kvm ?? KvmPasids)(this);
+    this.tables = port.vtd === undefined ? undefined : new (parts.intelPasid ?? IntelPasid)(this, port.vtd);
     this.svm = new (parts.svm ?? IntelSvm)(this);
     this.vfio = new (parts.vfio ?? VfioOwners)(this);
   }

@@ -78,12 +78,17 @@ export class IntelSvm {
     yield* this.kernel.kvm.onBind(data);
   }
 
-  protected writeEntry(svm: IntelSvmObject, data: IoasidData, device: number): Step<undefined> {
-    return step(`PASID entry(dev${device}) := ${data.name}`, () => {
-      svm.devices.value |= 1 << device;
-      this.kernel.port.writeEntry(device, data.id.value, data.owner.value);
-      return undefined;
-    });
+  protected *writeEntry(svm: IntelSvmObject, data: IoasidData, device: number): Task {
+    const { tables } = this.kernel;
+    if (tables !== undefined) yield* tables.setup(device, yield* data.id.load(), yield* data.owner.load());
+    yield* step(
+      tables === undefined ? `PASID entry(dev${device}) := ${data.name}` : `dev${device} joins ${svm.name}`,
+      () => {
+        svm.devices.value |= 1 << device;
+        if (tables === undefined) this.kernel.port.writeEntry(device, data.id.value, data.owner.value);
+        return undefined;
+      },
+    );
   }
 
   /**
@@ -133,6 +138,8 @@ export class IntelSvm {
 
   /** `intel_pasid_tear_down_entry()`, then the drain of page requests: nothing of the entry is left. */
   protected *tear_down_entry(id: number, device: number): Task {
+    const { tables } = this.kernel;
+    if (tables !== undefined) return yield* tables.intel_pasid_tear_down_entry(device, id);
     yield* step(`PASID entry(dev${device}, ${id}) := 0`, () => {
       this.kernel.port.writeEntry(device, id, -1);
       return undefined;

@@ -36,6 +36,8 @@ export class Vtd {
   readonly #cache: PasidCache;
   readonly #iotlb: Iotlb;
   readonly #deviceTlbs: DeviceTlbs;
+  /** For each place, whether it has a torn entry. */
+  readonly #torn: number;
   /** Descriptors that are outstanding. Those are numbered from 1; when there are none, numbers begin again. */
   readonly #outstanding: number;
 
@@ -47,6 +49,7 @@ export class Vtd {
     this.#cache = new PasidCache(store, memory, universe, new EntryWords(universe));
     this.#iotlb = new Iotlb(store, universe);
     this.#deviceTlbs = new DeviceTlbs(store, universe);
+    this.#torn = store.reserve(universe.devices.length * universe.pasids.length, 'torn entries');
     this.#outstanding = store.reserve(1, 'invalidations outstanding');
     for (let place = 0; place < this.#places; place++) this.#cache.fetch(place);
     this.#settle();
@@ -127,7 +130,7 @@ export class Vtd {
 
   /** Whether a fetch may have given an entry that leads to no space: words of two entries, or an entry half written. */
   torn(device: number, pasid: number): boolean {
-    return this.#cache.leads(this.#place(device, pasid)).includes(undefined);
+    return this.#store.get(this.#torn + this.#place(device, pasid)) !== 0;
   }
 
   /** The translations made for a function and PASID, as sets of bits (see `translations.ts`). */
@@ -143,7 +146,11 @@ export class Vtd {
 
   /** What the entries that are held bring into the IOTLB. */
   #settlePlace(place: number): void {
-    for (const lead of this.#cache.leads(place)) if (lead !== undefined) this.#iotlb.fill(place, lead);
+    let torn = 0;
+    for (const lead of this.#cache.leads(place))
+      if (lead === undefined) torn = 1;
+      else this.#iotlb.fill(place, lead);
+    this.#store.set(this.#torn + place, torn);
   }
 
   /** … and what that, and the translations of others under the same tags, bring to the devices. */

@@ -1,11 +1,14 @@
 import type { FreeDesign, IoasidParts } from '../../../impl/kernel/ioasid/index.ts';
 import type { Hazard } from '../../family.ts';
+import type { TableKind } from '../configuration.ts';
 
 /** A hazard of this family: a mistake as a replaced part of a design. */
 export interface IoasidHazard extends Hazard {
   readonly parts: Partial<IoasidParts>;
   /** The design that it is a mistake in; default `deferred`. */
   readonly design?: FreeDesign;
+  /** The tables that it is a mistake about; default `abstract`. */
+  readonly table?: TableKind;
   /** It is held against a weaker contract: a number may be free while it is used, and must not be given out again. */
   readonly lenient?: true;
 }

@@ -81,6 +81,20 @@ const RULES: readonly Rule[] = [
   [/architecture.*ats\/atc\./, /entries \?\? \[\]/, 'same', /Stryker|>= 1$/],
   [/architecture.*ats\/atc\./, /command\.kind === 'atc' && coversAtc/, 'same', /^true$/],
   [/architecture.*ats\/atc\./, /(invalidation|sync) >= first/, 'same', /> first$/],
+  // No outcome is left open by the model today.
+  [/architecture.*ats\/ats-slots\./, /UNKNOWN_ADDRESS|'unpredictable'/, 'cases'],
+  [/architecture.*ats\/ats-slots\./, /second === undefined|config !== undefined/, 'defined'],
+  [/architecture.*ats\/ats-slots\./, /atc\.serves\(slot\)\)\)|get\(cell\) === set|brought\.every/, 'reads'],
+  [/architecture.*ats\/ats-slots\./, /\[\.\.\.all\]\.sort/, 'numbers'],
+  // What a cell means that follows from other cells tells no two states apart.
+  [/architecture.*ats\/ats-slots\./, /store\.mean\(|used\.length === 0/, 'same'],
+  [
+    /architecture.*ats\/ats-config\./,
+    /content\?\.entry|entry === undefined|stage2 === undefined|second\.kind/,
+    'defined',
+  ],
+  [/architecture.*ats\/ats-config\./, /entry\.kind !== 'bypass' &&/, 'same', /^true$/],
+  [/architecture.*ats\/ats\./, /context\.streamId === streamId/, 'reads', /^true$/],
   [
     /architecture/,
     /./,

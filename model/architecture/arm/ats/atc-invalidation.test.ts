@@ -40,6 +40,23 @@ describe('CMD_ATC_INV (§4.5.1)', () => {
     expect(covers({ StreamID: 1, Address: 0x123_4000 }, { ...held, page: 2 ** 48 + 0x1234 })).toBe(false);
   });
 
+  it('covers no page behind its span', () => {
+    expect(covers({ StreamID: 1, Address: 0x123_3000 })).toBe(false);
+    expect(covers({ StreamID: 1, Address: 0x123_2000, Size: 1 })).toBe(false);
+    expect(covers({ StreamID: 1, Address: 0x123_4000, Size: 1 }, { ...held, page: 0x1236 })).toBe(false);
+  });
+
+  it('names a StreamID and a SubstreamID that there are, or need not be processed (§4.1.7)', () => {
+    const kinds = (values: Parameters<typeof atcInv>[0], features: Partial<SmmuFeatures>): string =>
+      decode(atcInv({ Size: 52, ...values }), features).kind;
+    expect(kinds({ StreamID: 255 }, { sidSize: 8 })).toBe('atc');
+    expect(kinds({ StreamID: 256 }, { sidSize: 8 })).not.toBe('atc');
+    expect(kinds({ SSV: 1, SubstreamID: 1 }, { ssidSize: 1 })).toBe('atc');
+    expect(kinds({ SSV: 1, SubstreamID: 2 }, { ssidSize: 1 })).not.toBe('atc');
+    expect(kinds({ SSV: 1, SubstreamID: 0 }, { ssidSize: 0 })).not.toBe('atc');
+    expect(kinds({ SSV: 0, SubstreamID: 2 }, { ssidSize: 0 })).toBe('atc');
+  });
+
   it('covers one device', () => {
     expect(covers({ StreamID: 2, Size: 52 })).toBe(false);
     expect(covers({ StreamID: 1 + 2 ** 16, Size: 52 })).toBe(false);

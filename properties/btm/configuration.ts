@@ -50,25 +50,31 @@ export const PLAIN: BtmConfiguration = {
 
 const LIMITS = { cpus: [1, 3], vmids: [2, 6], taken: [1, 6], mapped: [0, 1] } as const;
 
+/** As many of a value, for weights. */
+const times = <Value>(count: number, value: Value): readonly Value[] => Array.from({ length: count }, () => value);
+
 /** Configurations, weighted towards those in which something can go wrong. */
 export const configurations: fc.Arbitrary<BtmConfiguration> = fc
   .record({
-    design: fc.constantFrom(...DESIGNS, 'pinned' as const, 'pinned' as const),
+    design: fc.constantFrom<Design>('off', 'disjoint', ...times(3, 'private' as const), ...times(5, 'pinned' as const)),
     cpus: fc.constantFrom(1, 2, 2, 2),
-    more: fc.constantFrom(2, 3, 3),
+    // With 2, what is pinned at the start leaves no VMID that the other machine's stage 2 could pin.
+    more: fc.constantFrom(2, 3),
     taken: fc.constantFrom(1, 1, 2, 3, 4),
-    stage1: fc.constantFrom(true, true, true, true, true, false),
-    vmid16: fc.constantFrom(...Array.from({ length: 5 }, () => true), false),
+    stage1: fc.constantFrom(...times(7, true), false),
+    vmid16: fc.constantFrom(...times(7, true), false),
     mapped: fc.constantFrom(1, 1, 1, 0),
-    other: fc.boolean(),
-    device0: fc.constantFrom(...STARTS, 'nested' as const, 'nested' as const, 'nested' as const),
+    other: fc.constantFrom(true, true, false, false, false),
+    device0: fc.constantFrom(...STARTS, ...times(3, 'nested' as const)),
     device1: fc.constantFrom(...STARTS),
   })
   .map(({ more, ...any }) => {
     if (!any.vmid16) return narrow(any);
-    const without = (start: Start): Start => (any.stage1 || start !== 'nested' ? start : 'guest');
-    const [device0, device1] = [without(any.device0), without(any.device1)];
-    const drawn = { ...any, device0, device1, other: any.other || device0 === 'other' || device1 === 'other' };
+    const possible = (start: Start): Start => {
+      if (start === 'other' && !any.other) return 'private';
+      return start === 'nested' && !any.stage1 ? 'guest' : start;
+    };
+    const drawn = { ...any, device0: possible(any.device0), device1: possible(any.device1) };
     const vmids = drawn.cpus + Math.max(more, 1 + pinned(drawn));
     return { ...drawn, vmids, taken: Math.min(drawn.taken, vmids - pinned(drawn)) };
   });

@@ -7,7 +7,7 @@ import { BTM_LITMUS } from './litmus.ts';
 import { simplify } from './operations.ts';
 import { programs } from './programs.ts';
 import { BTM_SMALL } from './small.ts';
-import { REQUIRED } from './witnesses.ts';
+import { WITNESSES } from './witnesses.ts';
 import { BtmWorld } from './world.ts';
 
 /** Virtual machines whose VMIDs KVM and the SMMU both use, under broadcast TLB maintenance. */
@@ -23,6 +23,6 @@ export const btm: Family = {
   small: BTM_SMALL,
   plainer,
   simplify,
-  witnesses: REQUIRED,
+  witnesses: Object.values(WITNESSES),
   cost: BTM_COST,
 };

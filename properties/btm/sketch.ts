@@ -123,6 +123,11 @@ export class Sketch {
     }
   }
 
+  /** Whether a place has a stage 2 whose machine KVM has closed. */
+  #outlives(place: number | undefined): boolean {
+    return place === OTHER && this.#pins && this.#destroyed[1] === true;
+  }
+
   #hasKvm(machine: number): boolean {
     return this.#destroyed[machine] === false;
   }
@@ -158,13 +163,15 @@ export class Sketch {
         if (this.#places[operation.device] === operation.place && this.#nested[operation.device] === false) return 0;
         return operation.place === SECOND ? 8 : operation.place === OTHER ? 4 : 2;
       case 'detach':
-        return this.#places[operation.device] === -1 ? 0 : 4;
+        if (this.#places[operation.device] === -1) return 0;
+        return this.#outlives(this.#places[operation.device]) ? 12 : 4;
       case 'domainAlloc':
         if (this.#exists[operation.place] === true) return 0;
         if (operation.place === SECOND) return this.#pins ? 6 : 2;
-        return operation.place === OTHER && this.#pins && this.#destroyed[1] === true ? 6 : 8;
+        return this.#outlives(operation.place) ? 6 : 8;
       case 'domainFree':
-        return this.#exists[operation.place] === true && !this.#places.includes(operation.place) ? 8 : 0;
+        if (this.#exists[operation.place] === false || this.#places.includes(operation.place)) return 0;
+        return this.#outlives(operation.place) ? 16 : 8;
     }
   }
 }

@@ -21,12 +21,6 @@ export const WITNESSES = {
   unmapNested: 'stage 2 page unmapped while a nested device reaches memory through it',
 } as const;
 
-/** Counted, and too rare for short runs to be held to: few machines have so few VMIDs, or two owners of one. */
-const RARE: readonly string[] = [WITNESSES.noPin, WITNESSES.unrelatedLoss];
-
-/** What each fuzz run must reach. */
-export const REQUIRED: readonly string[] = Object.values(WITNESSES).filter((witness) => !RARE.includes(witness));
-
 /** One of the witnesses. */
 export type Witness = keyof typeof WITNESSES;
 

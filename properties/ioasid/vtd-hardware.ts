@@ -37,7 +37,7 @@ class PasidTables implements PhysicalMemory {
     this.#base = store.reserve(devices * this.#entries * lanes, 'PASID table', (at, value) => {
       const entry = Math.floor(at / lanes);
       const place = `dev${Math.floor(entry / this.#entries)}, PASID ${entry % this.#entries}`;
-      return `${place}, lane ${at % lanes}: 0x${(value >>> 0).toString(16)}`;
+      return `${place}, lane ${at % lanes} 0x${(value >>> 0).toString(16)}`;
     });
   }
 
@@ -104,7 +104,7 @@ export class VtdEntries implements PasidPort, PasidUse {
       })),
       pasids: Array.from({ length: pasids }, (_, index) => index + 1),
       dids: [...new Set(domains.map(({ did }) => did))],
-      spaces: domains,
+      spaces: domains.map((domain, owner) => ({ ...domain, name: `VM${owner}` })),
       pages: [0],
     });
     this.vtd = this.#port(memory, domains);
@@ -161,7 +161,7 @@ export class VtdEntries implements PasidPort, PasidUse {
       ['the device-TLB', deviceTlb],
     ] as const;
     const names = caches.filter(([, spaces]) => (spaces & (1 << owner)) !== 0).map(([name]) => name);
-    return `in ${names.join(', ')}`;
+    return `in ${names.join(' and ')}`;
   }
 
   torn(device: number, pasid: number): boolean {

@@ -75,7 +75,7 @@ export class IntelPasid {
    */
   *intel_pasid_tear_down_entry(device: number, pasid: number): Task {
     const tag = yield* this.clear_present(device, pasid);
-    yield* this.flush({ device, pasid, did: tag % TYPE_UNIT, type: Math.floor(tag / TYPE_UNIT) });
+    yield* this.flush(this.entryTag(device, pasid, tag));
     yield* this.intel_pasid_clear_entry(device, pasid);
   }
 
@@ -94,6 +94,11 @@ export class IntelPasid {
     const { PGTT: type, DID: did } = PASID_ENTRY.fields;
     const lanes = [0, 1].flatMap((word) => this.port.readWord(device, pasid, word));
     return read(type, lanes) * TYPE_UNIT + read(did, lanes);
+  }
+
+  /** … and back. */
+  protected entryTag(device: number, pasid: number, tag: number): EntryTag {
+    return { device, pasid, did: tag % TYPE_UNIT, type: Math.floor(tag / TYPE_UNIT) };
   }
 
   /** What is cached of an entry goes: the entry itself, translations, what the device has of these. */

@@ -5,7 +5,7 @@ import { EntryWords, type Lead } from './entry-words.ts';
 import { Held } from './held.ts';
 import type { PasidCacheInvalidation } from './invalidation.ts';
 import { PASID_DIRECTORY_ENTRY, PASID_ENTRY_BYTES, PASID_TABLE_ENTRIES } from './layout/pasid.ts';
-import type { VtdUniverse } from './universe.ts';
+import { nameOfSpace, type VtdUniverse } from './universe.ts';
 
 const { P, SMPTBLPTR } = PASID_DIRECTORY_ENTRY.fields;
 
@@ -37,7 +37,7 @@ export class PasidCache {
       const place = Math.floor(at / each);
       const [device, pasid] = [Math.floor(place / pasids.length), pasids[place % pasids.length]];
       const leads = this.#leadsOf(Math.floor((at % each) / seconds), at % seconds, bits);
-      const spaces = leads.map((lead) => (lead === undefined ? 'a mix' : `space ${lead.space}`));
+      const spaces = leads.map((lead) => (lead === undefined ? 'a mix' : nameOfSpace(universe, lead.space)));
       return `PASID-cache of dev${device}, PASID ${pasid} {${spaces.join(', ')}}`;
     });
   }

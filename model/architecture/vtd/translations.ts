@@ -1,5 +1,5 @@
 import type { PageRange } from './invalidation.ts';
-import type { VtdUniverse } from './universe.ts';
+import { nameOfSpace, type VtdUniverse } from './universe.ts';
 
 /** Translations are bits: those of a space are neighbours, one for each page. */
 
@@ -31,6 +31,6 @@ export function describeBits(universe: VtdUniverse, bits: number): string {
   const spaces = spacesOf(universe, bits);
   const named = Array.from({ length: universe.spaces.length + 1 }, (_, space) => space)
     .filter((space) => (spaces & (1 << space)) !== 0)
-    .map((space) => (space === universe.spaces.length ? 'all memory' : `space ${space}`));
+    .map((space) => nameOfSpace(universe, space));
   return `{${named.join(', ')}}`;
 }

@@ -10,6 +10,8 @@ export interface VtdDevice {
 
 /** What tables lead to: whoever reaches one of these reaches what belongs to one owner. */
 export interface VtdSpace {
+  /** What reports call it. */
+  readonly name: string;
   /** Byte address of its first-stage table; 0: none. */
   readonly firstStage: number;
   /** Byte address of its second-stage table; 0: none. */
@@ -29,6 +31,11 @@ export interface VtdUniverse {
   readonly spaces: readonly VtdSpace[];
   /** Input addresses of requests, in units of 4 KiB. */
   readonly pages: readonly number[];
+}
+
+/** What reports call a space; the number of spaces stands for all of memory. */
+export function nameOfSpace({ spaces }: VtdUniverse, space: number): string {
+  return spaces[space]?.name ?? 'all of memory';
 }
 
 /** @throws RangeError if it is too large for the sets of bits in which the model keeps what is held. */

@@ -9,6 +9,8 @@ export interface IoasidHazard extends Hazard {
   readonly design?: FreeDesign;
   /** The tables that it is a mistake about; default `abstract`. */
   readonly table?: TableKind;
+  /** It shows wherever a device is bound: nothing is bound at first. */
+  readonly unbound?: true;
   /** It is held against a weaker contract: a number may be free while it is used, and must not be given out again. */
   readonly lenient?: true;
 }

@@ -28,8 +28,8 @@ export const UNIVERSE: VtdUniverse = {
   pasids: [1, 2],
   dids: [1, 2],
   spaces: [
-    { firstStage: 0x10_0000, secondStage: 0x11_0000 },
-    { firstStage: 0x12_0000, secondStage: 0x13_0000 },
+    { name: 'space 0', firstStage: 0x10_0000, secondStage: 0x11_0000 },
+    { name: 'space 1', firstStage: 0x12_0000, secondStage: 0x13_0000 },
   ],
   pages: [0, 1],
 };

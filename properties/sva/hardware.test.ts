@@ -20,9 +20,9 @@ function run(
   return search(new SvaWorld(configuration, parts).load({ agents }), { order: 'bfs' });
 }
 
-describe('a table is not free while a CPU may walk it', () => {
-  const leafOnly = SVA_HAZARDS.find(({ id }) => id === 'btm-table-leaf-only')?.parts;
+const leafOnly = SVA_HAZARDS.find(({ id }) => id === 'btm-table-leaf-only')?.parts;
 
+describe('a table is not free while a CPU may walk it', () => {
   test.each([
     ['that runs the process', [munmap]],
     ['that runs another process, and comes back without a flush', [...to(1), munmap]],
@@ -54,6 +54,12 @@ describe('what a roll-over has left behind on a CPU', () => {
 
   test('would count if it were not', () => {
     const { failure } = run(machine, cpus, { asidAllocator: Unasked });
+    expect(failure?.rule).toBe('table-free-in-use');
+    expect(failure?.data?.['use']).toMatch(/^CPU0/);
+  });
+
+  test('counts under an ASID that is still loaded there, which no flush precedes', () => {
+    const { failure } = run(machine, [[], [...to(1, 2, 3, 4), munmap]], leafOnly);
     expect(failure?.rule).toBe('table-free-in-use');
     expect(failure?.data?.['use']).toMatch(/^CPU0/);
   });

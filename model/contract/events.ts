@@ -169,6 +169,12 @@ export type PageRequestEvent =
   | { readonly type: 'pri.overflowed'; readonly id: number }
   /** Software looks after a request in a space: a page is made present there, or found not to exist. */
   | { readonly type: 'pri.handle'; readonly id: number; readonly space: SpaceId }
+  /** A process has exited: nobody uses its address space any more. */
+  | { readonly type: 'pri.exit'; readonly space: SpaceId }
+  /** The page tables of a process are freed. */
+  | { readonly type: 'pri.tables-freed'; readonly space: SpaceId }
+  /** A function uses a PASID of which there is no entry, and that is told as an error (VT-d; SMMU: C_BAD_CD). */
+  | { readonly type: 'pri.unconfigured'; readonly device: number; readonly pasid: number }
   /** Software has no memory for a request: it is lost, or refused if it is the last. */
   | { readonly type: 'pri.no-memory'; readonly id: number }
   /** Software answers a group. Success: the function may try again; Invalid: it gives up; Failure: for good. */

@@ -9,10 +9,15 @@ export interface PageRequestWorld {
   readonly pasids: number;
   /** Most requests of a run. */
   readonly requests: number;
+  /** Spaces are processes, which may exit: so many. Default: they are there for good. */
+  readonly processes?: number;
 }
 
 /** Life of a request. */
 const [UNSENT, WAITING, HANDLED, DONE] = [0, 1, 2, 3];
+
+/** State of a process. */
+const [EXITED, FREED] = [1, 2];
 
 /** Flags of a request. */
 const LAST = 1;
@@ -47,6 +52,12 @@ type Response = Extract<PageRequestEvent, { readonly type: 'pri.respond' }>;
  * - `disabled-for-good`: no response is a Failure. It disables page requests of the function, and nothing enables them
  *   again: whatever it is attached to, it never gets a page any more (PCIe ATS, Response Failure; kernel:
  *   `IOMMU_PAGE_RESP_FAILURE`). Lack of memory passes, so it is no reason.
+ * - `handled-after-exit`: nothing is looked after in a process that has exited: its request is refused (kernel:
+ *   `mmget_not_zero()` in the handler).
+ * - `walked-after-exit`: from the time that its page tables are freed no function walks them, although it may go on, and is
+ *   still bound (kernel: `mmu_notifier_release()`, comment of `intel_mm_release()`).
+ * - `error-while-bound`: a function that is bound is not told to be in error for using its PASID, whether the process is
+ *   still there or not (kernel: comment of `arm_smmu_mm_release()`).
  * - `unanswered`: in the end each last request has been answered.
  */
 export class PageRequestMonitor {
@@ -60,6 +71,9 @@ export class PageRequestMonitor {
   readonly #from: number;
   /** For each device and PASID, 1 while it goes to another space. */
   readonly #replacing: number;
+  /** For each process, `EXITED` and then `FREED`; for each device and PASID, 1 while it is bound. */
+  readonly #processes: number;
+  readonly #bound: number;
 
   constructor(store: Store, world: PageRequestWorld) {
     this.#store = store;
@@ -71,6 +85,9 @@ export class PageRequestMonitor {
     this.#groups = row('group');
     this.#from = row('from');
     this.#replacing = store.reserve(world.devices * (world.pasids + 1), 'contract.requests.replacing');
+    const processes = world.processes ?? 0;
+    this.#processes = processes === 0 ? -1 : store.reserve(processes, 'contract.requests.processes');
+    this.#bound = processes === 0 ? -1 : store.reserve(world.devices * (world.pasids + 1), 'contract.requests.bound');
   }
 
   /** Folds an event in. */
@@ -78,7 +95,7 @@ export class PageRequestMonitor {
     switch (event.type) {
       case 'pri.request':
         this.#sent(event);
-        return undefined;
+        return this.#checkWalk(event.space);
       case 'pri.overflowed':
         this.#store.set(this.#life + event.id, DONE);
         return undefined;
@@ -88,7 +105,17 @@ export class PageRequestMonitor {
         return this.#answered(event);
       case 'pri.detach.begin':
         this.#mark(event, EXCUSED);
+        this.#setBound(event.device, event.pasid, 0);
         return undefined;
+      case 'pri.exit':
+        this.#store.set(this.#processes + event.space, EXITED);
+        for (const id of this.#ids()) if (this.#spaceOf(id) === event.space) this.#flag(id, EXCUSED);
+        return undefined;
+      case 'pri.tables-freed':
+        this.#store.set(this.#processes + event.space, FREED);
+        return undefined;
+      case 'pri.unconfigured':
+        return this.#checkBound(event.device, event.pasid);
       case 'pri.detach.end':
         this.#mark(event, LATE);
         return undefined;
@@ -107,6 +134,8 @@ export class PageRequestMonitor {
         this.#mark({ ...event, space: event.from }, LATE);
         return undefined;
       case 'pri.attach.begin':
+        this.#setBound(event.device, event.pasid, 1);
+        return undefined;
       case 'pri.attach.end':
         return undefined;
     }
@@ -115,6 +144,13 @@ export class PageRequestMonitor {
   /** Whether a request was made through something that has been detached since: it is too late for it. */
   isLate(id: number): boolean {
     return this.#has(id, LATE);
+  }
+
+  /** Whether something that was asked through a space has not been answered yet. */
+  isWaiting(space: number): boolean {
+    return this.#ids().some(
+      (id) => this.#has(id, LAST) && this.#store.get(this.#life + id) !== DONE && this.#spaceOf(id) === space,
+    );
   }
 
   /** Nothing runs any more: what was forgotten. */
@@ -130,14 +166,23 @@ export class PageRequestMonitor {
     const store = this.#store;
     store.set(this.#life + id, WAITING);
     const replaced = store.get(this.#replacing + this.#place(device, pasid)) === 1 ? EXCUSED | RETRY : 0;
-    store.set(this.#flags + id, (last ? LAST : 0) | replaced);
+    // What is cached of an entry is used until detach has flushed it.
+    const going = this.#bound >= 0 && store.get(this.#bound + this.#place(device, pasid)) === 0;
+    const exited = this.#processOf(space) === 0 && !going ? 0 : EXCUSED;
+    store.set(this.#flags + id, (last ? LAST : 0) | replaced | exited);
     store.set(this.#spaces + id, space + 1);
     store.set(this.#groups + id, group);
     store.set(this.#from + id, this.#place(device, pasid));
   }
 
   #handled(id: number, space: number): Verdict {
-    const own = this.#store.get(this.#spaces + id) - 1;
+    const own = this.#spaceOf(id);
+    if (this.#processOf(space) !== 0)
+      return broken(
+        'handled-after-exit',
+        `${this.#name(id)} is looked after in ${spaceName(space)}, which has exited.`,
+        id,
+      );
     if (own >= 0 && own !== space)
       return broken(
         'wrong-space',
@@ -238,6 +283,41 @@ export class PageRequestMonitor {
     const ids: number[] = [];
     for (let id = 1; id <= this.#world.requests; id++) if (this.#store.get(this.#life + id) !== UNSENT) ids.push(id);
     return ids;
+  }
+
+  /** A function has walked the tables of a space. */
+  #checkWalk(space: number): Verdict {
+    if (this.#processOf(space) !== FREED) return undefined;
+    return {
+      monitor: 'page-requests',
+      rule: 'walked-after-exit',
+      message: `A device walks the page tables of ${spaceName(space)}, which are freed.`,
+      data: { space },
+    };
+  }
+
+  #checkBound(device: number, pasid: number): Verdict {
+    if (this.#bound < 0 || this.#store.get(this.#bound + this.#place(device, pasid)) === 0) return undefined;
+    return {
+      monitor: 'page-requests',
+      rule: 'error-while-bound',
+      message: `dev${device} uses PASID ${pasid}, by which it is bound, and there is no entry.`,
+      data: { device, pasid },
+    };
+  }
+
+  #setBound(device: number, pasid: number, bound: 0 | 1): void {
+    if (this.#bound >= 0) this.#store.set(this.#bound + this.#place(device, pasid), bound);
+  }
+
+  /** 0: there for good, or still there. */
+  #processOf(space: number): number {
+    return this.#processes < 0 || space < 0 ? 0 : this.#store.get(this.#processes + space);
+  }
+
+  /** The space that a request was made through, -1 for none. */
+  #spaceOf(id: number): number {
+    return this.#store.get(this.#spaces + id) - 1;
   }
 
   #has(id: number, flag: number): boolean {

@@ -17,6 +17,8 @@ export interface PrsConfiguration extends Configuration {
   readonly user: boolean;
   /** An SMMU that stalls what it cannot translate; else devices have a page request interface. */
   readonly stall: boolean;
+  /** What looks after requests can end: processes exit; the fault object's file is closed. */
+  readonly life: boolean;
 }
 
 /** Address spaces. */
@@ -31,7 +33,9 @@ export const ATTACHMENTS = 12;
  * What programs do: attach, detach, and replace by another space, take a device away; and jobs of devices, each followed by the CPU that submits it.
  * `fault` asks for one or two pages and waits for the response; `send` sends a single message and goes on; `stop` sends a
  * Stop Marker. Where transactions stall each of these but the last is one that does; `fault` waits until it is resumed. Where user space looks after requests a VMM always does; `read` reads what cannot be handed over (`copy_to_user()`
- * fails), and `write` answers by a cookie that may be anybody's. `failNth` has the n-th allocation from now on fail: of the
+ * fails), and `write` answers by a cookie that may be anybody's. `bind`, `unbind` and `exit` are
+ * what processes do, in whose place there is else `attach` and so on: their files are released before or after they exit. `close`
+ * closes the file of the fault object. `failNth` has the n-th allocation from now on fail: of the
  * interrupt's thread, or of the CPU itself.
  */
 export type PrsOperation =
@@ -55,7 +59,9 @@ export type PrsOperation =
     }
   | { readonly op: 'stop'; readonly device: number; readonly pasid: number }
   | { readonly op: 'failNth'; readonly nth: number; readonly irq: boolean }
-  | { readonly op: 'read' }
+  | { readonly op: 'bind' | 'unbind'; readonly device: number; readonly process: number }
+  | { readonly op: 'exit'; readonly process: number }
+  | { readonly op: 'read' | 'close' }
   | { readonly op: 'write'; readonly cookie: number };
 
 /** Every kind of operation. */
@@ -70,7 +76,14 @@ export const OPERATIONS: readonly PrsOperation['op'][] = [
   'write',
   'failNth',
   'replace',
+  'bind',
+  'unbind',
+  'exit',
+  'close',
 ];
+
+/** A field that old traces do not have. */
+const LATER = 'life';
 
 const LIMITS = { devices: [1, 2], pasids: [1, 2], entries: [2, 5], attached: [0, 2] } as const;
 const ARGUMENTS: Readonly<Record<PrsOperation['op'], Readonly<Record<string, readonly [number, number] | 'boolean'>>>> =
@@ -83,7 +96,11 @@ const ARGUMENTS: Readonly<Record<PrsOperation['op'], Readonly<Record<string, rea
     send: { device: [0, 1], pasid: [1, 2], group: [0, GROUPS - 1], last: 'boolean' },
     stop: { device: [0, 1], pasid: [1, 2] },
     failNth: { nth: [1, 2], irq: 'boolean' },
+    bind: { device: [0, 1], process: [0, SPACES - 1] },
+    unbind: { device: [0, 1], process: [0, SPACES - 1] },
+    exit: { process: [0, SPACES - 1] },
     read: {},
+    close: {},
     write: { cookie: [0, 1] },
   };
 
@@ -96,6 +113,7 @@ export const PLAIN: PrsConfiguration = {
   attached: 1,
   user: false,
   stall: false,
+  life: false,
 };
 
 /** Random machines. */
@@ -108,6 +126,7 @@ export const configurations: fc.Arbitrary<PrsConfiguration> = fc
     attached: fc.constantFrom(0, 1, 1, 2),
     user: fc.constantFrom(false, false, true),
     stall: fc.constantFrom(false, false, true),
+    life: fc.constantFrom(false, false, true),
   })
   .map((drawn) => ({ ...drawn, attached: Math.min(drawn.attached, drawn.devices) }));
 
@@ -128,12 +147,13 @@ export function plainer(configuration: Configuration): readonly Configuration[] 
 export function prsConfiguration(configuration: Configuration): PrsConfiguration {
   const wrong = problem(configuration);
   if (wrong !== undefined) throw new RangeError(`configuration of family prs: ${wrong}`);
-  return configuration as PrsConfiguration;
+  return { ...PLAIN, ...configuration } as PrsConfiguration;
 }
 
 function problem(configuration: Configuration): string | undefined {
   for (const [field, value] of Object.entries(PLAIN))
-    if (typeof configuration[field] !== typeof value) return `"${field}" must be a ${typeof value}`;
+    if (typeof configuration[field] !== typeof value && !(field === LATER && configuration[field] === undefined))
+      return `"${field}" must be a ${typeof value}`;
   for (const field of Object.keys(configuration)) if (!(field in PLAIN)) return `there is no "${field}"`;
   for (const [field, [least, most]] of Object.entries(LIMITS))
     if (!isWithin(configuration[field], least, most)) return `"${field}" is ${least} to ${most}`;
@@ -163,6 +183,34 @@ export function prsOperation(operation: Operation): PrsOperation {
   return known as unknown as PrsOperation;
 }
 
+/** Devices share processes, which exit. */
+export function hasProcesses({ user, life }: PrsConfiguration): boolean {
+  return life && !user;
+}
+
+/** Whether an operation means anything on a machine. */
+export function applies(op: PrsOperation['op'], configuration: PrsConfiguration): boolean {
+  const { user, life } = configuration;
+  const processes = hasProcesses(configuration);
+  switch (op) {
+    case 'attach':
+    case 'replace':
+    case 'detach':
+      return !processes;
+    case 'bind':
+    case 'unbind':
+    case 'exit':
+      return processes;
+    case 'read':
+    case 'write':
+      return user;
+    case 'close':
+      return user && life;
+    default:
+      return true;
+  }
+}
+
 /** How a report shows an operation. */
 export function describe(operation: PrsOperation): string {
   switch (operation.op) {
@@ -179,10 +227,17 @@ export function describe(operation: PrsOperation): string {
       return `send(dev${operation.device}, PASID ${operation.pasid}, PRG ${operation.group}${operation.last ? ', last' : ''})`;
     case 'stop':
       return `stop(dev${operation.device}, PASID ${operation.pasid})`;
+    case 'bind':
+    case 'unbind':
+      return `${operation.op}(dev${operation.device}, process${operation.process})`;
+    case 'exit':
+      return `exit(process${operation.process})`;
     case 'failNth':
       return `fail-nth(${operation.irq ? 'irq, ' : ''}${operation.nth})`;
     case 'read':
       return 'read(), copy_to_user fails';
+    case 'close':
+      return 'close()';
     case 'write':
       return `write(cookie ${operation.cookie})`;
   }

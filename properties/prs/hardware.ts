@@ -8,51 +8,56 @@ import { describe, PageRequestQueue } from '../../model/architecture/pri/page-re
 import { StalledTransactions } from '../../model/architecture/pri/stalled.ts';
 import { codeOf, requestOf, type PageRequest } from '../../model/architecture/pri/page-request.ts';
 import type { PageRequestEvent } from '../../model/contract/events.ts';
-import { GROUPS, REQUESTS, type PrsConfiguration } from './configuration.ts';
+import { GROUPS, hasProcesses, REQUESTS, type PrsConfiguration } from './configuration.ts';
+import { PasidEntries } from './entries.ts';
+import { PasidReuse } from './reuse.ts';
 
 const CODES = { Success: RESPONSE.SUCCESS, Invalid: RESPONSE.INVALID, Failure: RESPONSE.FAILURE } as const;
 
 /** What happened in hardware, for witnesses. */
 export type HardwareNote =
-  'overflow' | 'message on the wire at detach' | 'PASID leads to another space' | 'Stop Marker' | 'STAG used again';
+  | 'overflow'
+  | 'message on the wire at detach'
+  | 'PASID leads to another space'
+  | 'Stop Marker'
+  | 'STAG used again'
+  | 'response after PASID reuse attempted';
 
 /** Where hardware tells what happens. */
 export interface HardwareListener {
   readonly emit: (event: PageRequestEvent) => void;
   readonly note: (note: HardwareNote) => void;
+  /** An entry has been written. */
+  readonly written: () => void;
 }
 
 /** An IOMMU's page request queue, the functions behind it, and what their PASIDs lead to. */
 export class PrsHardware implements PriPort {
   readonly functions: PriFunctions;
+  readonly entries: PasidEntries;
   readonly interrupt: Waitable;
   readonly stalled: StalledTransactions;
   readonly #machine: Machine;
   readonly #queue: PageRequestQueue;
   readonly #configuration: PrsConfiguration;
   readonly #listener: HardwareListener;
-  /** For each device and PASID, the space plus 1. */
-  readonly #entries: number;
-  /** The same, of what it led to before. */
-  readonly #before: number;
   readonly #sent: number;
+  /** Where PASIDs change hands. */
+  readonly #reuse: PasidReuse | undefined;
 
   constructor(machine: Machine, configuration: PrsConfiguration, listener: HardwareListener) {
     const { store } = machine;
     const { devices, pasids } = configuration;
+    const life = hasProcesses(configuration);
     this.#machine = machine;
     this.#configuration = configuration;
     this.#listener = listener;
     this.functions = new PriFunctions(store, devices, GROUPS);
     this.stalled = new StalledTransactions(store, devices, GROUPS);
     this.#queue = new PageRequestQueue(store, configuration.entries);
-    const show = (at: number, space: number): string => {
-      const place = `dev${Math.floor(at / (pasids + 1))}, PASID ${at % (pasids + 1)}`;
-      return `${place} ${space === 0 ? 'not present' : `mm${space - 1}`}`;
-    };
-    this.#entries = store.reserve(devices * (pasids + 1), 'PASID entry', show);
-    this.#before = store.reserve(devices * (pasids + 1), 'PASID entry before');
+    this.entries = new PasidEntries(store, devices, pasids, life);
     this.#sent = store.reserve(1, 'requests sent');
+    this.#reuse = life ? new PasidReuse(store, devices, GROUPS, pasids) : undefined;
     this.interrupt = { name: 'a page request', ready: () => this.#queue.pending };
   }
 
@@ -97,14 +102,17 @@ export class PrsHardware implements PriPort {
   }
 
   writeEntry(device: number, pasid: number, space: number): void {
-    const { store } = this.#machine;
-    const at = this.#at(device, pasid);
-    const old = store.get(this.#entries + at);
-    if (old !== 0) store.set(this.#before + at, old);
-    const before = store.get(this.#before + at);
-    if (space >= 0 && before !== 0 && before !== space + 1) this.#listener.note('PASID leads to another space');
+    if (this.entries.write(device, pasid, space)) this.#listener.note('PASID leads to another space');
     if (space < 0 && this.functions.inFlight(device) > 0) this.#listener.note('message on the wire at detach');
-    store.set(this.#entries + at, space + 1);
+    this.#listener.written();
+  }
+
+  quietEntry(device: number, pasid: number): void {
+    this.entries.quiet(device, pasid);
+  }
+
+  flushEntry(device: number, pasid: number): void {
+    this.entries.flush(device, pasid);
   }
 
   arrived(device: number): Waitable {
@@ -115,14 +123,24 @@ export class PrsHardware implements PriPort {
     };
   }
 
-  respond(device: number, _pasid: number, group: number, response: PageResponse): void {
+  respond(device: number, pasid: number, group: number, response: PageResponse): void {
+    if (this.#reuse?.isReused(device, group, pasid) === true)
+      this.#listener.note('response after PASID reuse attempted');
     if (this.#configuration.stall) this.stalled.resume(device, group);
     else this.functions.respond(device, group, CODES[response]);
   }
 
-  /** The space that a PASID leads to, -1 for none. */
-  entry(device: number, pasid: number): number {
-    return this.#machine.store.get(this.#entries + this.#at(device, pasid)) - 1;
+  /** A device uses a PASID: the space that it leads to, -1 for none. */
+  use(device: number, pasid: number): number {
+    const found = this.entries.lookUp(device, pasid);
+    if (found === 'nothing' && this.#reuse !== undefined)
+      this.#listener.emit({ type: 'pri.unconfigured', device, pasid });
+    return typeof found === 'number' ? found : -1;
+  }
+
+  /** A PASID gets an owner. */
+  allocated(pasid: number): void {
+    this.#reuse?.allocated(pasid);
   }
 
   /** Whether a run has room for some more requests. */
@@ -142,9 +160,10 @@ export class PrsHardware implements PriPort {
     if (stop) this.#listener.note('Stop Marker');
     else {
       store.set(this.#sent, id);
-      const space = this.entry(device, pasid);
+      const space = this.use(device, pasid);
       this.#listener.emit({ type: 'pri.request', id, device, pasid, group, last, space });
       if (last) this.functions.outstanding(device, group, watched);
+      if (last) this.#reuse?.asked(device, group, pasid);
     }
     const code = codeOf({ ...message, id });
     if (!this.#configuration.wire) this.#receive(code);
@@ -158,11 +177,12 @@ export class PrsHardware implements PriPort {
   stall(device: number, pasid: number): number {
     const { store } = this.#machine;
     const tag = this.stalled.freeTag(device);
-    const space = this.entry(device, pasid);
+    const space = this.use(device, pasid);
     if (space < 0 || tag < 0 || !this.room(1) || !this.functions.canSend(device, 1) || !this.#hasPlace()) return 0;
     const id = store.get(this.#sent) + 1;
     store.set(this.#sent, id);
     this.#listener.emit({ type: 'pri.request', id, device, pasid, group: tag, last: true, space });
+    this.#reuse?.asked(device, tag, pasid);
     if (this.stalled.stall(device, tag, id)) this.#listener.note('STAG used again');
     const code = codeOf({ device, pasid, group: tag, last: true, stop: false, page: 0, id });
     if (!this.#configuration.wire) this.#receive(code);
@@ -212,9 +232,5 @@ export class PrsHardware implements PriPort {
     if (request.id > 0) this.#listener.emit({ type: 'pri.overflowed', id: request.id });
     // The response that hardware gives asks the function to try again (IHI 0070 §8.1).
     if (arrival === 'answered') this.functions.respond(request.device, request.group, RESPONSE.SUCCESS);
-  }
-
-  #at(device: number, pasid: number): number {
-    return device * (this.#configuration.pasids + 1) + pasid;
   }
 }

@@ -2,6 +2,7 @@ import type { Family } from '../family.ts';
 import { hazardNamed } from '../hazard-named.ts';
 import { configurations, PLAIN, plainer, simplify } from './configuration.ts';
 import { PRS_HAZARDS } from './hazards/index.ts';
+import { LIFE_LITMUS } from './litmus-life.ts';
 import { PRS_LITMUS } from './litmus.ts';
 import { alphabet, programs } from './programs.ts';
 import { PrsWorld, WITNESSES } from './world.ts';
@@ -12,7 +13,7 @@ export const prs: Family = {
   summary:
     'page requests: the queue of the IOMMU, groups, handlers, responses, and the drain before a PASID changes hands',
   hazards: PRS_HAZARDS,
-  litmus: PRS_LITMUS,
+  litmus: [...PRS_LITMUS, ...LIFE_LITMUS],
   configurations,
   programs,
   world: (configuration, hazard) =>
@@ -27,6 +28,7 @@ export const prs: Family = {
       { name: 'not-attached', configuration: { ...PLAIN, attached: 0 } },
       { name: 'user', configuration: { ...PLAIN, user: true } },
       { name: 'stall', configuration: { ...PLAIN, stall: true } },
+      { name: 'life', configuration: { ...PLAIN, life: true } },
     ],
     alphabet,
   },

@@ -1,8 +1,12 @@
 import type { Failure } from '../../engine/failure.ts';
 import type { IopfKernel } from '../../impl/kernel/iopf/index.ts';
+import { findLifeLeak } from './leaks-life.ts';
 
 /** What is left over when nothing runs any more: a request that nobody can find, a group that was not freed. */
-export function findLeak({ groups, iopfs, params, devices }: IopfKernel): Failure | undefined {
+export function findLeak(kernel: IopfKernel): Failure | undefined {
+  const { groups, iopfs, params, devices } = kernel;
+  const ofProcess = findLifeLeak(kernel);
+  if (ofProcess !== undefined) return leak('process', ofProcess);
   const [group] = groups.live();
   if (group !== undefined) return leak('group', `${groups.at(group).name} is allocated, and nobody works on it.`);
   const kept = new Set(params.live().flatMap((param) => params.at(param).partial.handles));

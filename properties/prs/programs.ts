@@ -3,7 +3,15 @@ import type { Configuration, Program } from '../family.ts';
 import { arbitraryOf } from '../generate/arbitrary.ts';
 import { Deal } from '../generate/deal.ts';
 import type { Draw } from '../generate/draw.ts';
-import { GROUPS, prsConfiguration, SPACES, type PrsConfiguration, type PrsOperation } from './configuration.ts';
+import {
+  applies,
+  GROUPS,
+  OPERATIONS,
+  prsConfiguration,
+  SPACES,
+  type PrsConfiguration,
+  type PrsOperation,
+} from './configuration.ts';
 
 const OPERATIONS_MIN = 2;
 const OPERATIONS_MAX = 9;
@@ -21,6 +29,10 @@ const LIFE: Readonly<Record<PrsOperation['op'], number>> = {
   write: 2,
   failNth: 2,
   replace: 4,
+  bind: 5,
+  unbind: 6,
+  exit: 4,
+  close: 1,
 };
 const TRAFFIC: Readonly<Record<PrsOperation['op'], number>> = {
   attach: 2,
@@ -33,6 +45,10 @@ const TRAFFIC: Readonly<Record<PrsOperation['op'], number>> = {
   write: 2,
   failNth: 2,
   replace: 2,
+  bind: 2,
+  unbind: 3,
+  exit: 2,
+  close: 1,
 };
 
 /** Random programs: devices that ask, CPUs that take away what they ask of and give it to others. */
@@ -45,20 +61,12 @@ export function programs(configuration: Configuration): fc.Arbitrary<Program> {
       [1, TRAFFIC],
     ]);
     draw.list(OPERATIONS_MIN, OPERATIONS_MAX, () => {
-      const op = draw.weighted(
-        Object.entries(weights).map(
-          ([kind, weight]) => [isUsers(kind) && !known.user ? 0 : weight, kind as PrsOperation['op']] as const,
-        ),
-      );
+      const op = draw.weighted(OPERATIONS.map((kind) => [applies(kind, known) ? weights[kind] : 0, kind] as const));
       const operation = drawOperation(draw, op, known);
       if (!deal.giveCpu(draw.below(CPUS), operation)) draw.duplicate();
     });
     return deal.program();
   });
-}
-
-function isUsers(kind: string): boolean {
-  return kind === 'read' || kind === 'write';
 }
 
 function drawOperation(draw: Draw, op: PrsOperation['op'], { devices, pasids }: PrsConfiguration): PrsOperation {
@@ -80,7 +88,13 @@ function drawOperation(draw: Draw, op: PrsOperation['op'], { devices, pasids }: 
       return { op, device: device(), pasid: pasid() };
     case 'failNth':
       return { op, nth: 1 + draw.below(2), irq: draw.below(4) > 0 };
+    case 'bind':
+    case 'unbind':
+      return { op, device: device(), process: draw.below(SPACES) };
+    case 'exit':
+      return { op, process: draw.below(SPACES) };
     case 'read':
+    case 'close':
       return { op };
     case 'write':
       return { op, cookie: draw.below(2) };
@@ -96,9 +110,10 @@ function canStall(operation: PrsOperation): boolean {
 
 /** Every operation. */
 export function alphabet(configuration: Configuration): PrsOperation[] {
-  const { devices, pasids, user, stall } = prsConfiguration(configuration);
+  const known = prsConfiguration(configuration);
+  const { devices, pasids, stall } = known;
   const each = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
-  const users: PrsOperation[] = user ? [{ op: 'read' }, { op: 'write', cookie: 0 }] : [];
+  const users: PrsOperation[] = [{ op: 'read' }, { op: 'write', cookie: 0 }, { op: 'close' }];
   const onDevices = each(devices).flatMap((device) => [
     ...each(pasids).flatMap((at) => [
       ...each(SPACES).flatMap((space): PrsOperation[] => [
@@ -115,12 +130,17 @@ export function alphabet(configuration: Configuration): PrsOperation[] {
       ]),
     ]),
     { op: 'release', device } as const,
+    ...each(SPACES).flatMap((process): PrsOperation[] => [
+      { op: 'bind', device, process },
+      { op: 'unbind', device, process },
+    ]),
   ]);
+  const exits = each(SPACES).map((process): PrsOperation => ({ op: 'exit', process }));
   const failures: PrsOperation[] = [
     { op: 'failNth', nth: 1, irq: true },
     { op: 'failNth', nth: 2, irq: true },
     { op: 'failNth', nth: 1, irq: false },
   ];
-  const all = [...onDevices, ...users, ...failures];
+  const all = [...onDevices, ...exits, ...users, ...failures].filter(({ op }) => applies(op, known));
   return stall ? all.filter(canStall) : all;
 }

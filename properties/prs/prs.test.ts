@@ -50,7 +50,7 @@ test.each([
 });
 
 test.each([
-  [{ op: 'bind' }, 'family prs has no operation "bind"'],
+  [{ op: 'mend' }, 'family prs has no operation "mend"'],
   [{ op: 'fault', device: 0, pasid: 3, group: 0, pages: 1 }, 'operation fault: "pasid" must be 1 to 2'],
   [{ op: 'send', device: 0, pasid: 1, group: 0, last: 1 }, 'operation send: "last" must be true or false'],
 ])('the operation %j is refused', (wrong, why) => {

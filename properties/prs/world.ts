@@ -6,17 +6,22 @@ import type { Observation } from '../../engine/observe.ts';
 import { step, waitStep, type Step, type Task } from '../../engine/step.ts';
 import type { System } from '../../engine/system.ts';
 import { IopfKernel, type IopfNote, type IopfParts } from '../../impl/kernel/iopf/index.ts';
-import type { PageRequestEvent } from '../../model/contract/events.ts';
+import type { PageRequestEvent, PasidEvent } from '../../model/contract/events.ts';
 import { PageRequestMonitor } from '../../model/contract/page-requests.ts';
+import { PasidMonitor } from '../../model/contract/pasid.ts';
+import type { Verdict } from '../../model/contract/violation.ts';
 import type { Configuration, Counters, Operation, Program, World } from '../family.ts';
 import { Tallies } from '../tallies.ts';
 import {
+  applies,
   ATTACHMENTS,
   describe,
+  hasProcesses,
   OPERATIONS,
   prsConfiguration,
   prsOperation,
   REQUESTS,
+  SPACES,
   type PrsConfiguration,
   type PrsOperation,
 } from './configuration.ts';
@@ -24,8 +29,10 @@ import { explain } from './explain.ts';
 import { PrsHardware, type HardwareNote } from './hardware.ts';
 import { findLeak } from './leaks.ts';
 
+type Note = IopfNote | HardwareNote | 'exit with faults outstanding';
+
 /** What a run should reach. */
-export const WITNESSES: readonly (IopfNote | HardwareNote)[] = [
+export const WITNESSES: readonly Note[] = [
   'overflow',
   'overflow cleared',
   'partial requests discarded',
@@ -42,6 +49,13 @@ export const WITNESSES: readonly (IopfNote | HardwareNote)[] = [
   'allocation failed',
   'request while its PASID is replaced',
   'STAG used again',
+  'exit while bound',
+  'exit with faults outstanding',
+  'exit while a drain is under way',
+  'request of a process that has exited',
+  'address space torn down by a page fault',
+  'PASID reused',
+  'response after PASID reuse attempted',
 ];
 
 type Of<Op extends PrsOperation['op']> = Extract<PrsOperation, { readonly op: Op }>;
@@ -54,6 +68,8 @@ export class PrsWorld implements World {
   readonly #hardware: PrsHardware;
   readonly #kernel: IopfKernel;
   readonly #monitor: PageRequestMonitor;
+  /** Of processes' PASIDs, if they share any. */
+  readonly #pasids: PasidMonitor | undefined;
   readonly #initial: number;
 
   /** @param parts replaced routines: a hazard. */
@@ -61,16 +77,25 @@ export class PrsWorld implements World {
     this.configuration = prsConfiguration(configuration);
     const { devices, pasids, attached, user, stall } = this.configuration;
     const { machine } = this;
-    this.#monitor = new PageRequestMonitor(machine.store, { devices, pasids, requests: REQUESTS });
-    const emit = (event: PageRequestEvent): void => {
-      const verdict = this.#monitor.on(event);
-      if (verdict !== undefined) machine.fail(verdict);
+    const processes = hasProcesses(this.configuration) ? SPACES : 0;
+    this.#monitor = new PageRequestMonitor(machine.store, { devices, pasids, requests: REQUESTS, processes });
+    const emit = (event: PageRequestEvent | PasidEvent): void => this.#judge(event);
+    const note = (what: Note): void => this.#tallies.noted(what);
+    const written = (): void => this.#failed(this.#pasids?.check());
+    this.#hardware = new PrsHardware(machine, this.configuration, { emit, note, written });
+    const { entries } = this.#hardware;
+    const use = {
+      entry: (device: number, pasid: number) => entries.owner(device, pasid),
+      cached: (device: number, pasid: number) => entries.cached(device, pasid),
     };
-    const note = (what: IopfNote | HardwareNote): void => this.#tallies.noted(what);
-    this.#hardware = new PrsHardware(machine, this.configuration, { emit, note });
-    const layout = { devices, pasids, requests: REQUESTS, attachments: ATTACHMENTS, user, stall };
+    const numbers = { devices, pasids, owners: SPACES, strict: true, owner: 'mm' };
+    this.#pasids = processes > 0 ? new PasidMonitor(machine.store, numbers, use) : undefined;
+    const layout = { devices, pasids, requests: REQUESTS, attachments: ATTACHMENTS, user, stall, processes };
     this.#kernel = new IopfKernel({ machine, port: this.#hardware, emit, note }, layout, parts);
-    for (let device = 0; device < attached; device++) this.#setUp({ op: 'attach', device, pasid: 1, space: device });
+    for (let device = 0; device < attached; device++)
+      this.#setUp(
+        processes > 0 ? { op: 'bind', device, process: 0 } : { op: 'attach', device, pasid: 1, space: device },
+      );
     this.#tallies.clear();
     this.#initial = machine.store.mark();
   }
@@ -94,7 +119,7 @@ export class PrsWorld implements World {
     }));
     return {
       machine,
-      agents: [...agents, this.#kernel.prq.daemon(), this.#handler(), ...this.#hardware.links()],
+      agents: [...agents, this.#kernel.prq.daemon(), this.#handler(), ...this.#callbacks(), ...this.#hardware.links()],
       quiescent: () => {
         const left = this.#monitor.atEnd() ?? findLeak(this.#kernel);
         if (left !== undefined) machine.fail(left);
@@ -106,7 +131,7 @@ export class PrsWorld implements World {
     const { devices, pasids } = this.configuration;
     return Array.from({ length: devices }, (_, device) =>
       Array.from({ length: pasids }, (_each, at) => {
-        const space = this.#hardware.entry(device, at + 1);
+        const space = this.#hardware.entries.owner(device, at + 1);
         return space < 0 ? [] : [`PASID ${at + 1} of dev${device} leads to mm${space}`];
       }).flat(),
     ).flat();
@@ -125,9 +150,32 @@ export class PrsWorld implements World {
     return this.#kernel.fault?.daemon() ?? this.#kernel.wq.daemon();
   }
 
+  /** Who runs callbacks after a grace period. */
+  #callbacks(): AgentSpec[] {
+    const { life } = this.#kernel;
+    return life === undefined ? [] : [life.notifiers.srcu.daemon()];
+  }
+
+  #judge(event: PageRequestEvent | PasidEvent): void {
+    if (isOfNumbers(event)) {
+      if (event.type === 'pasid.alloc') this.#hardware.allocated(event.pasid);
+      this.#failed(this.#pasids?.on(event));
+      return;
+    }
+    if (event.type === 'pri.exit' && this.#monitor.isWaiting(event.space))
+      this.#tallies.noted('exit with faults outstanding');
+    this.#failed(this.#monitor.on(event));
+  }
+
+  #failed(verdict: Verdict): void {
+    if (verdict !== undefined) this.machine.fail(verdict);
+  }
+
   #known(operation: Operation): PrsOperation {
     const known = prsOperation(operation);
     const { devices, pasids } = this.configuration;
+    if (!applies(known.op, this.configuration))
+      throw new RangeError(`${describe(known)}: there is nothing of that kind on this machine`);
     if ('device' in known && known.device >= devices)
       throw new RangeError(`${describe(known)}: there is no dev${known.device}`);
     if ('pasid' in known && known.pasid > pasids)
@@ -145,6 +193,13 @@ export class PrsWorld implements World {
         return this.#detach(operation);
       case 'release':
         return this.#release(operation);
+      case 'bind':
+      case 'unbind':
+        return this.#bond(operation);
+      case 'exit':
+        return this.#exit(operation);
+      case 'close':
+        return this.#close();
       case 'fault':
         return this.configuration.stall ? this.#stalls(operation) : this.#fault(operation);
       case 'send':
@@ -180,6 +235,20 @@ export class PrsWorld implements World {
     yield* this.#counted('release', yield* this.#kernel.attach.iommu_release_device(this.#kernel.device(device)));
   }
 
+  *#bond({ op, device, process }: Of<'bind' | 'unbind'>): Task {
+    const { life } = this.#kernel;
+    if (life !== undefined) yield* this.#counted(op, yield* life[op](process, this.#kernel.device(device)));
+  }
+
+  *#exit({ process }: Of<'exit'>): Task {
+    const { life } = this.#kernel;
+    if (life !== undefined) yield* this.#counted('exit', yield* life.exit(process));
+  }
+
+  *#close(): Task {
+    yield* this.#counted('close', false);
+  }
+
   /**
    * The device translates ahead, is told that pages are not present, asks for them, and waits. If its PASID leads nowhere it
    * is told so at once, and asks for nothing; if that happens between two requests, the group stays as it is.
@@ -188,7 +257,7 @@ export class PrsWorld implements World {
     const { functions } = this.#hardware;
     const message = { device, pasid, group, stop: false };
     const begun = yield* this.#first('fault', `page request of dev${device}, PASID ${pasid}, PRG ${group}`, () => {
-      if (this.#hardware.entry(device, pasid) < 0 || !this.#mayUse(device, group, pages)) return false;
+      if (!this.#mayUse(device, group, pages) || this.#hardware.use(device, pasid) < 0) return false;
       if (pages > 1) functions.open(device, group);
       this.#hardware.send({ ...message, last: pages === 1, page: 0 }, true);
       return true;
@@ -197,7 +266,7 @@ export class PrsWorld implements World {
     const sent =
       pages === 1 ||
       (yield* step(`last page request of dev${device}, PASID ${pasid}, PRG ${group}`, () => {
-        if (this.#hardware.entry(device, pasid) < 0 || !functions.canSend(device, 1) || !this.#hardware.room(1)) {
+        if (this.#hardware.use(device, pasid) < 0 || !functions.canSend(device, 1) || !this.#hardware.room(1)) {
           functions.release(device, group);
           return false;
         }
@@ -304,4 +373,8 @@ export class PrsWorld implements World {
     const { failure } = this.machine;
     if (failure !== undefined) throw new HarnessError(`set-up fails at ${describe(operation)}: ${failure.message}`);
   }
+}
+
+function isOfNumbers(event: PageRequestEvent | PasidEvent): event is PasidEvent {
+  return event.type.startsWith('pasid.');
 }

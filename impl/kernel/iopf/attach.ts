@@ -28,6 +28,14 @@ export class IommuAttach {
     yield* this.set_dev_pasid(device, pasid, handle);
   }
 
+  /** `intel_svm_set_dev_pasid()`: who sees to it that a process exits knows of the device before there is an entry. */
+  protected *set_dev_pasid(device: IopfDevice, pasid: number, handle: AttachHandle): Task {
+    const { life } = this.kernel;
+    const domain = life === undefined ? undefined : life.domains.at(yield* this.domainOf(handle));
+    if (life !== undefined && domain !== undefined) yield* life.svm.domain_add_dev_pasid(domain, device);
+    yield* this.writeEntry(device, pasid, handle);
+  }
+
   /** `iommu_detach_device_pasid()`: the device does not reach the space any more, and nothing of it is under way. */
   *iommu_detach_device_pasid(device: IopfDevice, pasid: number): Task<boolean> {
     yield* device.group.lock();
@@ -57,7 +65,14 @@ export class IommuAttach {
   }
 
   /** `intel_pasid_tear_down_entry()` up to the device-TLB: no walk begins any more. */
-  protected clearEntry(device: IopfDevice, pasid: number, handle: AttachHandle): Step<undefined> {
+  protected *clearEntry(device: IopfDevice, pasid: number, handle: AttachHandle): Task {
+    const { life } = this.kernel;
+    if (life === undefined) return yield* this.clearAtOnce(device, pasid, handle);
+    yield* life.svm.remove_dev_pasid(life.domains.at(yield* this.domainOf(handle)), device, pasid);
+  }
+
+  /** Where nothing is cached of entries. */
+  protected clearAtOnce(device: IopfDevice, pasid: number, handle: AttachHandle): Step<undefined> {
     return step(`PASID entry(${device.name}, ${pasid}) := 0, flush`, () => {
       this.kernel.emit({ type: 'pri.detach.begin', device: device.index, pasid, space: handle.space.value });
       this.kernel.port.writeEntry(device.index, pasid, -1);
@@ -153,8 +168,12 @@ export class IommuAttach {
     });
   }
 
-  /** `intel_svm_set_dev_pasid()`. */
-  protected set_dev_pasid(device: IopfDevice, pasid: number, handle: AttachHandle): Step<undefined> {
+  /** `to_dmar_domain(handle->domain)`. */
+  protected domainOf(handle: AttachHandle): Step<number> {
+    return step(`domain of ${handle.name}`, () => this.kernel.life?.domainOf(handle.handle).handle ?? 0);
+  }
+
+  protected writeEntry(device: IopfDevice, pasid: number, handle: AttachHandle): Step<undefined> {
     return step(`PASID entry(${device.name}, ${pasid}) := ${handle.name}`, () => {
       const space = handle.space.value;
       this.kernel.emit({ type: 'pri.attach.begin', device: device.index, pasid, space });

@@ -148,13 +148,13 @@ export class IoPgfault {
 
   /** `iommu_sva_handle_iopf()`: each request of the group in the address space of its handler, then the response. */
   protected *iommu_sva_handle_iopf(group: IopfGroup): Task {
-    yield* this.handled(group);
-    yield* this.iopf_group_response(group, true);
+    const success = yield* this.handled(group);
+    yield* this.iopf_group_response(group, success);
     yield* this.iopf_free_group(group);
   }
 
-  /** Each request of the group is looked after. */
-  *handled(group: IopfGroup): Task {
+  /** Each request of the group is looked after. False, and the rest is left, if the process has exited. */
+  *handled(group: IopfGroup): Task<boolean> {
     const requests = yield* step(
       'faults of the group',
       () =>
@@ -163,11 +163,30 @@ export class IoPgfault {
           .join(' '),
       () => undefined,
     );
-    for (const request of requests.split(' ')) yield* this.iommu_sva_handle_mm(group, Number(request));
+    for (const request of requests.split(' '))
+      if (!(yield* this.iommu_sva_handle_mm(group, Number(request)))) return false;
+    return true;
   }
 
-  /** `iommu_sva_handle_mm()`: the page is made present in the handler's address space. */
-  protected *iommu_sva_handle_mm(group: IopfGroup, code: number): Task {
+  /**
+   * `iommu_sva_handle_mm()`: the page is made present in the handler's address space, which stays meanwhile. False if it is
+   * going already.
+   */
+  protected *iommu_sva_handle_mm(group: IopfGroup, code: number): Task<boolean> {
+    const { life, handles } = this.kernel;
+    if (life === undefined) {
+      yield* this.handle_mm_fault(group, code);
+      return true;
+    }
+    const attached = handles.at(yield* group.attached.load());
+    const mm = life.mmOf(yield* attached.space.load());
+    if (!(yield* life.mm.mmget_not_zero(mm))) return false;
+    yield* this.handle_mm_fault(group, code);
+    yield* life.mm.mmput(mm);
+    return true;
+  }
+
+  protected *handle_mm_fault(group: IopfGroup, code: number): Task {
     const { id, page } = this.kernel.port.decode(code);
     yield* step(`handle_mm_fault(page ${page})`, () => {
       const space = this.kernel.handles.at(group.attached.value).space.value;

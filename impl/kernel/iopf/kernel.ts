@@ -3,11 +3,12 @@ import type { Machine } from '../../../engine/machine.ts';
 import { ObjectPool } from '../../../engine/object.ts';
 import { Mutex } from '../../../engine/sync/lock.ts';
 import { WorkQueue } from '../../../engine/sync/work-queue.ts';
-import type { PageRequestEvent } from '../../../model/contract/events.ts';
+import type { PageRequestEvent, PasidEvent } from '../../../model/contract/events.ts';
 import { FailNth } from '../fail-nth.ts';
 import { IommuAttach } from './attach.ts';
 import { SmmuEvtq } from './evtq.ts';
 import { IommufdFault } from './fault-object.ts';
+import { ProcessLife, type LifeParts } from './life/index.ts';
 import { IoPgfault } from './io-pgfault.ts';
 import {
   deviceFields,
@@ -37,6 +38,8 @@ export interface IopfLayout {
   readonly user: boolean;
   /** An SMMU whose transactions stall; else a page request queue. */
   readonly stall: boolean;
+  /** Processes that devices share, and that exit; 0: spaces are there for good. */
+  readonly processes: number;
 }
 
 /** The parts, each a class whose routines a hazard may override. */
@@ -48,6 +51,7 @@ export interface IopfParts {
   readonly attach: new (kernel: IopfKernel) => IommuAttach;
   readonly replace: new (kernel: IopfKernel) => IommuReplace;
   readonly fault: new (kernel: IopfKernel) => IommufdFault;
+  readonly life: Partial<LifeParts>;
 }
 
 /** What happened, for witnesses. */
@@ -62,13 +66,22 @@ export type IopfNote =
   | 'request of a device that has gone'
   | 'allocation failed'
   | 'request while its PASID is replaced'
-  | 'group read and not answered at detach';
+  | 'group read and not answered at detach'
+  | LifeNote;
+
+/** What happened to processes. */
+export type LifeNote =
+  | 'exit while bound'
+  | 'exit while a drain is under way'
+  | 'request of a process that has exited'
+  | 'address space torn down by a page fault'
+  | 'PASID reused';
 
 /** What the kernel stands on. */
 export interface IopfBase {
   readonly machine: Machine;
   readonly port: PriPort;
-  readonly emit: (event: PageRequestEvent) => void;
+  readonly emit: (event: PageRequestEvent | PasidEvent) => void;
   readonly note: (note: IopfNote) => void;
 }
 
@@ -80,7 +93,7 @@ export class IopfKernel {
   readonly machine: Machine;
   readonly port: PriPort;
   readonly layout: IopfLayout;
-  readonly emit: (event: PageRequestEvent) => void;
+  readonly emit: (event: PageRequestEvent | PasidEvent) => void;
   readonly note: (note: IopfNote) => void;
   /** `iommu->iopf_lock`: a device that was found stays while it is held. */
   readonly iopfLock: Mutex;
@@ -103,6 +116,8 @@ export class IopfKernel {
   readonly replace: IommuReplace;
   /** The fault object, if user space looks after requests. */
   readonly fault: IommufdFault | undefined;
+  /** Processes, if devices share any. */
+  readonly life: ProcessLife | undefined;
 
   constructor({ machine, port, emit, note }: IopfBase, layout: IopfLayout, parts: Partial<IopfParts> = {}) {
     this.machine = machine;
@@ -110,7 +125,7 @@ export class IopfKernel {
     this.layout = layout;
     this.emit = emit;
     this.note = note;
-    const { devices, pasids, requests, attachments } = layout;
+    const { devices, pasids, requests, attachments, processes } = layout;
     this.iopfLock = new Mutex(machine, 'iopf_lock');
     this.queueLock = new Mutex(machine, 'iopf_queue.lock');
     this.wq = new WorkQueue(machine, 'iopf_queue');
@@ -119,7 +134,7 @@ export class IopfKernel {
     const words = (_at: number, code: number): string => (code === 0 ? 'none' : port.words(code));
     this.iopfs = new ObjectPool(machine, 'iopf', requests, (slot) => iopfFields(slot, words));
     this.groups = new ObjectPool(machine, 'group', requests, (slot) => groupFields(slot, words));
-    this.handles = new ObjectPool(machine, 'handle', attachments, handleFields);
+    this.handles = new ObjectPool(machine, 'handle', attachments, (slot) => handleFields(slot, processes > 0));
     this.drains = new Cell(machine, 'drains under way', { internal: true });
     this.failNth = new FailNth(machine);
     this.failNth.onFailure = () => note('allocation failed');
@@ -128,6 +143,7 @@ export class IopfKernel {
     this.fault = layout.user ? new (parts.fault ?? IommufdFault)(this) : undefined;
     this.attach = new (parts.attach ?? IommuAttach)(this);
     this.replace = new (parts.replace ?? IommuReplace)(this);
+    this.life = processes > 0 ? new ProcessLife(this, processes, parts.life ?? {}) : undefined;
     for (let index = 0; index < devices; index++) this.#probe();
   }
 

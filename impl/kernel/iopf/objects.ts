@@ -96,6 +96,8 @@ export interface AttachHandle {
   readonly pasid: Cell;
   /** The address space (`domain->mm`). */
   readonly space: Cell;
+  /** `iommu_sva.users`, where processes are bound: how often that was. */
+  readonly users: Refcount | undefined;
 }
 
 /** `struct device`, with what belongs to it for good. */
@@ -142,13 +144,18 @@ export function paramFields(slot: Slot): FaultParam {
   };
 }
 
-/** Lays out an attachment. */
-export function handleFields(slot: Slot): AttachHandle {
+/**
+ * Lays out an attachment.
+ *
+ * @param shared it may be the bond of a device and a process.
+ */
+export function handleFields(slot: Slot, shared: boolean): AttachHandle {
   return {
     handle: slot.handle,
     name: slot.name,
     pasid: slot.cell('pasid'),
     space: slot.cell('domain', (_at, space) => `mm${space}`),
+    users: shared ? slot.refcount('users') : undefined,
   };
 }
 

@@ -37,6 +37,10 @@ export interface PriPort {
   readonly interrupt: Waitable;
   /** A PASID of a device leads to a space from now on; -1: to nothing. */
   writeEntry(device: number, pasid: number, space: number): void;
+  /** If there is an entry, it refuses everything from now on, and no fault is told of (VT-d: FPD; SMMU: EPD0, R = 0). */
+  quietEntry(device: number, pasid: number): void;
+  /** Nothing is cached of an entry any more. */
+  flushEntry(device: number, pasid: number): void;
   /** Nothing that the device sent before is on its way any more: what a device-TLB invalidation waits for. */
   arrived(device: number): Waitable;
   /** CMD_STALL_TERM: all that is stalled of a device is terminated. */

@@ -186,10 +186,11 @@ export const GROUP_HAZARDS: readonly PrsHazard[] = [
     expected: [rule('response-not-asked'), rule('answered-unhandled')],
     parts: {
       pgfault: class extends IoPgfault {
-        protected override *iommu_sva_handle_mm(group: IopfGroup, code: number): Task {
-          yield* super.iommu_sva_handle_mm(group, code);
+        protected override *iommu_sva_handle_mm(group: IopfGroup, code: number): Task<boolean> {
+          const handled = yield* super.iommu_sva_handle_mm(group, code);
           const { device, pasid, group: index } = this.kernel.port.decode(code);
           yield* this.kernel.prq.pageResponse(device, pasid, index, 'Success');
+          return handled;
         }
       },
     },

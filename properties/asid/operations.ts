@@ -2,6 +2,7 @@ import { match } from 'ts-pattern';
 import type { Task } from '../../engine/step.ts';
 import type { Operations } from '../../impl/kernel/index.ts';
 import type { Operation } from '../family.ts';
+import { readOperation, simplifyBy, type Bounds } from '../flat-operations.ts';
 import { blockFramePa, framePa, PAGES } from './configuration.ts';
 
 /** What programs of the family do. Domains, devices and processes are places, pages and frames are indices. */
@@ -27,8 +28,8 @@ export type AsidOperation =
   | { readonly op: 'failNth'; readonly nth: number }
   | { readonly op: 'dma'; readonly device: number; readonly page: number; readonly process: number };
 
-/** Arguments of each kind of operation with their least and greatest values: what traces are checked against. */
-export const ARGUMENTS: { readonly [K in AsidOperation['op']]: Readonly<Record<string, readonly [number, number]>> } = {
+/** Arguments of each kind of operation with their least and greatest values. */
+export const ARGUMENTS: Bounds<AsidOperation['op']> = {
   attach: { domain: [0, 1], device: [0, 1] },
   detach: { device: [0, 1] },
   map: { domain: [0, 1], page: [0, 1], frame: [0, 3] },
@@ -120,14 +121,7 @@ export function describe(operation: AsidOperation): string {
 
 /** The same operation with one argument smaller; the simplest first. */
 export function simplify(operation: Operation): readonly Operation[] {
-  const bounds = ARGUMENTS[operation.op as AsidOperation['op']];
-  const simpler: Operation[] = [];
-  for (const [argument, [least]] of Object.entries(bounds)) {
-    const value = operation[argument];
-    if (typeof value === 'number')
-      for (let smaller = least; smaller < value; smaller++) simpler.push({ ...operation, [argument]: smaller });
-  }
-  return simpler;
+  return simplifyBy(ARGUMENTS, operation);
 }
 
 /**
@@ -136,16 +130,7 @@ export function simplify(operation: Operation): readonly Operation[] {
  * @throws RangeError saying what is wrong with it.
  */
 export function asidOperation(operation: Operation): AsidOperation {
-  const kinds = Object.keys(ARGUMENTS);
-  if (!kinds.includes(operation.op))
-    throw new RangeError(`family asid has no operation "${operation.op}"; it has ${kinds.join(', ')}`);
-  const bounds = ARGUMENTS[operation.op as AsidOperation['op']];
-  for (const [argument, [least, most]] of Object.entries(bounds)) {
-    const value = operation[argument];
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
-      throw new RangeError(`operation ${operation.op}: "${argument}" must be an integer from ${least} to ${most}`);
-  }
-  return operation as AsidOperation;
+  return readOperation('asid', ARGUMENTS, operation);
 }
 
 function iovaOf(page: number): number {

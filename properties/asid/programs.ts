@@ -4,6 +4,7 @@ import type { Draw, Generator } from '../generate/draw.ts';
 import { exhaust } from '../generate/exhaust.ts';
 import { Deal } from '../generate/deal.ts';
 import type { Program } from '../family.ts';
+import { optionsOf } from '../flat-operations.ts';
 import { FRAMES, type AsidConfiguration } from './configuration.ts';
 import { ARGUMENTS, type AsidOperation } from './operations.ts';
 import { Sketch } from './sketch.ts';
@@ -54,7 +55,7 @@ export function programs(configuration: AsidConfiguration): fc.Arbitrary<Program
  * architecture is judged after every step anyway.
  */
 export function programGenerator(configuration: AsidConfiguration, size: ProgramSize): Generator<Program> {
-  const options = optionsOf(configuration);
+  const options = optionsIn(configuration);
   return (draw) => {
     const kinds = drawKinds(draw, configuration);
     const sketch = new Sketch(configuration);
@@ -79,7 +80,7 @@ export function programGenerator(configuration: AsidConfiguration, size: Program
 
 /** Every operation that changes state and that a program for a world may have. */
 export function alphabet(configuration: AsidConfiguration): AsidOperation[] {
-  const options = optionsOf(configuration).filter(({ op }) => op !== 'dma');
+  const options = optionsIn(configuration).filter(({ op }) => op !== 'dma');
   const sketch = new Sketch(configuration);
   return [...exhaust((draw) => drawOperation(draw, options, () => 1, sketch))];
 }
@@ -110,26 +111,8 @@ function drawOperation(
 }
 
 /** Every operation that a world has, with any arguments, frames apart: those are drawn when the operation is. */
-function optionsOf({ processes, lazy, faults = false }: AsidConfiguration): AsidOperation[] {
-  const kinds = Object.entries(ARGUMENTS) as [
-    AsidOperation['op'],
-    Readonly<Record<string, readonly [number, number]>>,
-  ][];
-  return kinds
-    .flatMap(([op, bounds]) =>
-      Object.entries(bounds)
-        .reduce<Record<string, number>[]>(
-          (before, [argument, [least, most]]) =>
-            before.flatMap((others) =>
-              Array.from({ length: argument === 'frame' ? 1 : most - least + 1 }, (_, index) => ({
-                ...others,
-                [argument]: least + index,
-              })),
-            ),
-          [{}],
-        )
-        .map((values) => ({ op, ...values }) as AsidOperation),
-    )
+function optionsIn({ processes, lazy, faults = false }: AsidConfiguration): AsidOperation[] {
+  return optionsOf<AsidOperation>(ARGUMENTS, 'frame')
     .filter((operation) => !('process' in operation) || operation.process < processes)
     .filter(({ op }) => faults || op !== 'failNth')
     .filter(({ op }) => lazy || !(SWARM[DMA_API] ?? []).includes(op));

@@ -1,4 +1,5 @@
 import type { Operation } from '../family.ts';
+import { optionsOf, readOperation, simplifyBy, type Bounds } from '../flat-operations.ts';
 import { vmName } from '../vmid/configuration.ts';
 import { frameIndex } from './memory-map.ts';
 
@@ -40,8 +41,8 @@ const TWO = [0, 1] as const;
 const PLACES = [0, 3] as const;
 const COMING = [1, 3] as const;
 
-/** Arguments of each kind of operation with their least and greatest values: what traces are checked against. */
-export const ARGUMENTS: { readonly [K in BtmOperation['op']]: Readonly<Record<string, readonly [number, number]>> } = {
+/** Arguments of each kind of operation with their least and greatest values. */
+export const ARGUMENTS: Bounds<BtmOperation['op']> = {
   run: { machine: MACHINES },
   put: {},
   churn: { times: [1, 3] },
@@ -116,14 +117,7 @@ function describeGuest(
 
 /** The same operation with one argument smaller; the simplest first. */
 export function simplify(operation: Operation): readonly Operation[] {
-  const bounds = ARGUMENTS[operation.op as BtmOperation['op']];
-  const simpler: Operation[] = [];
-  for (const [argument, [least]] of Object.entries(bounds)) {
-    const value = operation[argument];
-    if (typeof value === 'number')
-      for (let smaller = least; smaller < value; smaller++) simpler.push({ ...operation, [argument]: smaller });
-  }
-  return simpler;
+  return simplifyBy(ARGUMENTS, operation);
 }
 
 /**
@@ -132,31 +126,11 @@ export function simplify(operation: Operation): readonly Operation[] {
  * @throws RangeError saying what is wrong with it.
  */
 export function btmOperation(operation: Operation): BtmOperation {
-  const kinds = Object.keys(ARGUMENTS);
-  if (!kinds.includes(operation.op))
-    throw new RangeError(`family btm has no operation "${operation.op}"; it has ${kinds.join(', ')}`);
-  for (const [argument, [least, most]] of Object.entries(ARGUMENTS[operation.op as BtmOperation['op']])) {
-    const value = operation[argument];
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
-      throw new RangeError(`operation ${operation.op}: "${argument}" must be an integer from ${least} to ${most}`);
-  }
-  return operation as BtmOperation;
+  return readOperation('btm', ARGUMENTS, operation);
 }
 
 /** Every operation with any arguments. */
-export const OPTIONS: readonly BtmOperation[] = (
-  Object.entries(ARGUMENTS) as [BtmOperation['op'], Readonly<Record<string, readonly [number, number]>>][]
-).flatMap(([op, bounds]) =>
-  Object.entries(bounds)
-    .reduce<Record<string, number>[]>(
-      (before, [argument, [least, most]]) =>
-        before.flatMap((others) =>
-          Array.from({ length: most - least + 1 }, (_, index) => ({ ...others, [argument]: least + index })),
-        ),
-      [{}],
-    )
-    .map((values) => ({ op, ...values }) as BtmOperation),
-);
+export const OPTIONS: readonly BtmOperation[] = optionsOf(ARGUMENTS);
 
 function hex(page: number): string {
   return `0x${(page + 1).toString(16)}000`;

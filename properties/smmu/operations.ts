@@ -3,6 +3,7 @@ import type { Task } from '../../engine/step.ts';
 import type { GuestOperations, HostOperations } from '../../impl/kernel/nested/index.ts';
 import { blockFramePa, framePa } from '../asid/configuration.ts';
 import type { Operation } from '../family.ts';
+import { readOperation, simplifyBy, type Bounds } from '../flat-operations.ts';
 import { ADDRESSES, BLOCK_BYTES, BLOCKS, IPAS, movedTo, PAGE_BYTES, PAGES } from './configuration.ts';
 
 /** What programs of the family do. Places, devices and spaces are what a world has of each; the rest are indices. */
@@ -36,8 +37,8 @@ const SPACES = [0, 1] as const;
 const TWO = [0, 1] as const;
 const CONFIGS = [0, 2] as const;
 
-/** Arguments of each kind of operation with their least and greatest values: what traces are checked against. */
-export const ARGUMENTS: { readonly [K in SmmuOperation['op']]: Readonly<Record<string, readonly [number, number]>> } = {
+/** Arguments of each kind of operation with their least and greatest values. */
+export const ARGUMENTS: Bounds<SmmuOperation['op']> = {
   attach: { place: PLACES, device: DEVICES },
   detach: { device: DEVICES },
   bypass: { device: DEVICES },
@@ -144,14 +145,7 @@ export function describe(operation: SmmuOperation): string {
 
 /** The same operation with one argument smaller; the simplest first. */
 export function simplify(operation: Operation): readonly Operation[] {
-  const bounds = ARGUMENTS[operation.op as SmmuOperation['op']];
-  const simpler: Operation[] = [];
-  for (const [argument, [least]] of Object.entries(bounds)) {
-    const value = operation[argument];
-    if (typeof value === 'number')
-      for (let smaller = least; smaller < value; smaller++) simpler.push({ ...operation, [argument]: smaller });
-  }
-  return simpler;
+  return simplifyBy(ARGUMENTS, operation);
 }
 
 /**
@@ -160,15 +154,7 @@ export function simplify(operation: Operation): readonly Operation[] {
  * @throws RangeError saying what is wrong with it.
  */
 export function smmuOperation(operation: Operation): SmmuOperation {
-  const kinds = Object.keys(ARGUMENTS);
-  if (!kinds.includes(operation.op))
-    throw new RangeError(`family smmu has no operation "${operation.op}"; it has ${kinds.join(', ')}`);
-  for (const [argument, [least, most]] of Object.entries(ARGUMENTS[operation.op as SmmuOperation['op']])) {
-    const value = operation[argument];
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
-      throw new RangeError(`operation ${operation.op}: "${argument}" must be an integer from ${least} to ${most}`);
-  }
-  return operation as SmmuOperation;
+  return readOperation('smmu', ARGUMENTS, operation);
 }
 
 /** Address of a page of a place's domain: virtual at stage 1, intermediate at stage 2. */

@@ -4,6 +4,7 @@ import { Deal } from '../generate/deal.ts';
 import type { Draw, Generator } from '../generate/draw.ts';
 import { exhaust } from '../generate/exhaust.ts';
 import type { Program } from '../family.ts';
+import { optionsOf } from '../flat-operations.ts';
 import type { SmmuConfiguration } from './configuration.ts';
 import { ARGUMENTS, type SmmuOperation } from './operations.ts';
 import { Sketch } from './sketch.ts';
@@ -90,19 +91,4 @@ function drawOperation(draw: Draw, weightOf: (option: SmmuOperation) => number, 
 }
 
 /** Every operation with any arguments, frames apart: those are drawn when the operation is. */
-const OPTIONS: readonly SmmuOperation[] = (
-  Object.entries(ARGUMENTS) as [SmmuOperation['op'], Readonly<Record<string, readonly [number, number]>>][]
-).flatMap(([op, bounds]) =>
-  Object.entries(bounds)
-    .reduce<Record<string, number>[]>(
-      (before, [argument, [least, most]]) =>
-        before.flatMap((others) =>
-          Array.from({ length: argument === 'frame' ? 1 : most - least + 1 }, (_, index) => ({
-            ...others,
-            [argument]: least + index,
-          })),
-        ),
-      [{}],
-    )
-    .map((values) => ({ op, ...values }) as SmmuOperation),
-);
+const OPTIONS: readonly SmmuOperation[] = optionsOf(ARGUMENTS, 'frame');

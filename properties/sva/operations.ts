@@ -2,6 +2,7 @@ import { match } from 'ts-pattern';
 import type { Task } from '../../engine/step.ts';
 import type { BtmOperations } from '../../impl/kernel/btm/index.ts';
 import type { Operation } from '../family.ts';
+import { kindsOf, readOperation, simplifyBy, type Bounds } from '../flat-operations.ts';
 import { addressOfPage, framePa, FRAMES, PAGES } from './pages.ts';
 
 /**
@@ -24,7 +25,7 @@ const PAGE = [0, PAGES.length - 1] as const;
 const FRAME = [0, FRAMES - 1] as const;
 
 /** Arguments of each kind of operation with their least and greatest values. */
-export const ARGUMENTS: { readonly [K in SvaOperation['op']]: Readonly<Record<string, readonly [number, number]>> } = {
+export const ARGUMENTS: Bounds<SvaOperation['op']> = {
   switch: { process: PROCESS },
   idle: {},
   fork: { process: PROCESS },
@@ -41,7 +42,7 @@ export const ARGUMENTS: { readonly [K in SvaOperation['op']]: Readonly<Record<st
 };
 
 /** Every kind of operation. */
-export const KINDS = Object.keys(ARGUMENTS) as SvaOperation['op'][];
+export const KINDS = kindsOf(ARGUMENTS);
 
 const PAGE_BYTES = 0x1000;
 const DOMAIN = 0;
@@ -90,14 +91,7 @@ export function describe(operation: SvaOperation): string {
 
 /** The same operation with one argument smaller; the simplest first. */
 export function simplify(operation: Operation): readonly Operation[] {
-  const bounds = ARGUMENTS[operation.op as SvaOperation['op']];
-  const simpler: Operation[] = [];
-  for (const [argument, [least]] of Object.entries(bounds)) {
-    const value = operation[argument];
-    if (typeof value === 'number')
-      for (let smaller = least; smaller < value; smaller++) simpler.push({ ...operation, [argument]: smaller });
-  }
-  return simpler;
+  return simplifyBy(ARGUMENTS, operation);
 }
 
 /**
@@ -106,13 +100,5 @@ export function simplify(operation: Operation): readonly Operation[] {
  * @throws RangeError saying what is wrong with it.
  */
 export function svaOperation(operation: Operation): SvaOperation {
-  const kind = KINDS.find((candidate) => candidate === operation.op);
-  if (kind === undefined)
-    throw new RangeError(`family sva has no operation "${operation.op}"; it has ${KINDS.join(', ')}`);
-  for (const [argument, [least, most]] of Object.entries(ARGUMENTS[kind])) {
-    const value = operation[argument];
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
-      throw new RangeError(`operation ${kind}: "${argument}" must be an integer from ${least} to ${most}`);
-  }
-  return operation as unknown as SvaOperation;
+  return readOperation('sva', ARGUMENTS, operation);
 }

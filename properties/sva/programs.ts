@@ -1,5 +1,6 @@
 import type fc from 'fast-check';
 import type { Configuration, Program } from '../family.ts';
+import { optionsOf } from '../flat-operations.ts';
 import { arbitraryOf } from '../generate/arbitrary.ts';
 import { Deal } from '../generate/deal.ts';
 import type { Draw, Weighted } from '../generate/draw.ts';
@@ -138,17 +139,7 @@ function isOfUse({ cpu, sketch, focus }: Situation, option: SvaOperation): boole
 /** Every operation that a program for a world may have. */
 export function alphabet(configuration: SvaConfiguration): SvaOperation[] {
   const { processes, masters } = configuration;
-  return KINDS.flatMap((op) =>
-    Object.entries(ARGUMENTS[op])
-      .reduce<Record<string, number>[]>(
-        (before, [argument, [least, most]]) =>
-          before.flatMap((others) =>
-            Array.from({ length: most - least + 1 }, (_, index) => ({ ...others, [argument]: least + index })),
-          ),
-        [{}],
-      )
-      .map((values) => ({ op, ...values }) as SvaOperation),
-  ).filter((option) => {
+  return optionsOf<SvaOperation>(ARGUMENTS).filter((option) => {
     if ('process' in option && option.process >= processes) return false;
     return !('device' in option) || option.device < masters;
   });

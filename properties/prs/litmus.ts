@@ -39,6 +39,7 @@ export const PRS_LITMUS: readonly Litmus[] = [
       'iopf-response-before-handling',
     ],
   ),
+  litmus('two-detaches', 'a PASID is detached twice at once', [[detach()], [detach()]], ['drain-prq-lock-dropped']),
   litmus(
     'request-after-clear',
     'a device asks although its PASID was taken from it',

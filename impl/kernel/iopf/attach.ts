@@ -31,7 +31,7 @@ export class IommuAttach {
   /** `intel_svm_set_dev_pasid()`: who sees to it that a process exits knows of the device before there is an entry. */
   protected *set_dev_pasid(device: IopfDevice, pasid: number, handle: AttachHandle): Task {
     const { life } = this.kernel;
-    const domain = life === undefined ? undefined : life.domains.at(yield* this.domainOf(handle));
+    const domain = life === undefined ? undefined : life.domains.at(yield* life.domainOf(handle.handle));
     if (life !== undefined && domain !== undefined) yield* life.svm.domain_add_dev_pasid(domain, device);
     yield* this.writeEntry(device, pasid, handle);
   }
@@ -68,7 +68,7 @@ export class IommuAttach {
   protected *clearEntry(device: IopfDevice, pasid: number, handle: AttachHandle): Task {
     const { life } = this.kernel;
     if (life === undefined) return yield* this.clearAtOnce(device, pasid, handle);
-    yield* life.svm.remove_dev_pasid(life.domains.at(yield* this.domainOf(handle)), device, pasid);
+    yield* life.svm.remove_dev_pasid(life.domains.at(yield* life.domainOf(handle.handle)), device, pasid);
   }
 
   /** Where nothing is cached of entries. */
@@ -168,11 +168,6 @@ export class IommuAttach {
     });
   }
 
-  /** `to_dmar_domain(handle->domain)`. */
-  protected domainOf(handle: AttachHandle): Step<number> {
-    return step(`domain of ${handle.name}`, () => this.kernel.life?.domainOf(handle.handle).handle ?? 0);
-  }
-
   protected writeEntry(device: IopfDevice, pasid: number, handle: AttachHandle): Step<undefined> {
     return step(`PASID entry(${device.name}, ${pasid}) := ${handle.name}`, () => {
       const space = handle.space.value;
@@ -188,11 +183,12 @@ export class IommuAttach {
 }
 
 /** A new handle, 0 if there is no memory. Inside a step. */
-export function newHandle({ handles, failNth }: IopfKernel, pasid: number, space: number): number {
+export function newHandle({ handles, failNth, life }: IopfKernel, pasid: number, space: number): number {
   const handle = failNth.shouldFail() ? 0 : handles.alloc();
   if (handle === 0) return 0;
   handles.at(handle).space.value = space;
   handles.at(handle).pasid.value = pasid;
+  life?.bindTo(handle, space);
   return handle;
 }
 

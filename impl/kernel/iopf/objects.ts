@@ -98,6 +98,8 @@ export interface AttachHandle {
   readonly space: Cell;
   /** `iommu_sva.users`, where processes are bound: how often that was. */
   readonly users: Refcount | undefined;
+  /** The domain of that process. */
+  readonly bound: Cell | undefined;
 }
 
 /** `struct device`, with what belongs to it for good. */
@@ -156,6 +158,7 @@ export function handleFields(slot: Slot, shared: boolean): AttachHandle {
     pasid: slot.cell('pasid'),
     space: slot.cell('domain', (_at, space) => `mm${space}`),
     users: shared ? slot.refcount('users') : undefined,
+    bound: shared ? slot.cell('sva_domain', (_at, domain) => `sva_domain${domain - 1}`) : undefined,
   };
 }
 

@@ -1,4 +1,6 @@
+import { BOND_HAZARDS } from './bonds.ts';
 import { DRAIN_HAZARDS } from './drain.ts';
+import { EXIT_HAZARDS } from './exit.ts';
 import { FAULT_OBJECT_HAZARDS } from './fault-object.ts';
 import { GROUP_HAZARDS } from './groups.ts';
 import { MEMORY_HAZARDS } from './memory.ts';
@@ -16,4 +18,6 @@ export const PRS_HAZARDS: readonly PrsHazard[] = [
   ...MEMORY_HAZARDS,
   ...REPLACE_HAZARDS,
   ...STALL_HAZARDS,
+  ...EXIT_HAZARDS,
+  ...BOND_HAZARDS,
 ];

@@ -1,6 +1,6 @@
 import { HarnessError } from '../../../../engine/failure.ts';
 import { ObjectPool } from '../../../../engine/object.ts';
-import { step, type Task } from '../../../../engine/step.ts';
+import { step, type Step, type Task } from '../../../../engine/step.ts';
 import type { Refcount } from '../../../../engine/sync/refcount.ts';
 import type { IopfKernel } from '../kernel.ts';
 import type { IopfDevice } from '../objects.ts';
@@ -59,9 +59,16 @@ export class ProcessLife {
     return users;
   }
 
-  /** The domain of a device's PASID, through its handle. Inside a step. */
-  domainOf(handle: number): SvaDomain {
-    return this.domains.at(this.mmOf(this.#kernel.handles.at(handle).space.value).domain.value);
+  /** `handle->domain` of a bond. */
+  domainOf(handle: number): Step<number> {
+    const { name, bound } = this.#kernel.handles.at(handle);
+    return step(`domain of ${name}`, () => bound?.value ?? 0);
+  }
+
+  /** A new bond leads to a process. Inside a step. */
+  bindTo(handle: number, space: number): void {
+    const { bound } = this.#kernel.handles.at(handle);
+    if (bound !== undefined) bound.value = this.mmOf(space).domain.value;
   }
 
   /** A page-fault work is running. Inside a step. */
@@ -73,21 +80,11 @@ export class ProcessLife {
   /** A thread of the process opens a device. False if the process has exited, or bind fails. */
   *bind(process: number, device: IopfDevice): Task<boolean> {
     const mm = this.mmOf(process);
-    if (!(yield* this.runs(process))) return false;
+    if (!(yield* this.mm.get_task_mm(this.#process(process), mm))) return false;
     const handle = yield* this.sva.iommu_sva_bind_device(device, mm);
     if (handle !== 0) yield* this.#keep(process, device, handle);
-    yield* this.mm.mmput(mm);
+    yield* this.mm.put_task_mm(mm);
     return handle !== 0;
-  }
-
-  /** While a thread runs, its address space stays. False if there is none any more. */
-  protected *runs(process: number): Task<boolean> {
-    const { name, alive } = this.#process(process);
-    return yield* step(`${name} runs`, () => {
-      if (alive.value === 0) return false;
-      this.mmOf(process).mm_users.increment();
-      return true;
-    });
   }
 
   /** The file of a device is released, by whoever has it last. False if the process has not opened it. */

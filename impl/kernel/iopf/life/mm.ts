@@ -1,6 +1,6 @@
 import { step, type Step, type Task } from '../../../../engine/step.ts';
 import type { IopfKernel } from '../kernel.ts';
-import type { MmStruct } from './objects.ts';
+import type { MmStruct, Process } from './objects.ts';
 import type { ProcessLife } from './life.ts';
 
 /** The life of address spaces (`kernel/fork.c`, `mm/mmap.c`). */
@@ -23,6 +23,20 @@ export class ProcessMm {
       mm.mm_users.increment();
       return true;
     });
+  }
+
+  /** While a thread of a process runs, its address space stays (`get_task_mm()`). False if there is none any more. */
+  get_task_mm({ name, alive }: Process, mm: MmStruct): Step<boolean> {
+    return step(`${name} runs`, () => {
+      if (alive.value === 0) return false;
+      mm.mm_users.increment();
+      return true;
+    });
+  }
+
+  /** The thread has done what it had to do. */
+  *put_task_mm(mm: MmStruct): Task {
+    yield* this.mmput(mm);
   }
 
   /** `mmput()`: the last user tears the address space down. */

@@ -97,7 +97,7 @@ export class IommuSva {
     const bond = handles.at(handle);
     const space = yield* bond.space.load();
     const pasid = yield* bond.pasid.load();
-    const domain = this.life.domains.at(yield* this.life.mmOf(space).domain.load());
+    const domain = this.life.domains.at(yield* this.life.domainOf(handle));
     yield* this.detach(device, pasid, space);
     yield* this.putDomain(domain);
   }

@@ -5,12 +5,13 @@ import { isWithin, plainerBy, readConfiguration, type Fields } from '../flat-con
 
 /**
  * What PASID entries are: `abstract`, entries that are written, and flushed, at once; `vtd` and `vtd-nested`, VT-d's tables and
- * caches, with entries for a first stage alone (all under one domain-id) or for both stages (a domain-id for each owner).
+ * caches, with entries for a first stage alone (all under one domain-id) or for both stages (a domain-id for each owner); `smmu`,
+ * context descriptors of an SMMUv3 under substreams.
  */
-export type TableKind = 'abstract' | 'vtd' | 'vtd-nested';
+export type TableKind = 'abstract' | 'vtd' | 'vtd-nested' | 'smmu';
 
 /** Every kind of table. */
-export const TABLE_KINDS: readonly TableKind[] = ['abstract', 'vtd', 'vtd-nested'];
+export const TABLE_KINDS: readonly TableKind[] = ['abstract', 'vtd', 'vtd-nested', 'smmu'];
 
 /** The machine that a program runs on. */
 export interface IoasidConfiguration extends Configuration {
@@ -76,7 +77,7 @@ export const configurations: fc.Arbitrary<IoasidConfiguration> = fc
     devices: fc.constantFrom(1, 1, 2),
     quota: fc.constantFrom(1, 1, 2),
     design: fc.constantFrom<FreeDesign>('deferred', 'deferred', 'deferred', 'mutex', 'owner'),
-    table: fc.constantFrom<TableKind>('abstract', 'abstract', 'vtd', 'vtd-nested'),
+    table: fc.constantFrom<TableKind>('abstract', 'abstract', 'vtd', 'vtd-nested', 'smmu'),
     faults: fc.constantFrom(false, true),
     bound: fc.constantFrom(false, false, true),
   })

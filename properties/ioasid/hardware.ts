@@ -2,6 +2,7 @@ import type { Store } from '../../engine/store.ts';
 import type { PasidPort } from '../../impl/kernel/ioasid/index.ts';
 import type { PasidUse } from '../../model/contract/pasid.ts';
 import type { IoasidConfiguration } from './configuration.ts';
+import { SmmuEntries } from './smmu-hardware.ts';
 import { VtdEntries } from './vtd-hardware.ts';
 
 /** What the driver has of the hardware, and what the contract asks of it. */
@@ -9,9 +10,9 @@ export type PasidHardware = PasidPort & PasidUse;
 
 /** The hardware of a configuration. */
 export function makeHardware(store: Store, configuration: IoasidConfiguration): PasidHardware {
-  return configuration.table === 'abstract'
-    ? new PasidEntries(store, configuration)
-    : new VtdEntries(store, configuration);
+  const { table } = configuration;
+  if (table === 'abstract') return new PasidEntries(store, configuration);
+  return table === 'smmu' ? new SmmuEntries(store, configuration) : new VtdEntries(store, configuration);
 }
 
 /**

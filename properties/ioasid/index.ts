@@ -39,6 +39,7 @@ export const ioasid: Family = {
       { name: 'owner', configuration: { ...BOUND, design: 'owner' } },
       { name: 'vtd', configuration: { ...BOUND, table: 'vtd' } },
       { name: 'vtd-nested', configuration: { ...BOUND, table: 'vtd-nested' } },
+      { name: 'smmu', configuration: { ...BOUND, table: 'smmu' } },
       { name: 'faults', configuration: { ...BOUND, faults: true } },
     ],
     alphabet,

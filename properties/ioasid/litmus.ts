@@ -130,4 +130,19 @@ export const IOASID_LITMUS: readonly Litmus[] = [
     ['vtd-teardown-wrong-flush-type', 'vtd-teardown-wrong-did'],
     { table: 'vtd-nested' },
   ),
+  litmus(
+    'tear-down-smmu',
+    'a context descriptor goes when a number is freed',
+    [[on('alloc'), bind(), on('free')]],
+    [
+      'smmu-pasid-no-cfgi-cd',
+      'smmu-pasid-no-cfgi-sync',
+      'smmu-pasid-no-tlbi',
+      'smmu-pasid-no-atc-inv',
+      'smmu-pasid-atc-inv-first',
+      'smmu-pasid-tlbi-first',
+      'smmu-pasid-flush-before-clear',
+    ],
+    { table: 'smmu' },
+  ),
 ];

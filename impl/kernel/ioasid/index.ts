@@ -4,6 +4,7 @@ export { Ioasid } from './ioasid.ts';
 export { IoasidKernel, type IoasidBase, type IoasidLayout, type IoasidNote, type IoasidParts } from './kernel.ts';
 export { KvmPasids } from './kvm.ts';
 export type { IntelSvmObject, IoasidData, IoasidSet } from './objects.ts';
-export type { PasidPort, VtdDomain, VtdPort } from './port.ts';
+export type { CdPort, PasidPort, VtdDomain, VtdPort } from './port.ts';
+export { SmmuCds } from './smmu-cd.ts';
 export { IntelSvm } from './svm.ts';
 export { VfioOwners, type Owner } from './vfio.ts';

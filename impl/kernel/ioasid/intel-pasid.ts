@@ -79,6 +79,11 @@ export class IntelPasid {
     yield* this.intel_pasid_clear_entry(device, pasid);
   }
 
+  /** Nothing of an entry is left. */
+  tearDown(device: number, pasid: number): Task {
+    return this.intel_pasid_tear_down_entry(device, pasid);
+  }
+
   /** `pasid_clear_present()`. Returns what the entry was: its domain-id and type. */
   protected clear_present(device: number, pasid: number): Step<number> {
     return step(`PASID entry(dev${device}, ${pasid}).P := 0`, () => {

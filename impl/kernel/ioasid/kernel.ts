@@ -10,7 +10,8 @@ import { IntelPasid } from './intel-pasid.ts';
 import { Ioasid } from './ioasid.ts';
 import { KvmPasids } from './kvm.ts';
 import { dataFields, setFields, svmFields, type IntelSvmObject, type IoasidData, type IoasidSet } from './objects.ts';
-import type { PasidPort, VtdPort } from './port.ts';
+import type { CdPort, PasidPort, VtdPort } from './port.ts';
+import { SmmuCds } from './smmu-cd.ts';
 import { IntelSvm } from './svm.ts';
 import { VfioOwners } from './vfio.ts';
 
@@ -31,6 +32,7 @@ export interface IoasidParts {
   readonly ioasid: new (kernel: IoasidKernel) => Ioasid;
   readonly svm: new (kernel: IoasidKernel) => IntelSvm;
   readonly intelPasid: new (kernel: IoasidKernel, port: VtdPort) => IntelPasid;
+  readonly smmuCds: new (kernel: IoasidKernel, port: CdPort) => SmmuCds;
   readonly kvm: new (kernel: IoasidKernel) => KvmPasids;
   readonly vfio: new (kernel: IoasidKernel) => VfioOwners;
 }
@@ -80,7 +82,7 @@ export class IoasidKernel {
   readonly svms: ObjectPool<IntelSvmObject>;
   readonly ioasid: Ioasid;
   /** Entries in memory; undefined: an entry is written, and flushed, at once. */
-  readonly tables: IntelPasid | undefined;
+  readonly tables: IntelPasid | SmmuCds | undefined;
   readonly svm: IntelSvm;
   readonly kvm: KvmPasids;
   readonly vfio: VfioOwners;
@@ -106,7 +108,8 @@ export class IoasidKernel {
     this.available.value = pasids;
     this.ioasid = new (parts.ioasid ?? Ioasid)(this);
     this.kvm = new (parts.kvm ?? KvmPasids)(this);
-    this.tables = port.vtd === undefined ? undefined : new (parts.intelPasid ?? IntelPasid)(this, port.vtd);
+    if (port.vtd !== undefined) this.tables = new (parts.intelPasid ?? IntelPasid)(this, port.vtd);
+    else if (port.cds !== undefined) this.tables = new (parts.smmuCds ?? SmmuCds)(this, port.cds);
     this.svm = new (parts.svm ?? IntelSvm)(this);
     this.vfio = new (parts.vfio ?? VfioOwners)(this);
   }

@@ -139,7 +139,7 @@ export class IntelSvm {
   /** `intel_pasid_tear_down_entry()`, then the drain of page requests: nothing of the entry is left. */
   protected *tear_down_entry(id: number, device: number): Task {
     const { tables } = this.kernel;
-    if (tables !== undefined) return yield* tables.intel_pasid_tear_down_entry(device, id);
+    if (tables !== undefined) return yield* tables.tearDown(device, id);
     yield* step(`PASID entry(dev${device}, ${id}) := 0`, () => {
       this.kernel.port.writeEntry(device, id, -1);
       return undefined;

@@ -173,6 +173,8 @@ export type PageRequestEvent =
   | { readonly type: 'pri.exit'; readonly space: SpaceId }
   /** The page tables of a process are freed. */
   | { readonly type: 'pri.tables-freed'; readonly space: SpaceId }
+  /** Whoever looks after requests in user space has gone: they may be refused from now on. */
+  | { readonly type: 'pri.closed' }
   /** A function uses a PASID of which there is no entry, and that is told as an error (VT-d; SMMU: C_BAD_CD). */
   | { readonly type: 'pri.unconfigured'; readonly device: number; readonly pasid: number }
   /** Software has no memory for a request: it is lost, or refused if it is the last. */
@@ -204,4 +206,30 @@ export type PasidEvent =
   /** KVM translates the guest's PASID of an owner to a number; 0: it does no more. */
   | { readonly type: 'pasid.translated'; readonly owner: number; readonly pasid: number }
   /** A set has so many numbers, of so many that it may have. */
-  | { readonly type: 'pasid.quota'; readonly numbers: number; readonly quota: number };
+  | { readonly type: 'pasid.quota'; readonly numbers: number; readonly quota: number }
+  /** `by` frees a number, which nobody may have anew from now on; -1: somebody who does not own it. */
+  | { readonly type: 'pasid.freed'; readonly pasid: number; readonly by: number }
+  /** A set has so many of the numbers, 0 if it has gone, and so many are left. */
+  | { readonly type: 'pasid.set'; readonly set: number; readonly quota: number; readonly available: number }
+  /** A guest PASID of an owner leads to a number; 0: to none. */
+  | { readonly type: 'pasid.spid'; readonly owner: number; readonly spid: number; readonly pasid: number }
+  /** A guest PASID of an owner has been looked up. */
+  | { readonly type: 'pasid.found'; readonly owner: number; readonly spid: number; readonly pasid: number }
+  /** A notice of a number is about to be sent, and a listener of a rank hears it: 0 CPU, 1 IOMMU, 2 device. */
+  | { readonly type: 'pasid.notice'; readonly notice: PasidNotice; readonly pasid: number }
+  | { readonly type: 'pasid.told'; readonly notice: PasidNotice; readonly pasid: number; readonly rank: number }
+  /** KVM of an owner listens from now on, or does no more. */
+  | { readonly type: 'pasid.listens'; readonly owner: number; readonly on: boolean }
+  /** KVM of an owner knows that it has a number, or has it no more. */
+  | { readonly type: 'pasid.heard'; readonly owner: number; readonly pasid: number; readonly on: boolean }
+  /** The work queue of a device submits by a number; 0: it is stopped. */
+  | { readonly type: 'pasid.queue'; readonly device: number; readonly pasid: number }
+  /** A device has gone, or come back. */
+  | { readonly type: 'pasid.removed'; readonly device: number; readonly on: boolean }
+  /** Numbers are those of a custom allocator from now on, or those of the default one. */
+  | { readonly type: 'pasid.allocator'; readonly custom: boolean }
+  /** The hypervisor has given a number to the guest, or has it back. */
+  | { readonly type: 'pasid.granted'; readonly pasid: number; readonly on: boolean };
+
+/** What listeners hear of a number. */
+export type PasidNotice = 'ALLOC' | 'FREE' | 'BIND' | 'UNBIND';

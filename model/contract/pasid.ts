@@ -93,6 +93,8 @@ export class PasidMonitor {
       case 'pasid.quota':
         if (event.numbers <= event.quota) return undefined;
         return broken('quota-exceeded', `A set has ${event.numbers} numbers, of ${event.quota} that it may have.`);
+      default:
+        return undefined;
     }
   }
 

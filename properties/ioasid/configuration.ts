@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { FREE_DESIGNS, freesAnywhere, type FreeDesign } from '../../impl/kernel/ioasid/index.ts';
+import {
+  ALLOCATORS,
+  FREE_DESIGNS,
+  freesAnywhere,
+  SPIDS,
+  type FreeDesign,
+  type NumberPolicy,
+} from '../../impl/kernel/ioasid/index.ts';
 import type { Configuration, Operation } from '../family.ts';
 import { isWithin, plainerBy, readConfiguration, type Fields } from '../flat-configuration.ts';
 
@@ -31,31 +38,74 @@ export interface IoasidConfiguration extends Configuration {
   readonly faults: boolean;
   /** VM0 has a number at first, by which dev0 is bound. */
   readonly bound: boolean;
+  /** Which number comes next. */
+  readonly policy: NumberPolicy;
+  /** Sets are found by tokens: their quota is adjusted, all their numbers are freed, and they have guest PASIDs. */
+  readonly sets: boolean;
+  /** Listeners come and go, with a driver of each device among them; only with design `deferred`. */
+  readonly chains: boolean;
+  /** A hypervisor gives numbers, by the allocators of two IOMMUs, the first of which is registered at first. */
+  readonly custom: boolean;
+  /** Devices come and go. */
+  readonly hotplug: boolean;
 }
 
 /** Allocations of a run, of each kind. */
 export const ALLOCATIONS = 10;
 
-/** What programs do: VFIO's calls for a virtual machine, whose file may be closed; `exit` frees in an SRCU callback. */
+/**
+ * What programs do: VFIO's calls for a virtual machine, whose file may be closed; `exit` frees in an SRCU callback. `adjust`
+ * and `freeAll` come by way of a set's token and not by VFIO. `register` and `unregister`: KVM of a machine listens.
+ */
 export type IoasidOperation =
-  | { readonly op: 'open' | 'close' | 'alloc' | 'free' | 'exit' | 'find'; readonly owner: number }
+  | { readonly op: OperationOfOwner; readonly owner: number }
   | { readonly op: 'bind' | 'unbind'; readonly owner: number; readonly device: number }
-  | { readonly op: 'failNth'; readonly nth: number };
+  | { readonly op: 'failNth'; readonly nth: number }
+  | { readonly op: 'adjust'; readonly owner: number; readonly quota: number }
+  | { readonly op: 'attachSpid' | 'findSpid'; readonly owner: number; readonly spid: number }
+  | { readonly op: 'registerAllocator' | 'unregisterAllocator'; readonly iommu: number }
+  | { readonly op: 'remove' | 'probe'; readonly device: number };
+
+/** What a virtual machine does, or is done for it, that takes nothing else. */
+export type OperationOfOwner =
+  'open' | 'close' | 'alloc' | 'free' | 'exit' | 'find' | 'freeAll' | 'register' | 'unregister';
+
+/** Range of each argument. */
+const ARGUMENTS = {
+  owner: [0, 1],
+  device: [0, 1],
+  nth: [1, 3],
+  quota: [1, 4],
+  spid: [1, SPIDS],
+  iommu: [0, ALLOCATORS - 1],
+} as const;
+
+type Argument = keyof typeof ARGUMENTS;
+
+const TAKES: Readonly<Record<IoasidOperation['op'], readonly Argument[]>> = {
+  open: ['owner'],
+  close: ['owner'],
+  alloc: ['owner'],
+  free: ['owner'],
+  exit: ['owner'],
+  find: ['owner'],
+  bind: ['owner', 'device'],
+  unbind: ['owner', 'device'],
+  failNth: ['nth'],
+  adjust: ['owner', 'quota'],
+  freeAll: ['owner'],
+  attachSpid: ['owner', 'spid'],
+  findSpid: ['owner', 'spid'],
+  register: ['owner'],
+  unregister: ['owner'],
+  registerAllocator: ['iommu'],
+  unregisterAllocator: ['iommu'],
+  remove: ['device'],
+  probe: ['device'],
+};
 
 /** Every kind of operation. */
-export const OPERATIONS: readonly IoasidOperation['op'][] = [
-  'open',
-  'close',
-  'alloc',
-  'free',
-  'exit',
-  'find',
-  'bind',
-  'unbind',
-  'failNth',
-];
-
-const NTH_MAX = 3;
+export const OPERATIONS = Object.keys(TAKES) as readonly IoasidOperation['op'][];
 
 /** Two virtual machines, one device, two numbers. */
 export const PLAIN: IoasidConfiguration = {
@@ -67,7 +117,22 @@ export const PLAIN: IoasidConfiguration = {
   table: 'abstract',
   faults: false,
   bound: false,
+  policy: 'lowest',
+  sets: false,
+  chains: false,
+  custom: false,
+  hotplug: false,
 };
+
+/** What configurations of older traces do not name. */
+const ADDED = {
+  table: PLAIN.table,
+  policy: PLAIN.policy,
+  sets: false,
+  chains: false,
+  custom: false,
+  hotplug: false,
+} satisfies Partial<IoasidConfiguration>;
 
 /** Random machines, with designs that hold. */
 export const configurations: fc.Arbitrary<IoasidConfiguration> = fc
@@ -80,14 +145,27 @@ export const configurations: fc.Arbitrary<IoasidConfiguration> = fc
     table: fc.constantFrom<TableKind>('abstract', 'abstract', 'vtd', 'vtd-nested', 'smmu'),
     faults: fc.constantFrom(false, true),
     bound: fc.constantFrom(false, false, true),
+    policy: fc.constantFrom<NumberPolicy>('lowest', 'lowest', 'lowest', 'cyclic'),
+    part: fc.constantFrom('none', 'none', 'sets', 'sets', 'chains', 'chains', 'custom'),
+    hotplug: fc.constantFrom(false, false, false, true),
   })
-  .map((drawn) => ({ ...drawn, quota: Math.min(drawn.quota, drawn.pasids) }));
+  .map(({ part, ...drawn }) => ({
+    ...drawn,
+    quota: Math.min(drawn.quota, drawn.pasids),
+    sets: part === 'sets',
+    chains: part === 'chains' && drawn.design === 'deferred',
+    custom: part === 'custom',
+    bound: drawn.bound && (part !== 'custom' || drawn.pasids > 1),
+  }));
 
 const FIELDS: Fields<IoasidConfiguration> = {
   family: 'ioasid',
   plain: PLAIN,
   limits: { pasids: [1, 4], owners: [1, 2], devices: [1, 2], quota: [1, 4] },
-  problem: ({ design, table, quota, pasids }) => {
+  problem: ({ design, table, quota, pasids, policy, chains, custom, bound }) => {
+    if (policy !== 'lowest' && policy !== 'cyclic') return '"policy" is lowest or cyclic';
+    if (chains && design !== 'deferred') return '"chains" are of design deferred';
+    if (custom && bound && pasids < 2) return 'the hypervisor uses one of the "pasids" itself';
     if (!TABLE_KINDS.includes(table)) return `"table" is one of ${TABLE_KINDS.join(', ')}`;
     if (!FREE_DESIGNS.includes(design)) return `"design" is one of ${FREE_DESIGNS.join(', ')}`;
     return quota > pasids ? '"quota" is at most "pasids"' : undefined;
@@ -96,17 +174,12 @@ const FIELDS: Fields<IoasidConfiguration> = {
 
 /** See `plainerBy`. */
 export function plainer(configuration: Configuration): readonly Configuration[] {
-  return plainerBy(FIELDS, withTable(configuration));
+  return plainerBy(FIELDS, { ...ADDED, ...configuration });
 }
 
 /** See `readConfiguration`. */
 export function ioasidConfiguration(configuration: Configuration): IoasidConfiguration {
-  return readConfiguration(FIELDS, withTable(configuration));
-}
-
-/** Traces from before there were tables do not name any. */
-function withTable(configuration: Configuration): Configuration {
-  return { table: PLAIN.table, ...configuration };
+  return readConfiguration(FIELDS, { ...ADDED, ...configuration });
 }
 
 /**
@@ -115,40 +188,83 @@ function withTable(configuration: Configuration): Configuration {
  * @throws RangeError saying what is wrong with it.
  */
 export function ioasidOperation(operation: Operation): IoasidOperation {
-  const { owner, device, nth } = operation;
   const op = OPERATIONS.find((candidate) => candidate === operation.op);
   if (op === undefined)
     throw new RangeError(`family ioasid has no operation "${operation.op}"; it has ${OPERATIONS.join(', ')}`);
-  if (op === 'failNth') {
-    if (!isWithin(nth, 1, NTH_MAX)) throw new RangeError(`operation failNth: "nth" is 1 to ${NTH_MAX}`);
-    return { op, nth };
+  const known: Record<string, number | string> = { op };
+  for (const argument of TAKES[op]) {
+    const [least, most] = ARGUMENTS[argument];
+    const value = operation[argument];
+    if (!isWithin(value, least, most))
+      throw new RangeError(
+        `operation ${op}: "${argument}" must be ${least}${most === least + 1 ? ' or' : ' to'} ${most}`,
+      );
+    known[argument] = value;
   }
-  if (!isWithin(owner, 0, 1)) throw new RangeError(`operation ${op}: "owner" must be 0 or 1`);
-  if (op !== 'bind' && op !== 'unbind') return { op, owner };
-  if (!isWithin(device, 0, 1)) throw new RangeError(`operation ${op}: "device" must be 0 or 1`);
-  return { op, owner, device };
+  return known as unknown as IoasidOperation;
 }
+
+/** Every operation with every argument. */
+export function everyOperation(): IoasidOperation[] {
+  return OPERATIONS.flatMap((op) =>
+    TAKES[op].reduce<Record<string, number | string>[]>(
+      (so, argument) => {
+        const [least, most] = ARGUMENTS[argument];
+        const values = Array.from({ length: most - least + 1 }, (_, at) => least + at);
+        return so.flatMap((one) => values.map((value) => ({ ...one, [argument]: value })));
+      },
+      [{ op }],
+    ),
+  ) as unknown as IoasidOperation[];
+}
+
+/** Which field of a machine an operation needs. */
+const NEEDS: Readonly<Partial<Record<IoasidOperation['op'], 'faults' | 'sets' | 'chains' | 'custom' | 'hotplug'>>> = {
+  failNth: 'faults',
+  adjust: 'sets',
+  freeAll: 'sets',
+  attachSpid: 'sets',
+  findSpid: 'sets',
+  register: 'chains',
+  unregister: 'chains',
+  registerAllocator: 'custom',
+  unregisterAllocator: 'custom',
+  remove: 'hotplug',
+  probe: 'hotplug',
+};
 
 /** Whether a machine has an operation. */
 export function applies(operation: IoasidOperation, configuration: IoasidConfiguration): boolean {
-  if (operation.op === 'failNth') return configuration.faults;
+  const need = NEEDS[operation.op];
+  if (need !== undefined && !configuration[need]) return false;
   if (operation.op === 'exit' && !freesAnywhere(configuration.design)) return false;
+  // An owner that unbinds before it frees is no help against those who free its set.
+  if (operation.op === 'freeAll' && configuration.design === 'owner') return false;
   if ('device' in operation && operation.device >= configuration.devices) return false;
-  return operation.owner < configuration.owners;
+  if ('quota' in operation && operation.quota > configuration.pasids) return false;
+  return !('owner' in operation) || operation.owner < configuration.owners;
 }
 
 /** How a report shows an operation. */
 export function describe(operation: IoasidOperation): string {
-  if (operation.op === 'failNth') return `fail-nth(${operation.nth})`;
-  return 'device' in operation
-    ? `${operation.op}(VM${operation.owner}, dev${operation.device})`
-    : `${operation.op}(VM${operation.owner})`;
+  const { op } = operation;
+  if (op === 'failNth') return `fail-nth(${operation.nth})`;
+  const shown = [
+    ...('owner' in operation ? [`VM${operation.owner}`] : []),
+    ...('device' in operation ? [`dev${operation.device}`] : []),
+    ...('quota' in operation ? [`${operation.quota}`] : []),
+    ...('spid' in operation ? [`${operation.spid}`] : []),
+    ...('iommu' in operation ? [`IOMMU${operation.iommu}`] : []),
+  ];
+  return `${op}(${shown.join(', ')})`;
 }
 
-/** The same for the first virtual machine, or the first device. */
+/** The same with one argument smaller: the last one first. */
 export function simplify(operation: Operation): readonly Operation[] {
-  const known = ioasidOperation(operation);
-  if (known.op === 'failNth') return Array.from({ length: known.nth - 1 }, (_, at) => ({ ...known, nth: at + 1 }));
-  const first = known.owner > 0 ? [{ ...known, owner: 0 }] : [];
-  return 'device' in known && known.device > 0 ? [{ ...known, device: 0 }, ...first] : first;
+  const known: Operation = { ...ioasidOperation(operation) };
+  return TAKES[known.op as IoasidOperation['op']].toReversed().flatMap((argument) => {
+    const [least] = ARGUMENTS[argument];
+    const value = known[argument] as number;
+    return Array.from({ length: value - least }, (_, at) => ({ ...known, [argument]: least + at }));
+  });
 }

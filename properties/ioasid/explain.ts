@@ -15,6 +15,17 @@ const PROMISES: Readonly<Record<string, string>> = {
   'notify-order': 'KVM is told last of a bind and first of an unbind or a free.',
   'torn-entry':
     'an entry is present while all its words belong together: P is set last and cleared first, and the rest is cleared when nothing is cached of it.',
+  'capacity-lost': 'what sets have and what is left are all the numbers that there are.',
+  'freed-by-another': 'a number is freed by who owns it.',
+  'freed-twice': 'a number is freed once, and is then pending until its last user has gone.',
+  'spid-two-numbers': 'a guest PASID leads to one number.',
+  'spid-astray': 'a guest PASID leads to a number of its own guest, until that is freed.',
+  'told-out-of-order': 'of a free and an unbind the CPU hears first and devices last; of a bind the other way round.',
+  'event-lost': 'who listens knows of every number and bond that there is, whenever he has begun to listen.',
+  'queue-by-freed': 'a number goes back to the pool when no device submits by it.',
+  'reachable-after-removal': 'a device that has gone leads nowhere.',
+  'not-granted': 'while a custom allocator is active, numbers are those that the hypervisor has given.',
+  'grant-lost': 'a number of the hypervisor is given back before its allocator goes.',
   'quota-exceeded': 'a set has no more numbers than its quota.',
 };
 

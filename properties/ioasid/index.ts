@@ -12,7 +12,7 @@ const BOUND = { ...PLAIN, bound: true };
 export const ioasid: Family = {
   name: 'ioasid',
   summary:
-    'PASID numbers: sets, references, free against unbind in several designs, notifications of KVM and the IOMMU',
+    'PASID numbers: sets, guest PASIDs, references, custom allocators, free against unbind in several designs, and who hears of what',
   hazards: IOASID_HAZARDS,
   litmus: IOASID_LITMUS,
   configurations,
@@ -27,7 +27,8 @@ export const ioasid: Family = {
       lenient = false,
     } = hazardNamed('ioasid', IOASID_HAZARDS, hazard);
     const bound = unbound ? { bound: false } : {};
-    return new IoasidWorld({ ...configuration, design, table, ...bound }, parts, { strict: !lenient });
+    const chains = configuration['chains'] === true && design === 'deferred';
+    return new IoasidWorld({ ...configuration, design, table, chains, ...bound }, parts, { strict: !lenient });
   },
   small: {
     worlds: [
@@ -41,6 +42,12 @@ export const ioasid: Family = {
       { name: 'vtd-nested', configuration: { ...BOUND, table: 'vtd-nested' } },
       { name: 'smmu', configuration: { ...BOUND, table: 'smmu' } },
       { name: 'faults', configuration: { ...BOUND, faults: true } },
+      { name: 'cyclic', configuration: { ...BOUND, policy: 'cyclic' } },
+      { name: 'sets', configuration: { ...BOUND, sets: true } },
+      { name: 'chains', configuration: { ...BOUND, chains: true } },
+      { name: 'custom', configuration: { ...BOUND, custom: true } },
+      { name: 'hotplug', configuration: { ...BOUND, hotplug: true } },
+      { name: 'drivers-go', configuration: { ...BOUND, chains: true, hotplug: true, owners: 1 } },
     ],
     alphabet,
   },

@@ -1,22 +1,9 @@
 import type { Litmus } from '../family.ts';
-import { PLAIN, type IoasidConfiguration, type IoasidOperation } from './configuration.ts';
+import type { IoasidOperation } from './configuration.ts';
+import { bind, failNth, litmus, on } from './litmus-of.ts';
+import { PART_LITMUS } from './litmus-parts.ts';
 
-/** A litmus test: operations by CPU, and how the machine differs from the plain one. */
-function litmus(
-  id: string,
-  title: string,
-  cpus: readonly (readonly IoasidOperation[])[],
-  hazards: readonly string[],
-  machine: Partial<IoasidConfiguration> = {},
-): Litmus {
-  const agents = cpus.map((operations, cpu) => ({ name: `CPU${cpu}`, operations }));
-  return { id, title, hazards, configuration: { ...PLAIN, ...machine } as IoasidConfiguration, program: { agents } };
-}
-
-const on = (op: 'open' | 'close' | 'alloc' | 'free' | 'exit' | 'find', owner = 0): IoasidOperation => ({ op, owner });
-const bind = (device = 0): IoasidOperation => ({ op: 'bind', owner: 0, device });
 const unbind: IoasidOperation = { op: 'unbind', owner: 0, device: 0 };
-const failNth = (nth: number): IoasidOperation => ({ op: 'failNth', nth });
 
 /** The smallest program for each way in which numbers can go wrong. */
 export const IOASID_LITMUS: readonly Litmus[] = [
@@ -145,4 +132,5 @@ export const IOASID_LITMUS: readonly Litmus[] = [
     ],
     { table: 'smmu' },
   ),
+  ...PART_LITMUS,
 ];

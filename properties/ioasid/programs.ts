@@ -3,7 +3,7 @@ import type { Configuration, Program } from '../family.ts';
 import { arbitraryOf } from '../generate/arbitrary.ts';
 import { Deal } from '../generate/deal.ts';
 import type { Weighted } from '../generate/draw.ts';
-import { applies, ioasidConfiguration, OPERATIONS, type IoasidOperation } from './configuration.ts';
+import { applies, everyOperation, ioasidConfiguration, type IoasidOperation } from './configuration.ts';
 
 const OPERATIONS_MIN = 3;
 const OPERATIONS_MAX = 10;
@@ -20,6 +20,16 @@ const WEIGHTS: Readonly<Record<IoasidOperation['op'], number>> = {
   bind: 8,
   unbind: 5,
   failNth: 2,
+  adjust: 2,
+  freeAll: 5,
+  attachSpid: 4,
+  findSpid: 4,
+  register: 5,
+  unregister: 5,
+  registerAllocator: 6,
+  unregisterAllocator: 6,
+  remove: 4,
+  probe: 3,
 };
 /** How much more likely the next step of an owner's life is than another operation. */
 const NEXT_WEIGHT = 6;
@@ -27,7 +37,7 @@ const NEXT_WEIGHT = 6;
 /** Random programs: the lives of numbers, dealt out to CPUs. */
 export function programs(configuration: Configuration): fc.Arbitrary<Program> {
   const known = ioasidConfiguration(configuration);
-  const all = everything().filter((operation) => applies(operation, known));
+  const all = alphabet(known);
   return arbitraryOf((draw) => {
     const deal = new Deal();
     const stages = [0, 0];
@@ -60,14 +70,7 @@ function advance(operation: IoasidOperation, stages: number[]): void {
 /** Every operation. */
 export function alphabet(configuration: Configuration): IoasidOperation[] {
   const known = ioasidConfiguration(configuration);
-  return everything().filter((operation) => applies(operation, known));
-}
-
-function everything(): IoasidOperation[] {
-  return OPERATIONS.flatMap((op): IoasidOperation[] => {
-    if (op === 'failNth') return [1, 2].map((nth) => ({ op, nth }));
-    return [0, 1].flatMap((owner): IoasidOperation[] =>
-      op === 'bind' || op === 'unbind' ? [0, 1].map((device) => ({ op, owner, device })) : [{ op, owner }],
-    );
-  });
+  return everyOperation().filter(
+    (operation) => applies(operation, known) && (operation.op !== 'failNth' || operation.nth < 3),
+  );
 }

@@ -4,7 +4,11 @@ import { Machine } from '../../engine/machine.ts';
 import type { Observation } from '../../engine/observe.ts';
 import { step, type Task } from '../../engine/step.ts';
 import type { System } from '../../engine/system.ts';
-import { DESIGNS, IoasidKernel, type IoasidNote, type IoasidParts } from '../../impl/kernel/ioasid/index.ts';
+import { DESIGNS, IoasidKernel, SPIDS, type IoasidNote, type IoasidParts } from '../../impl/kernel/ioasid/index.ts';
+import type { PasidEvent } from '../../model/contract/events.ts';
+import { PasidAllocatorMonitor } from '../../model/contract/pasid-allocators.ts';
+import { PasidListenerMonitor } from '../../model/contract/pasid-listeners.ts';
+import { PasidSetMonitor } from '../../model/contract/pasid-sets.ts';
 import { PasidMonitor } from '../../model/contract/pasid.ts';
 import type { Verdict } from '../../model/contract/violation.ts';
 import type { Configuration, Counters, Operation, Program, World } from '../family.ts';
@@ -22,6 +26,7 @@ import {
 import { explain } from './explain.ts';
 import { makeHardware, type PasidHardware } from './hardware.ts';
 import { findLeak } from './leaks.ts';
+import { runOperation } from './run.ts';
 
 /** What a run should reach. */
 export const WITNESSES: readonly IoasidNote[] = [
@@ -33,7 +38,20 @@ export const WITNESSES: readonly IoasidNote[] = [
   'allocation failed',
   'freed in softirq',
   'number looked up',
+  'numbers went round',
+  'free of a number that has gone',
+  'quota adjusted',
+  'adjustment refused',
+  'guest PASID looked up',
+  'guest PASID changed under a look',
+  'registered late',
+  'unregistered while called',
+  'number of the hypervisor',
+  'virtual command refused',
+  'allocator kept by its numbers',
+  'removed while bound',
 ];
+
 /** Owners of PASIDs, what they bind, and the contract over the numbers. */
 export class IoasidWorld implements World {
   readonly configuration: IoasidConfiguration;
@@ -42,6 +60,9 @@ export class IoasidWorld implements World {
   readonly #entries: PasidHardware;
   readonly #kernel: IoasidKernel;
   readonly #monitor: PasidMonitor;
+  readonly #sets: PasidSetMonitor | undefined;
+  readonly #listeners: PasidListenerMonitor | undefined;
+  readonly #allocators: PasidAllocatorMonitor | undefined;
   readonly #strict: boolean;
   readonly #initial: number;
 
@@ -57,17 +78,23 @@ export class IoasidWorld implements World {
     const world = { ...this.configuration, strict };
     this.#strict = strict;
     this.#monitor = new PasidMonitor(machine.store, world, this.#entries);
+    const { sets, chains, custom, hotplug } = this.configuration;
+    if (sets) this.#sets = new PasidSetMonitor(machine.store, { ...world, sets: ALLOCATIONS, spids: SPIDS });
+    if (chains || hotplug) this.#listeners = new PasidListenerMonitor(machine.store, world, this.#entries);
+    if (custom) this.#allocators = new PasidAllocatorMonitor(machine.store);
     this.#kernel = new IoasidKernel(
       {
         machine,
         port: this.#entries,
-        emit: (event) => this.#judge(this.#monitor.on(event)),
+        emit: (event) => this.#on(event),
         note: (note) => this.#tallies.noted(note),
       },
       { ...this.configuration, allocations: ALLOCATIONS },
       { ...DESIGNS[design], ...parts },
     );
+    if (custom) this.#setUp({ op: 'registerAllocator', iommu: 0 });
     for (let owner = 0; owner < owners; owner++) this.#setUp({ op: 'open', owner });
+    if (chains) this.#setUpListeners();
     if (bound) for (const op of ['alloc', 'bind'] as const) this.#setUp({ op, owner: 0, device: 0 });
     this.#tallies.clear();
     this.#initial = machine.store.mark();
@@ -98,10 +125,10 @@ export class IoasidWorld implements World {
     return {
       machine,
       agents: [...agents, this.#kernel.wq.daemon(), this.#kernel.rcu.daemon()],
-      check: () => this.#judge(this.#monitor.check()),
+      check: () => this.#check(),
       quiescent: () => {
-        const leak = this.#strict ? findLeak(this.#kernel) : undefined;
-        if (leak !== undefined) machine.fail(leak);
+        const left = (this.#strict ? findLeak(this.#kernel) : undefined) ?? this.#listeners?.atEnd();
+        if (left !== undefined) machine.fail(left);
       },
     };
   }
@@ -123,9 +150,30 @@ export class IoasidWorld implements World {
     return '';
   }
 
+  #setUpListeners(): void {
+    const { chains, layout } = this.#kernel;
+    if (chains === undefined) return;
+    for (let owner = 0; owner < layout.owners; owner++) runToCompletion(chains.register(chains.placeOfKvm(owner)));
+    for (let device = 0; device < layout.devices; device++)
+      runToCompletion(chains.register(chains.placeOfDevice(device)));
+  }
+
+  #on(event: PasidEvent): void {
+    this.#judge(this.#monitor.on(event));
+    this.#judge(this.#sets?.on(event));
+    this.#judge(this.#listeners?.on(event));
+    this.#judge(this.#allocators?.on(event));
+  }
+
+  #check(): void {
+    this.#judge(this.#monitor.check());
+    this.#judge(this.#listeners?.check());
+    this.#judge(this.#allocators?.check());
+  }
+
   #setUp(operation: IoasidOperation): void {
     runToCompletion(this.#task(operation));
-    this.#judge(this.#monitor.check());
+    this.#check();
     const { failure } = this.machine;
     if (failure !== undefined) throw new HarnessError(`set-up fails at ${describe(operation)}: ${failure.message}`);
   }
@@ -142,35 +190,10 @@ export class IoasidWorld implements World {
   }
 
   *#task(operation: IoasidOperation): Task {
-    const applied = yield* this.#run(operation);
+    const applied = yield* runOperation(this.#kernel, operation);
     yield* step('return', () => {
       this.#tallies.ran(operation.op, applied);
       return undefined;
     });
-  }
-
-  *#run(operation: IoasidOperation): Task<boolean> {
-    const { vfio, failNth } = this.#kernel;
-    switch (operation.op) {
-      case 'open':
-        return yield* vfio.open(operation.owner);
-      case 'close':
-        return yield* vfio.close(operation.owner);
-      case 'alloc':
-        return yield* vfio.alloc(operation.owner);
-      case 'free':
-        return yield* vfio.free(operation.owner);
-      case 'exit':
-        return yield* vfio.freeByCallback(operation.owner);
-      case 'find':
-        return yield* vfio.find(operation.owner);
-      case 'bind':
-        return yield* vfio.bind(operation.owner, operation.device);
-      case 'unbind':
-        return yield* vfio.unbind(operation.owner, operation.device);
-      case 'failNth':
-        yield* failNth.arm(operation.nth);
-        return true;
-    }
   }
 }

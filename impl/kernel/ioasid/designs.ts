@@ -32,15 +32,13 @@ export const DESIGNS: Readonly<Record<FreeDesign, Partial<IoasidParts>>> = {
       }
 
       /** The chain runs without the allocator's lock, which listeners take to drop their references. */
-      override *ioasid_free(id: number): Task {
-        const { datas, kvm, svm } = this.kernel;
+      override *ioasid_free(id: number, set = 0): Task {
         yield* this.acquire();
-        const handle = yield* this.markPending(id);
+        const handle = yield* this.markPending(id, set);
         yield* this.release();
         if (handle === 0) return;
-        const data = datas.at(handle);
-        yield* kvm.onFree(data);
-        yield* svm.onFree(data);
+        const data = this.kernel.datas.at(handle);
+        yield* this.notifyFree(data);
         yield* this.ioasid_put(data);
       }
     },
@@ -90,16 +88,13 @@ export class CyclicIoasid extends Ioasid {
   protected override *freeData(): Task {}
 
   protected override pick(): number {
-    const { numbers } = this.kernel;
-    const count = numbers.length - 1;
-    const order = Array.from({ length: count }, (_, at) => 1 + ((this.lastTaken() + at) % count));
-    return order.find((id) => this.kernel.number(id).value === 0) ?? 0;
+    return this.pickNext();
   }
 
   /** Linux 6.1: the number is free at once, whoever uses it. */
-  override *ioasid_free(id: number): Task {
+  override *ioasid_free(id: number, set = 0): Task {
     yield* this.acquire();
-    const handle = yield* this.markPending(id);
+    const handle = yield* this.markPending(id, set);
     if (handle !== 0) yield* this.ioasid_do_free_locked(this.kernel.datas.at(handle));
     yield* this.release();
   }

@@ -1,6 +1,7 @@
 import { Cell } from '../../../engine/cell.ts';
 import { step, type Step, type Task } from '../../../engine/step.ts';
 import { Mutex, SpinLock } from '../../../engine/sync/lock.ts';
+import { DEFAULT } from './allocators.ts';
 import type { IoasidKernel } from './kernel.ts';
 import { STATE, type IoasidData, type IoasidSet } from './objects.ts';
 
@@ -29,8 +30,12 @@ export class Ioasid {
     this.#kfree = kernel.rcu.onGracePeriod((handle) => this.kfree(handle));
   }
 
-  /** `ioasid_set_alloc()`: a set takes its quota from what is left. Returns its handle; 0 if there is not enough. */
-  *ioasid_set_alloc(): Task<number> {
+  /**
+   * `ioasid_set_alloc()`: a set takes its quota from what is left. Returns its handle; 0 if there is not enough.
+   *
+   * @param token by which it is found: whose it is.
+   */
+  *ioasid_set_alloc(token: number): Task<number> {
     yield* this.acquire();
     const set = yield* step('kzalloc(set)', () => {
       const { available, layout, sets, failNth } = this.kernel;
@@ -41,6 +46,7 @@ export class Ioasid {
       const { quota, open } = sets.at(handle);
       quota.value = layout.quota;
       open.value = 1;
+      this.kernel.ioasidSets.added(handle, token);
       return handle;
     });
     yield* this.release();
@@ -53,6 +59,7 @@ export class Ioasid {
     yield* step(`${set.name}.open := 0`, () => {
       if (set.count.value > 0) this.kernel.note('set closed with numbers');
       set.open.value = 0;
+      this.kernel.ioasidSets.closed(set.handle);
       this.dropSet(set);
       return undefined;
     });
@@ -62,21 +69,29 @@ export class Ioasid {
   /** `ioasid_alloc()`: a number for the owner of a set; 0 if the quota or the numbers are used up, or memory is. */
   *ioasid_alloc(set: IoasidSet, owner: number): Task<number> {
     yield* this.acquire();
-    const handle = yield* this.takeNumber(set, owner);
+    const given = yield* this.kernel.allocators.alloc();
+    const handle = given === 0 ? 0 : yield* this.takeNumber(set, owner, given);
     const id = handle === 0 ? 0 : yield* this.storeInSet(set, this.kernel.datas.at(handle));
+    if (id !== 0) yield* this.kernel.notify.alloc(this.kernel.datas.at(handle));
     yield* this.release();
     return id;
   }
 
-  /** `xa_alloc(ioasid_xa)`. Returns the handle of the number's data. */
-  protected takeNumber(set: IoasidSet, owner: number): Step<number> {
+  /**
+   * `xa_alloc(ioasid_xa)`. Returns the handle of the number's data.
+   *
+   * @param given the number that a custom allocator has given; `DEFAULT` if there is none.
+   */
+  protected takeNumber(set: IoasidSet, owner: number, given: number): Step<number> {
     return step('xa_alloc(ioasid_xa)', () => {
       const { datas, failNth } = this.kernel;
-      const id = this.pick();
+      const id = given === DEFAULT ? this.pick() : given;
       if (set.count.value >= set.quota.value) this.kernel.note('quota used up');
-      if (id === 0 || set.count.value >= set.quota.value || failNth.shouldFail()) return 0;
-      const handle = datas.alloc();
-      if (handle === 0) return 0;
+      const handle = id === 0 || set.count.value >= set.quota.value || failNth.shouldFail() ? 0 : datas.alloc();
+      if (handle === 0) {
+        if (given !== DEFAULT) this.kernel.allocators.notTaken(given);
+        return 0;
+      }
       const data = datas.at(handle);
       data.id.value = id;
       data.set.value = set.handle;
@@ -92,12 +107,27 @@ export class Ioasid {
     });
   }
 
-  /** Which number comes next: the lowest that is free; 0 for none. */
+  /** Which number comes next, by the policy: 0 for none. */
   protected pick(): number {
+    return this.kernel.layout.policy === 'cyclic' ? this.pickNext() : this.pickLowest();
+  }
+
+  /** The lowest that is free (`xa_alloc()`). */
+  protected pickLowest(): number {
     return Math.max(
       0,
       this.kernel.numbers.findIndex((cell, id) => id > 0 && cell.value === 0),
     );
+  }
+
+  /** The first that is free after the one that was given out last (`xa_alloc_cyclic()`). */
+  protected pickNext(): number {
+    const count = this.kernel.numbers.length - 1;
+    const last = this.#last.value;
+    const order = Array.from({ length: count }, (_, at) => 1 + ((last + at) % count));
+    const next = order.find((id) => this.kernel.number(id).value === 0) ?? 0;
+    if (next > 0 && next < last) this.kernel.note('numbers went round');
+    return next;
   }
 
   /** `xa_store(set->xa)`, which may fail: then the number goes back, and the caller gets none. */
@@ -114,6 +144,14 @@ export class Ioasid {
     });
   }
 
+  /**
+   * An owner has its number, inside a step. Where others free what is in its set, the number is its own while the lock is
+   * held, and need not be when it looks at it; so nothing is promised then.
+   */
+  returned(id: number, owner: number): void {
+    if (this.kernel.layout.sets !== true) this.kernel.emit({ type: 'pasid.returned', pasid: id, owner });
+  }
+
   /** What is returned when no memory was left. */
   protected afterFailedStore(_id: number): number {
     return 0;
@@ -123,18 +161,23 @@ export class Ioasid {
   protected giveBack(data: IoasidData): void {
     const id = data.id.value;
     this.kernel.number(id).value = 0;
+    this.kernel.allocators.free(id);
     this.kernel.emit({ type: 'pasid.reclaim', pasid: id });
     this.kernel.datas.free(data.handle);
   }
 
-  /** `ioasid_get()`: a reference to an active number. Returns the handle of its data; 0 if it is not there, or going. */
-  *ioasid_get(id: number): Task<number> {
+  /**
+   * `ioasid_get()`: a reference to an active number. Returns the handle of its data; 0 if it is not there, or going.
+   *
+   * @param set handle of the set that it must belong to; 0: any.
+   */
+  *ioasid_get(id: number, set = 0): Task<number> {
     yield* this.acquire();
     const handle = yield* step(`ioasid_get(${id})`, () => {
       const found = this.kernel.number(id).value;
       if (found === 0) return 0;
       const data = this.kernel.datas.at(found);
-      if (data.state.value !== STATE.ACTIVE) return 0;
+      if (data.state.value !== STATE.ACTIVE || !this.belongs(data, set)) return 0;
       data.refs.increment();
       return found;
     });
@@ -153,10 +196,12 @@ export class Ioasid {
   /**
    * `ioasid_free()`: its owner does not need a number any more. Those who use it hear of it and drop their references when
    * they are done; the owner's goes now. A second free finds the number pending and does nothing.
+   *
+   * @param set handle of the set of who frees; 0: any.
    */
-  *ioasid_free(id: number): Task {
+  *ioasid_free(id: number, set = 0): Task {
     yield* this.acquire();
-    const handle = yield* this.markPending(id);
+    const handle = yield* this.markPending(id, set);
     if (handle !== 0) {
       const data = this.kernel.datas.at(handle);
       yield* this.notifyFree(data);
@@ -166,27 +211,36 @@ export class Ioasid {
   }
 
   /** From active to free pending. Returns the handle of the number's data; 0 if it is not active. */
-  protected markPending(id: number): Step<number> {
+  protected markPending(id: number, set: number): Step<number> {
     return step(`ioasid_free(${id})`, () => {
       const found = this.kernel.number(id).value;
-      if (found === 0) return 0;
-      const data = this.kernel.datas.at(found);
-      if (data.state.value !== STATE.ACTIVE) return 0;
+      const data = found === 0 ? undefined : this.kernel.datas.at(found);
+      if (data === undefined || !this.mayFree(data, set)) {
+        if (set !== 0) this.kernel.note('free of a number that has gone');
+        return 0;
+      }
       data.state.value = STATE.FREE_PENDING;
       if (data.refs.value > 1) this.kernel.note('freed while bound');
+      this.kernel.spids.forget(data);
+      const by = set === 0 || data.set.value === set ? data.owner.value : -1;
+      this.kernel.emit({ type: 'pasid.freed', pasid: id, by });
       return found;
     });
   }
 
-  /** The number that was given out last; 0 for none. Inside a step. */
-  protected lastTaken(): number {
-    return this.#last.value;
+  /** Inside a step. */
+  protected mayFree(data: IoasidData, set: number): boolean {
+    return data.state.value === STATE.ACTIVE && this.belongs(data, set);
+  }
+
+  /** Inside a step. */
+  protected belongs(data: IoasidData, set: number): boolean {
+    return set === 0 || data.set.value === set;
   }
 
   /** The chain of FREE: KVM, so that the guest does not use the number any more, then the IOMMU. It must not sleep. */
   protected *notifyFree(data: IoasidData): Task {
-    yield* this.kernel.kvm.onFree(data);
-    yield* this.kernel.svm.onFree(data);
+    yield* this.kernel.notify.free(data);
   }
 
   /** `ioasid_do_free_locked()`: the number goes back to the pool. */
@@ -204,6 +258,7 @@ export class Ioasid {
     this.kernel.number(id).value = 0;
     const set = this.kernel.sets.at(data.set.value);
     set.count.value--;
+    this.kernel.allocators.free(id);
     this.kernel.emit({ type: 'pasid.reclaim', pasid: id });
     this.dropSet(set);
   }
@@ -222,9 +277,23 @@ export class Ioasid {
 
   /** A set that is closed and has no number any more gives its quota back; inside a step. */
   protected dropSet(set: IoasidSet): void {
-    if (set.open.value === 1 || set.count.value > 0) return;
+    if (set.open.value === 1 || set.count.value > 0 || set.users.value > 0) return;
     this.kernel.available.value += set.quota.value;
+    this.kernel.ioasidSets.tell(set, 0);
     this.kernel.sets.free(set.handle);
+  }
+
+  /** Inside the allocator's lock: for the routines of sets. */
+  *locked(routine: () => Task<number>): Task<number> {
+    yield* this.acquire();
+    const result = yield* routine();
+    yield* this.release();
+    return result;
+  }
+
+  /** A set may go, since one that looked at it does not any more; inside a step. */
+  unused(set: IoasidSet): void {
+    this.dropSet(set);
   }
 
   /** `ioasid_find()`: whose a number is, looked up without a lock; -1 for nobody's. */

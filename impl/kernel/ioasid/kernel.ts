@@ -7,11 +7,18 @@ import { WorkQueue } from '../../../engine/sync/work-queue.ts';
 import type { PasidEvent } from '../../../model/contract/events.ts';
 import { FailNth } from '../fail-nth.ts';
 import { IntelPasid } from './intel-pasid.ts';
+import { IoasidAllocators } from './allocators.ts';
+import { NotifierChains } from './chains.ts';
+import { DeviceDrivers } from './drivers.ts';
+import { Hotplug } from './hotplug.ts';
 import { Ioasid } from './ioasid.ts';
 import { KvmPasids } from './kvm.ts';
+import { Notifications } from './notify.ts';
 import { dataFields, setFields, svmFields, type IntelSvmObject, type IoasidData, type IoasidSet } from './objects.ts';
 import type { CdPort, PasidPort, VtdPort } from './port.ts';
+import { IoasidSets } from './sets.ts';
 import { SmmuCds } from './smmu-cd.ts';
+import { GuestPasids } from './spids.ts';
 import { IntelSvm } from './svm.ts';
 import { VfioOwners } from './vfio.ts';
 
@@ -25,7 +32,20 @@ export interface IoasidLayout {
   readonly quota: number;
   /** Allocations of numbers, of sets and of bonds that a run can make, each. */
   readonly allocations: number;
+  /** Which number comes next; default: the lowest. */
+  readonly policy?: NumberPolicy;
+  /** Sets are found by tokens, and have guest PASIDs. */
+  readonly sets?: boolean;
+  /** Listeners come and go; else KVM and the IOMMU driver listen always. */
+  readonly chains?: boolean;
+  /** IOMMUs have a virtual command interface, by which allocators may be registered. */
+  readonly custom?: boolean;
+  /** Devices come and go. */
+  readonly hotplug?: boolean;
 }
+
+/** Which number comes next: the lowest that is free, or the first after the last. */
+export type NumberPolicy = 'lowest' | 'cyclic';
 
 /** The parts, each a class whose routines a design or a hazard may override. */
 export interface IoasidParts {
@@ -34,6 +54,13 @@ export interface IoasidParts {
   readonly intelPasid: new (kernel: IoasidKernel, port: VtdPort) => IntelPasid;
   readonly smmuCds: new (kernel: IoasidKernel, port: CdPort) => SmmuCds;
   readonly kvm: new (kernel: IoasidKernel) => KvmPasids;
+  readonly ioasidSets: new (kernel: IoasidKernel) => IoasidSets;
+  readonly spids: new (kernel: IoasidKernel) => GuestPasids;
+  readonly allocators: new (kernel: IoasidKernel) => IoasidAllocators;
+  /** Where listeners come and go. */
+  readonly chains: new (kernel: IoasidKernel) => NotifierChains;
+  readonly drivers: new (kernel: IoasidKernel) => DeviceDrivers;
+  readonly hotplug: new (kernel: IoasidKernel) => Hotplug;
   readonly vfio: new (kernel: IoasidKernel) => VfioOwners;
 }
 
@@ -46,7 +73,19 @@ export type IoasidNote =
   | 'set closed with numbers'
   | 'allocation failed'
   | 'freed in softirq'
-  | 'number looked up';
+  | 'number looked up'
+  | 'numbers went round'
+  | 'free of a number that has gone'
+  | 'quota adjusted'
+  | 'adjustment refused'
+  | 'guest PASID looked up'
+  | 'guest PASID changed under a look'
+  | 'registered late'
+  | 'unregistered while called'
+  | 'number of the hypervisor'
+  | 'virtual command refused'
+  | 'allocator kept by its numbers'
+  | 'removed while bound';
 
 /** What the kernel stands on. */
 export interface IoasidBase {
@@ -85,6 +124,14 @@ export class IoasidKernel {
   readonly tables: IntelPasid | SmmuCds | undefined;
   readonly svm: IntelSvm;
   readonly kvm: KvmPasids;
+  readonly ioasidSets: IoasidSets;
+  readonly spids: GuestPasids;
+  readonly allocators: IoasidAllocators;
+  readonly notify: Notifications;
+  /** The same as `notify` where listeners come and go. */
+  readonly chains: NotifierChains | undefined;
+  readonly drivers: DeviceDrivers;
+  readonly hotplug: Hotplug;
   readonly vfio: VfioOwners;
 
   constructor({ machine, port, emit, note }: IoasidBase, layout: IoasidLayout, parts: Partial<IoasidParts> = {}) {
@@ -111,6 +158,13 @@ export class IoasidKernel {
     if (port.vtd !== undefined) this.tables = new (parts.intelPasid ?? IntelPasid)(this, port.vtd);
     else if (port.cds !== undefined) this.tables = new (parts.smmuCds ?? SmmuCds)(this, port.cds);
     this.svm = new (parts.svm ?? IntelSvm)(this);
+    this.ioasidSets = new (parts.ioasidSets ?? IoasidSets)(this);
+    this.spids = new (parts.spids ?? GuestPasids)(this);
+    this.allocators = new (parts.allocators ?? IoasidAllocators)(this);
+    this.chains = layout.chains === true ? new (parts.chains ?? NotifierChains)(this) : undefined;
+    this.notify = this.chains ?? new Notifications(this);
+    this.drivers = new (parts.drivers ?? DeviceDrivers)(this);
+    this.hotplug = new (parts.hotplug ?? Hotplug)(this);
     this.vfio = new (parts.vfio ?? VfioOwners)(this);
   }
 

@@ -1,7 +1,7 @@
 import { Cell } from '../../../engine/cell.ts';
 import { step, type Step, type Task } from '../../../engine/step.ts';
 import type { IoasidKernel } from './kernel.ts';
-import type { IoasidData } from './objects.ts';
+import { STATE, type IoasidData } from './objects.ts';
 
 /**
  * KVM's PASID translation table: by it a guest's ENQCMD carries the host's number. The CPU must not translate to a number
@@ -28,6 +28,23 @@ export class KvmPasids {
     });
   }
 
+  /**
+   * BIND where the number may be freed meanwhile: its FREE may have been heard already, and nothing would be heard any more.
+   * The lock of the allocator is held.
+   */
+  *onBindUnlessGoing(data: IoasidData): Task<number> {
+    return yield* step(`translate to ${data.name}`, () => {
+      if (this.isGoing(data)) return 0;
+      this.set(data.owner.value, data.id.value);
+      return 1;
+    });
+  }
+
+  /** Inside a step. */
+  protected isGoing(data: IoasidData): boolean {
+    return data.state.value !== STATE.ACTIVE;
+  }
+
   /** UNBIND of the last device. */
   onUnbind(data: IoasidData): Step<undefined> {
     return step(`translate no more to ${data.name}`, () => {
@@ -39,6 +56,31 @@ export class KvmPasids {
   /** FREE: in atomic context. */
   *onFree(data: IoasidData): Task {
     yield* this.onUnbind(data);
+  }
+
+  /** BIND, as a listener that may have come late; inside a step. */
+  translate(data: IoasidData): void {
+    this.set(data.owner.value, data.id.value);
+  }
+
+  /** UNBIND or FREE, as a listener; inside a step. */
+  translateNoMore(data: IoasidData): void {
+    this.clear(data);
+  }
+
+  /** ALLOC, as a listener: the machine has a number. Inside a step. */
+  hear(data: IoasidData): void {
+    this.kernel.emit({ type: 'pasid.heard', owner: data.owner.value, pasid: data.id.value, on: true });
+  }
+
+  /** FREE, as a listener; inside a step. */
+  hearNoMore(data: IoasidData): void {
+    this.kernel.emit({ type: 'pasid.heard', owner: data.owner.value, pasid: data.id.value, on: false });
+  }
+
+  /** The machine does not listen any more; inside a step. */
+  forget(owner: number): void {
+    this.set(owner, 0);
   }
 
   /** Inside a step. */

@@ -29,6 +29,21 @@ export interface IoasidSet {
   readonly count: Cell;
   /** 1 while it is open; a set that was closed goes with its last number. */
   readonly open: Cell;
+  /** Those who have found it and look at it: it does not go under them. */
+  readonly users: Cell;
+  /** By guest PASID, the number that it leads to; 0: none. The guest PASIDs of a set are 1 … `SPIDS`. */
+  readonly spids: readonly Cell[];
+}
+
+/** Guest PASIDs that a set may have. */
+export const SPIDS = 2;
+
+/** `struct ioasid_nb`: who hears of what happens to numbers. */
+export interface IoasidListener {
+  readonly handle: number;
+  readonly name: string;
+  /** Which place of the chains it has. */
+  readonly place: Cell;
 }
 
 /** `struct intel_svm`: what is bound by a number. */
@@ -62,7 +77,14 @@ export function setFields(slot: Slot): IoasidSet {
     quota: slot.cell('quota'),
     count: slot.cell('nr_ioasids'),
     open: slot.cell('open'),
+    users: slot.cell('users'),
+    spids: Array.from({ length: SPIDS + 1 }, (_, spid) => slot.cell(`spid${spid}`)),
   };
+}
+
+/** Lays out a listener. */
+export function listenerFields(slot: Slot): IoasidListener {
+  return { handle: slot.handle, name: slot.name, place: slot.cell('place') };
 }
 
 /** Lays out what is bound. */

@@ -28,20 +28,22 @@ export class IntelSvm {
   /**
    * `intel_svm_bind_gpasid()`: a device reaches the owner's space by a number. Returns the handle of the number's data, which
    * tells this bond from a later one by the same number; 0 if it cannot.
+   *
+   * @param set handle of the set that the number must belong to; 0: any.
    */
-  *bind_gpasid(id: number, device: number): Task<number> {
+  *bind_gpasid(id: number, device: number, set = 0): Task<number> {
     const { ioasid, pasidMutex, datas } = this.kernel;
     yield* pasidMutex.lock();
-    const handle = yield* ioasid.ioasid_get(id);
+    const handle = (yield* this.isPresent(device)) ? yield* ioasid.ioasid_get(id, set) : 0;
     let bound = 0;
-    if (handle !== 0) {
-      const svm = yield* this.findOrAlloc(id, handle, device);
-      if (svm > 0) {
-        yield* this.setEntry(this.kernel.svms.at(svm), datas.at(handle), device);
-        bound = handle;
-      }
+    let dropped = 0;
+    const svm = handle === 0 ? 0 : yield* this.findOrAlloc(id, handle, device);
+    if (svm > 0) {
+      if (yield* this.setEntry(this.kernel.svms.at(svm), datas.at(handle), device)) bound = handle;
+      else dropped = yield* this.dropDevice(this.kernel.svms.at(svm), id, device, -1);
     }
     yield* pasidMutex.unlock();
+    if (dropped !== 0) yield* ioasid.ioasid_put(datas.at(dropped));
     return bound;
   }
 
@@ -72,10 +74,12 @@ export class IntelSvm {
     return made;
   }
 
-  /** The PASID entry; then KVM hears of it. */
-  protected *setEntry(svm: IntelSvmObject, data: IoasidData, device: number): Task {
+  /** The PASID entry, when those below the IOMMU are ready for it; then KVM hears of it. False if the number is going. */
+  protected *setEntry(svm: IntelSvmObject, data: IoasidData, device: number): Task<boolean> {
+    const { notify } = this.kernel;
+    yield* notify.binding(data, device);
     yield* this.writeEntry(svm, data, device);
-    yield* this.kernel.kvm.onBind(data);
+    return yield* notify.bind(data);
   }
 
   protected *writeEntry(svm: IntelSvmObject, data: IoasidData, device: number): Task {
@@ -101,23 +105,27 @@ export class IntelSvm {
     const { pasidMutex, svms, datas, ioasid } = this.kernel;
     yield* pasidMutex.lock();
     const found = yield* this.boundTo(id, device, bond);
-    let dropped = 0;
-    if (found !== 0) {
-      const svm = svms.at(found);
-      const data = datas.at(yield* svm.data.load());
-      const last = yield* step('last device?', () => svm.devices.value === 1 << device);
-      if (last) yield* this.kernel.kvm.onUnbind(data);
-      yield* this.tear_down_entry(id, device);
-      yield* this.removeDevice(svm, id, device);
-      yield* step(`dev${device} is unbound`, () => {
-        this.kernel.emit({ type: 'pasid.unbound', pasid: id, device, owner: data.owner.value, by });
-        return undefined;
-      });
-      if (last) dropped = data.handle;
-    }
+    const dropped = found === 0 ? 0 : yield* this.dropDevice(svms.at(found), id, device, by);
     yield* pasidMutex.unlock();
     if (dropped !== 0) yield* ioasid.ioasid_put(datas.at(dropped));
     return found !== 0;
+  }
+
+  /** A device leaves a bond. Returns the handle of the data whose reference is to be dropped; 0 if others are bound. */
+  protected *dropDevice(svm: IntelSvmObject, id: number, device: number, by: number): Task<number> {
+    const { datas, notify } = this.kernel;
+    const data = datas.at(yield* svm.data.load());
+    const last = yield* step('last device?', () => svm.devices.value === 1 << device);
+    if (last) yield* notify.unbind(data);
+    yield* this.tear_down_entry(id, device);
+    yield* notify.unbound(data, device);
+    yield* this.removeDevice(svm, id, device);
+    yield* step(`dev${device} is unbound`, () => {
+      const owner = data.owner.value;
+      this.kernel.emit({ type: 'pasid.unbound', pasid: id, device, owner, by: by < 0 ? owner : by });
+      return undefined;
+    });
+    return last ? data.handle : 0;
   }
 
   /** What a device is bound by, if it is still the bond that is meant; else 0. */
@@ -212,6 +220,34 @@ export class IntelSvm {
       yield* this.tear_down_entry(id, device);
       yield* this.removeDevice(svm, id, device);
     }
+  }
+
+  /** Whether devices are bound by a number; inside a step. */
+  isBound(data: IoasidData): boolean {
+    const found = this.cell(data.id.value).value;
+    if (found === 0 || this.kernel.svms.at(found).data.value !== data.handle) return false;
+    return this.kernel.svms.at(found).devices.value !== 0;
+  }
+
+  protected *isPresent(device: number): Task<boolean> {
+    return yield* this.kernel.hotplug.isPresent(device);
+  }
+
+  /** A device goes: it leaves what it is bound by. `pasid_mutex` is held. Returns data whose references are to be dropped. */
+  *leaveAll(device: number): Task<readonly number[]> {
+    const dropped: number[] = [];
+    for (let id = 1; id <= this.kernel.layout.pasids; id++) {
+      const found = yield* this.anyBond(id, device);
+      if (found !== 0) dropped.push(yield* this.dropDevice(this.kernel.svms.at(found), id, device, -1));
+    }
+    return dropped.filter((handle) => handle !== 0);
+  }
+
+  protected anyBond(id: number, device: number): Step<number> {
+    return step(`dev${device} bound by PASID ${id}?`, () => {
+      const found = this.cell(id).value;
+      return found !== 0 && (this.kernel.svms.at(found).devices.value & (1 << device)) !== 0 ? found : 0;
+    });
   }
 
   protected cell(id: number): Cell {

@@ -15,6 +15,9 @@ export interface Owner {
   readonly bonds: readonly { readonly pasid: Cell; readonly bond: Cell }[];
 }
 
+/** A callback has a number and a set in one argument. */
+const SET_UNIT = 256;
+
 /** Owners of PASIDs: virtual machines by way of VFIO. What an owner does is serialised by its own lock. */
 export class VfioOwners {
   protected readonly kernel: IoasidKernel;
@@ -43,7 +46,7 @@ export class VfioOwners {
     const owner = this.owner(index);
     yield* owner.lock.lock();
     const closed = yield* step(`VM${index} closed?`, () => owner.set.value === 0);
-    const set = closed ? yield* this.kernel.ioasid.ioasid_set_alloc() : 0;
+    const set = closed ? yield* this.kernel.ioasid.ioasid_set_alloc(index) : 0;
     if (set !== 0) yield* owner.set.store(set);
     yield* owner.lock.unlock();
     return set !== 0;
@@ -72,7 +75,7 @@ export class VfioOwners {
     if (id !== 0)
       yield* step(`VM${index}.pasid := ${id}`, () => {
         owner.pasid.value = id;
-        this.kernel.emit({ type: 'pasid.returned', pasid: id, owner: index });
+        this.kernel.ioasid.returned(id, index);
         return undefined;
       });
     yield* owner.lock.unlock();
@@ -93,7 +96,7 @@ export class VfioOwners {
     const owner = this.owner(index);
     yield* owner.lock.lock();
     const id = yield* this.forget(owner);
-    if (id !== 0) yield* this.kernel.rcu.call(this.#callback, id);
+    if (id !== 0) yield* this.kernel.rcu.call(this.#callback, id + SET_UNIT * (yield* this.setOf(owner)));
     yield* owner.lock.unlock();
     return id !== 0;
   }
@@ -103,7 +106,7 @@ export class VfioOwners {
     const owner = this.owner(index);
     yield* owner.lock.lock();
     const id = yield* owner.pasid.load();
-    const bond = id === 0 ? 0 : yield* this.kernel.svm.bind_gpasid(id, device);
+    const bond = id === 0 ? 0 : yield* this.kernel.svm.bind_gpasid(id, device, yield* this.setOf(owner));
     if (bond !== 0) yield* this.remember(owner, device, id, bond);
     yield* owner.lock.unlock();
     return bond !== 0;
@@ -151,7 +154,7 @@ export class VfioOwners {
   /** The owner's number is freed; false if it has none. The owner's lock is held. */
   protected *freeNumber(owner: Owner): Task<boolean> {
     const id = yield* this.forget(owner);
-    if (id !== 0) yield* this.kernel.ioasid.ioasid_free(id);
+    if (id !== 0) yield* this.kernel.ioasid.ioasid_free(id, yield* this.setOf(owner));
     return id !== 0;
   }
 
@@ -163,12 +166,31 @@ export class VfioOwners {
     });
   }
 
-  protected *freeLater(id: number): Task {
+  /**
+   * The owner's set, where others free its numbers too: then what the owner knows may be somebody else's by now. Else its
+   * numbers are its own until it frees them, and 0 says that nobody need look.
+   */
+  protected *setOf(owner: Owner): Task<number> {
+    return this.kernel.layout.sets === true ? yield* owner.set.load() : 0;
+  }
+
+  /** A guest PASID leads to the owner's number. */
+  *attachSpid(index: number, spid: number): Task<boolean> {
+    const owner = this.owner(index);
+    yield* owner.lock.lock();
+    const set = yield* owner.set.load();
+    const id = yield* owner.pasid.load();
+    const done = set !== 0 && id !== 0 && (yield* this.kernel.spids.attach(id, this.kernel.sets.at(set), spid));
+    yield* owner.lock.unlock();
+    return done;
+  }
+
+  protected *freeLater(code: number): Task {
     yield* step('callback', () => {
       this.kernel.note('freed in softirq');
       return undefined;
     });
-    yield* this.kernel.ioasid.ioasid_free(id);
+    yield* this.kernel.ioasid.ioasid_free(code % SET_UNIT, Math.floor(code / SET_UNIT));
   }
 
   protected owner(index: number): Owner {

@@ -24,9 +24,9 @@ export const FREE_HAZARDS: readonly IoasidHazard[] = [
     expected: [rule('reclaimed-while-live'), rule('translated-unowned'), rule('reused-while-live')],
     parts: {
       ioasid: class extends Ioasid {
-        override *ioasid_free(id: number): Task {
+        override *ioasid_free(id: number, set = 0): Task {
           yield* this.acquire();
-          const handle = yield* this.markPending(id);
+          const handle = yield* this.markPending(id, set);
           if (handle !== 0) yield* this.ioasid_do_free_locked(this.kernel.datas.at(handle));
           yield* this.release();
         }

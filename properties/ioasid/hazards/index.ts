@@ -1,6 +1,9 @@
+import { ALLOCATOR_HAZARDS } from './allocators.ts';
 import { FREE_HAZARDS } from './free.ts';
 import type { IoasidHazard } from './hazard.ts';
+import { LISTENER_HAZARDS } from './listeners.ts';
 import { NUMBER_HAZARDS } from './numbers.ts';
+import { SET_HAZARDS } from './sets.ts';
 import { SMMU_TEAR_DOWN_HAZARDS } from './smmu-tear-down.ts';
 import { TEAR_DOWN_HAZARDS } from './tear-down.ts';
 
@@ -12,4 +15,7 @@ export const IOASID_HAZARDS: readonly IoasidHazard[] = [
   ...NUMBER_HAZARDS,
   ...TEAR_DOWN_HAZARDS,
   ...SMMU_TEAR_DOWN_HAZARDS,
+  ...SET_HAZARDS,
+  ...LISTENER_HAZARDS,
+  ...ALLOCATOR_HAZARDS,
 ];

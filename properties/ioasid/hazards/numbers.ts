@@ -141,9 +141,10 @@ export const NUMBER_HAZARDS: readonly IoasidHazard[] = [
     expected: [rule('notify-order')],
     parts: {
       svm: class extends IntelSvm {
-        protected override *setEntry(svm: IntelSvmObject, data: IoasidData, device: number): Task {
+        protected override *setEntry(svm: IntelSvmObject, data: IoasidData, device: number): Task<boolean> {
           yield* this.kernel.kvm.onBind(data);
           yield* this.writeEntry(svm, data, device);
+          return true;
         }
       },
     },

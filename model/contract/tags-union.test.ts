@@ -83,6 +83,18 @@ describe('tags of several allocators', () => {
     expect(rulings(events)).toEqual(['ok', 'ok', 'ok', 'ok']);
   });
 
+  it('of one kind are all free when all of the other are taken', () => {
+    for (const kind of ['asid', 'vmid'] as const) {
+      const monitor = new TagMonitor(new Store(), WORLD, { asidInUse: () => undefined });
+      const places = [CPUS, SMMU].flatMap((cache) => [0, 1, 2, 3].map((tag) => ({ cache, tag })));
+      for (const { cache, tag } of places)
+        expect(monitor.on({ type: 'tag.assign', kind, tag, cache, space: OTHER_VM })).toBeUndefined();
+      const other = kind === 'asid' ? 'vmid' : 'asid';
+      expect(places.map(({ cache, tag }) => monitor.owners(kind, tag, cache))).toEqual(Array(8).fill([OTHER_VM]));
+      expect(places.map(({ cache, tag }) => monitor.owners(other, tag, cache))).toEqual(Array(8).fill([]));
+    }
+  });
+
   it('are named with the cache in messages', () => {
     const nothing = { asidInUse: () => undefined };
     const monitor = new TagMonitor(new Store(), WORLD, nothing);

@@ -77,6 +77,25 @@ const RULES: readonly Rule[] = [
   [/kernel\/(operations|driver|sva|dma-iommu)/, /./, 'untold'],
   // The architecture model, whose files are found by their names.
   [/architecture\/pri/, /const show = /, 'words'],
+  // What is interned has another number.
+  [/architecture/, /readonly #\w+: .*\[\] = \[\];/, 'numbers', /^\["Stryker was here"\]$/],
+  [/architecture.*(dvm|broadcast)\//, /< (SLOTS|BROADCASTS_MAX); /, 'spare', /<=/],
+  // Shifts count modulo 32.
+  [/architecture.*dvm\/outstanding\./, /slot \+ \(broadcast \? BROADCAST : 0\)/, 'same', / - /],
+  [/architecture.*dvm\/outstanding\./, /mask === 0\) return 0/, 'reads', /^false$/],
+  // Ways out that the rest of the function would come to as well.
+  [
+    /architecture.*dvm\/hold-state\./,
+    /state <= HELD \|\||state === HELD \|\||contains\(mask, first\)|one < other/,
+    'same',
+  ],
+  [/architecture.*broadcast\/audience\./, /#listeners\.length === 0/, 'reads', /^false$/],
+  [/architecture.*broadcast\/audience\./, /broadcast === undefined \|\|/, 'same', /^false$/],
+  [/architecture.*broadcast\/broadcasts\./, /completed === 0/, 'reads', /^false$/],
+  [/architecture.*broadcast\/broadcasts\./, /outstanding\?\.complete/, 'defined'],
+  [/architecture.*broadcast\/outstanding-broadcasts\./, /known !== undefined\) return known/, 'cache'],
+  // Readers keep what they have found, whichever graph is asked.
+  [/architecture.*broadcast\/present-walks\./, /reader\.node\.stage === 2/, 'cache'],
   // A slot without ATS holds nothing; commands of other kinds name no pages; before the first outstanding command there is no other.
   [/architecture.*ats\/atc\./, /entries \?\? \[\]/, 'same', /Stryker|>= 1$/],
   [/architecture.*ats\/atc\./, /command\.kind === 'atc' && coversAtc/, 'same', /^true$/],
@@ -163,6 +182,10 @@ const RULES: readonly Rule[] = [
   [/kernel\/nested\/invalidation/, /issue commands without end/, 'untold'],
   [/kernel\/nested\/invs/, /merged\.splice/, 'same'],
   [/kernel\/nested\/invs/, /means\(|#sets\[number\]/, 'untold'],
+  [/contract\/invalidation/, /forbidden: readonly Loss|owner === undefined/, 'same'],
+  [/contract\/tags/, /caches\?\.\[cache\] \?\? ''|vmidInUse\?\./, 'defined'],
+  [/contract\/tags/, /owners === 0/, 'reads', /^false$/],
+  [/contract\/tags/, /owner < this\.#world\.spaces/, 'spare', /<=/],
   [/contract\/register/, /life > 1|flush > 1|> most|own >= 0|slot < 0|liveAt\(/, 'same'],
   [/contract\/register/, /slot <= VALUES_MAX|at <= last/, 'spare'],
   [/contract\/(contract|slot-set|world|translation|translation-state)/, /./, 'untold'],

@@ -39,6 +39,29 @@ describe('a listener hears', () => {
     expect(heard).toEqual([]);
   });
 
+  test('of a global entry as valid as long as a walk of one of two ASIDs makes it', () => {
+    const slots = [1, 2].map((streamId) => ({ streamId, substream: -1, va: VA }));
+    const world = new TestWorld(slots, { btm: true });
+    const { top, bottom } = world.tree(VA);
+    world.map(bottom, VA, PAGE, { nG: 0 });
+    for (const streamId of [1, 2]) {
+      world.cd(streamId, { ASID: 4 + streamId, TTB0: top });
+      world.ste(streamId);
+    }
+    world.enable();
+    const heard = hear(world);
+    for (const streamId of [2, 1]) {
+      world.clearCd(streamId);
+      world.sync(cfgi('CFGI_CD', { StreamID: streamId, Leaf: 1 }));
+      broadcast(world, { kind: 'VMALLE1' });
+      world.smmu.dvm.complete(1);
+    }
+    expect(heard).toEqual([
+      'broadcast of all: 0.-1/0 stage 1 page 1, valid must go',
+      'broadcast of all: 0.-1/0 stage 1 page 1, stale must go',
+    ]);
+  });
+
   test('of each loss once: not of what is doomed already', () => {
     const { world, bottom } = attach([VA], {}, { btm: true });
     world.map(bottom, VA, PAGE);

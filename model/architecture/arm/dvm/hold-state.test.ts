@@ -59,6 +59,14 @@ describe('an entry', () => {
     expect(copiesOf(doom(state, A))).toEqual([A]);
   });
 
+  test('may go with any of all the TLBIs that there can be', () => {
+    const all = 2 ** 12 - 1;
+    const state = addCopy(ABSENT, all);
+    expect(copiesOf(state)).toEqual([all]);
+    expect(state).toBe(doom(HELD, all));
+    expect(complete(state, 2 ** 11)).toBe(ABSENT);
+  });
+
   test('with three copies goes too early, never too late', () => {
     const state = addCopy(addCopy(HELD + A, B), C);
     expect(copiesOf(state)).toEqual([A, B]);

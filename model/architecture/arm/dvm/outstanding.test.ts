@@ -41,6 +41,24 @@ describe('slots', () => {
     expect(outstanding.issue(1, ASID(1), true)).not.toBe(slot);
   });
 
+  test('stay when the TLBI is executed again, whichever they are', () => {
+    const slots = [1, 2, 3].map((asid) => outstanding.issue(1, ASID(asid), true));
+    expect(new Set(slots).size).toBe(3);
+    expect([1, 2, 3].map((asid) => outstanding.issue(1, ASID(asid), true))).toEqual(slots);
+  });
+
+  test('are given up by whoever has them, when room is made for another CPU', () => {
+    const behind = store.reserve(1, 'what comes behind');
+    store.set(behind, -1);
+    for (let asid = 0; asid < SLOTS; asid++) outstanding.issue(1, ASID(asid), asid % 2 === 0);
+    const bit = outstanding.makeRoom(0);
+    expect(bit).toBe(1);
+    expect(store.get(behind)).toBe(-1);
+    expect(1 << outstanding.issue(0, ALL, true)).toBe(bit);
+    expect(outstanding.complete(1, true)).toBe(((1 << SLOTS) - 1) & ~bit);
+    expect(outstanding.complete(0, true)).toBe(bit);
+  });
+
   test('of a neighbour are taken when there are no others, and can run out', () => {
     const slots = new Set(Array.from({ length: SLOTS }, (_, asid) => outstanding.issue(0, ASID(asid), true)));
     expect(slots.size).toBe(SLOTS);
@@ -59,6 +77,8 @@ describe('a DSB', () => {
     const other = outstanding.issue(1, ALL, true);
     expect(outstanding.complete(0, true)).toBe(1 << mine);
     expect(outstanding.complete(0, true)).toBe(0);
+    expect(() => outstanding.commandAt(mine)).toThrow(RangeError);
+    expect(outstanding.commandAt(other)).toBe(ALL);
     expect(outstanding.complete(1, true)).toBe(1 << other);
   });
 

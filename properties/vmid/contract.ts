@@ -110,6 +110,14 @@ export class VmidContract {
     return version;
   }
 
+  /** Whether one of a machine's pages is mapped, or is unmapped and not free. */
+  hasPage(vm: number, state: 'mapped' | 'unmapping'): boolean {
+    const wanted = state === 'mapped' ? MAPPED : UNMAPPING;
+    for (let page = 0; page < this.#sizes.pages; page++)
+      if (this.#machine.store.get(this.#states + this.#at(vm, page)) === wanted) return true;
+    return false;
+  }
+
   /** The entry of the mapped page is cleared. */
   unmapping(vm: number, page: number): void {
     this.#machine.store.set(this.#states + this.#at(vm, page), UNMAPPING);

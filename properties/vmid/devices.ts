@@ -37,6 +37,11 @@ export class VmidDevices {
     return this.cell(this.held, vm).value !== 0;
   }
 
+  /** How many domains use the VMID of a machine. */
+  usersOf(vm: number): number {
+    return this.cell(this.users, vm).value;
+  }
+
   /** A domain that holds a machine gets its VMID, if that can be pinned. */
   *attach(cpu: number, vm: number, kvm: Kvm): Task {
     const vmid = yield* this.vmid.kvm_arm_pinned_vmid_get(cpu, kvm);

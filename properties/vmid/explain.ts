@@ -18,6 +18,7 @@ const PROMISES: Readonly<Record<string, string>> = {
     'a CPU without a vCPU has VMID_ACTIVE_INVALID active, "to avoid reserving the VMID space needlessly on rollover" (kvm_arm_vmid_update()).',
   'pinned-changed': 'a VMID that devices use stays that of its machine until it is put (kvm_arm_pinned_vmid_get()).',
   'pinned-shared': 'a VMID that devices use goes to no other machine until it is put (kvm_arm_pinned_vmid_get()).',
+  leak: 'what nobody uses any more goes back: pins with the last device, pages with the machine.',
   'no-free-vmid': 'there must always be a VMID available after a roll-over (max_pinned_vmids).',
 };
 

@@ -23,6 +23,7 @@ import type { Memory, PhysicalMemory } from '../../impl/platform/index.ts';
 import { OPERATIONS, vmName, type VmidConfiguration, type VmidOperation } from './configuration.ts';
 import { VmidContract, type Allocator } from './contract.ts';
 import { VmidHardware } from './hardware.ts';
+import { checkLeaks } from './leaks.ts';
 import { pageAddress, pageAt, physicalAddress, tableAddress } from './pages.ts';
 import { VmidDevices } from './devices.ts';
 
@@ -145,6 +146,13 @@ export class VmidKernel {
       case 'destroy':
         return this.#destroy(cpu, operation.vm);
     }
+  }
+
+  /** When every CPU has ended what it does: that nothing is left over. */
+  checkLeaks(): void {
+    const isLive = (vm: number): boolean => this.#isLive(vm);
+    const usersOf = (vm: number): number => this.#devices.usersOf(vm);
+    checkLeaks(this.#machine, { contract: this.#contract, vmid: this.#vmid, kvms: this.#kvms, usersOf, isLive });
   }
 
   /** What each CPU is in. */

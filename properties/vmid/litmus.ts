@@ -228,6 +228,13 @@ export const VMID_LITMUS: readonly Litmus[] = [
     { cpus: 1, taken: 2 },
   ),
   litmus(
+    'vmid-unpinned',
+    'the only device that uses a machine goes, and then the machine',
+    [[pin(A), unpin(A), destroy(A)]],
+    ['vmid-unpin-keeps-bit', 'vmid-destroy-keeps-pages'],
+    { cpus: 1 },
+  ),
+  litmus(
     'vmid-unpinned-runs',
     'the device goes while the machine runs',
     [

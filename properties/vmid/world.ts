@@ -77,7 +77,7 @@ export class VmidWorld implements World {
         }),
       };
     });
-    return { machine, agents: [...agents, ...this.#storeBuffers(agents)], quiescent: () => undefined };
+    return { machine, agents: [...agents, ...this.#storeBuffers(agents)], quiescent: () => this.#kernel.checkLeaks() };
   }
 
   snapshot(): readonly string[] {

@@ -71,6 +71,8 @@ export const bugs: Readonly<Record<string, readonly string[]>> = {
   'reach/stale-translation-f3df1df05e2fb5ef': ['tlbi-vmid-before-barrier'],
   'reach/stale-translation-fa27736d1259ba36': ['vmid-unmap-no-dsb-between'],
   'reach/stale-translation-fe192336eea06de7': ['vmid-unmap-stage-two-only'],
+  'safety/leak/page-ecb2c1c88a2317f3': ['vmid-destroy-keeps-pages'],
+  'safety/leak/pin-21470e8c481ab56d': ['vmid-unpin-keeps-bit'],
   'tags/idle-reserved-464b3079735d9566': ['vmid-put-keeps-active'],
   'tags/idle-reserved-bef7f11ec750e079': ['vmid-put-keeps-active'],
   'tags/idle-reserved-c3aa1a09de1a345e': ['vmid-put-clears-to-zero'],

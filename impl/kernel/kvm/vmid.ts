@@ -138,6 +138,11 @@ export class KvmVmid {
     // A roll-over does not stop guests.
   }
 
+  /** For checks: how many VMIDs count as pinned, and which have their bits in `pinned_vmid_map`. */
+  get pinnedVmids(): { readonly count: number; readonly bits: number } {
+    return { count: this.pinnedCount.peek(0), bits: this.pinnedMap.bits };
+  }
+
   /**
    * For checks, while nobody holds the lock: by which id the next roll-over would keep what a CPU runs; undefined while
    * somebody holds it.

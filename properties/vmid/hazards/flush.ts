@@ -1,7 +1,7 @@
 import { step, type Step, type Task } from '../../../engine/step.ts';
 import { KvmHyp, KvmMmu, KvmVmid, type Kvm } from '../../../impl/kernel/kvm/index.ts';
 import { hex } from '../../../impl/kernel/format.ts';
-import { LEFT_BEHIND, MISMATCH, REACHED, type VmidHazard } from './hazard.ts';
+import { LEAKED, LEFT_BEHIND, MISMATCH, REACHED, type VmidHazard } from './hazard.ts';
 
 class NeverFlushes extends KvmVmid {
   protected override *flush_context(): Task {
@@ -48,6 +48,12 @@ class KeepsVttbrAtExit extends KvmHyp {
 class KeepsVttbrAfterFlush extends KvmHyp {
   protected override tlb_switch_to_host(cpu: number): void {
     this.cpu.enterHost(cpu);
+  }
+}
+
+class KeepsPages extends KvmMmu {
+  override *kvm_free_stage2_pgd(): Task {
+    // The machine is gone, and nobody knows of its pages.
   }
 }
 
@@ -319,5 +325,13 @@ export const FLUSH_HAZARDS: readonly VmidHazard[] = [
     story: 'The next owner has the page while the guest still reaches it.',
     expected: REACHED,
     parts: { mmu: FreesBeforeFlush },
+  },
+  {
+    id: 'vmid-destroy-keeps-pages',
+    title: 'a machine that is destroyed keeps its pages',
+    citation: 'kvm_free_stage2_pgd(), arch/arm64/kvm/mmu.c, Linux 6.1: kvm_pgtable_stage2_destroy()',
+    story: 'Nobody can reach the pages, and nobody will ever free them.',
+    expected: [LEAKED],
+    parts: { mmu: KeepsPages },
   },
 ];

@@ -17,6 +17,9 @@ export const PINNED_CHANGED = { monitor: 'tags', rule: 'pinned-changed' } as con
 
 export const ZERO = { monitor: 'tags', rule: 'vmid-zero-entered' } as const;
 
+/** Something is not given back. */
+export const LEAKED = { monitor: 'safety', rule: 'leak' } as const;
+
 /** Two machines under one VMID, or one under two: which of these shows depends on what is asked next. */
 export const CONFUSED = [LOST, SHARED, MISMATCH, FOREIGN, SPLIT, STALE, PINNED_SHARED, PINNED_CHANGED] as const;
 /** The same where a TLB has what is another machine's. */

@@ -1,7 +1,7 @@
 import { step, type Task } from '../../../engine/step.ts';
 import { KvmVmid, type Kvm, type VmidId } from '../../../impl/kernel/kvm/index.ts';
 import { VmidDevices } from '../devices.ts';
-import { LOST, PINNED_CHANGED, SHARED, UNPINNED, type VmidHazard } from './hazard.ts';
+import { LEAKED, LOST, PINNED_CHANGED, SHARED, UNPINNED, type VmidHazard } from './hazard.ts';
 
 class ForgetsPinned extends KvmVmid {
   protected override pinnedBits(): number {
@@ -53,6 +53,12 @@ class EveryPutUnpins extends KvmVmid {
     const found = super.lookAtPins(kvm);
     if (found === 'pinned') kvm.pinned.value = 1;
     return found;
+  }
+}
+
+class NeverUnpins extends KvmVmid {
+  protected override unpin(): void {
+    // The count goes down with the next boot.
   }
 }
 
@@ -141,6 +147,15 @@ export const PINNED_HAZARDS: readonly VmidHazard[] = [
     story: 'The first device that goes takes the pin of the other with it.',
     expected: UNPINNED,
     parts: { vmid: EveryPutUnpins },
+  },
+  {
+    id: 'vmid-unpin-keeps-bit',
+    title: 'a VMID that no device uses any more counts as pinned',
+    citation: `kvm_arm_pinned_vmid_put(): clear_bit() in pinned_vmid_map and nr_pinned_vmids-- with the last reference, ${SERIES}`,
+    story:
+      'Nothing is wrong with any VMID, but after as many devices as may be there, no domain can have the VMID of a machine.',
+    expected: [LEAKED],
+    parts: { vmid: NeverUnpins },
   },
   {
     id: 'vmid-unpin-frees',

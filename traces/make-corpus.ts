@@ -18,9 +18,9 @@ import { saveTrace } from './save.ts';
 const folder = 'traces/corpus';
 const knownFolder = 'traces/known-bugs';
 const secondsEach = 60;
-/** Seeds whose failures are made known, the best of which is kept; up to `seedsMax` until one is of the usual kind. */
+/** Seeds whose failures are made known, the best of which is kept; up to `seedsMax` until one is good. */
 const seedsKnown = 3;
-const seedsMax = 10;
+const seedsMax = 14;
 const [, , only = ''] = process.argv;
 
 /** Names of the bugs of a family, and the hazards that show as them. */
@@ -35,7 +35,7 @@ function knownOf(family: Family): Known {
 /** What a hazard was found to do, by seed; made small. */
 async function find(family: Family, hazard: Hazard): Promise<Minimised[]> {
   const all: Minimised[] = [];
-  for (let seed = 1; seed <= seedsMax && (seed <= seedsKnown || !all.some(isUsual(hazard))); seed++) {
+  for (let seed = 1; seed <= seedsMax && (seed <= seedsKnown || !all.some(isGood(hazard))); seed++) {
     const found: Found[] = [];
     const onFound = (one: Found): 'stop' => (found.push(one), 'stop');
     await fuzz(family, { hazard: hazard.id, seed, seconds: secondsEach, onFound });
@@ -49,12 +49,21 @@ function isUsual({ expected: [usual] }: Hazard): (found: Found) => boolean {
   return ({ failure: { monitor, rule } }) => monitor === usual?.monitor && rule === usual.rule;
 }
 
+/** Whether it is of the usual kind, and proved to be minimal. */
+function isGood(hazard: Hazard): (minimised: Minimised) => boolean {
+  return (minimised) => isUsual(hazard)(minimised) && isProved(minimised);
+}
+
+function isProved({ minimal }: Minimised): boolean {
+  return !minimal.note.startsWith('not');
+}
+
 /** Proved, of the usual kind, small: what comes first is the better trace. */
 function compare(hazard: Hazard): (a: Minimised, b: Minimised) => number {
   const isOne = isUsual(hazard);
   const rank = (one: Minimised): number[] => [
+    isProved(one) ? 0 : 1,
     isOne(one) ? 0 : 1,
-    one.minimal.note.startsWith('not') ? 1 : 0,
     countOperations(one.program),
     one.minimal.switches,
     one.schedule.length,

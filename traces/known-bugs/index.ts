@@ -1,6 +1,7 @@
 import { bugs as asid } from './asid.ts';
 import { bugs as smmu } from './smmu.ts';
 import { bugs as entries } from './entries.ts';
+import { bugs as cmdq } from './cmdq.ts';
 import { bugs as rollover } from './rollover.ts';
 import { bugs as vmid } from './vmid.ts';
 import { bugs as sva } from './sva.ts';
@@ -13,6 +14,7 @@ export const knownBugs: Readonly<Record<string, Readonly<Record<string, readonly
   asid,
   smmu,
   entries,
+  cmdq,
   rollover,
   vmid,
   sva,

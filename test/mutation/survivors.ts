@@ -182,6 +182,7 @@ const RULES: readonly Rule[] = [
   [/kernel\/nested\/invalidation/, /issue commands without end/, 'untold'],
   [/kernel\/nested\/invs/, /merged\.splice/, 'same'],
   [/kernel\/nested\/invs/, /means\(|#sets\[number\]/, 'untold'],
+  [/contract\/pasid/, /(device|owner) < this\.#world\.(devices|owners)/, 'spare', /<=/],
   [/contract\/invalidation/, /forbidden: readonly Loss|owner === undefined/, 'same'],
   [/contract\/tags/, /caches\?\.\[cache\] \?\? ''|vmidInUse\?\./, 'defined'],
   [/contract\/tags/, /owners === 0/, 'reads', /^false$/],

@@ -166,6 +166,7 @@ export class RolloverKernel {
       sched: this.#sched,
       processes: this.#processes,
       mms: this.#mms,
+      usersOf: (mm) => this.#pinCell(mm).peek(0),
     });
   }
 

@@ -87,9 +87,9 @@ export class Arm64AsidMap {
     for (let taken = 1; taken <= layout.taken; taken++) this.setBit(taken * this.#stride);
   }
 
-  /** For checks: how many ASIDs count as pinned. */
-  get pinnedAsids(): number {
-    return this.pinnedCount.peek(0);
+  /** For checks: how many ASIDs count as pinned, and which have their bits in `pinned_asid_map`. */
+  get pinnedAsids(): { readonly count: number; readonly bits: number } {
+    return { count: this.pinnedCount.peek(0), bits: this.pinnedMap.peek(0) & ~this.userHalves() };
   }
 
   /** For checks: whether the CPU is to flush its TLB before it loads an ASID of the current generation. */

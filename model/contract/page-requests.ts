@@ -11,6 +11,10 @@ export interface PageRequestWorld {
   readonly requests: number;
   /** Spaces are processes, which may exit: so many. Default: they are there for good. */
   readonly processes?: number;
+  /** Those who look after requests may go. Default: they are there for good. */
+  readonly closable?: boolean;
+  /** A space whose requests nobody looks after: all that is in it is pinned. Default: there is none. */
+  readonly pinned?: number;
 }
 
 /** Life of a request. */
@@ -27,6 +31,8 @@ const EXCUSED = 2;
 const LATE = 4;
 /** Its PASID goes to another space: the function may be told to try again, by whatever entry there is then. */
 const RETRY = 8;
+/** Its index was used again before its response: any answer will do, to any of the requests that have it. */
+const REPEATED = EXCUSED | RETRY | 16;
 
 type Request = Extract<PageRequestEvent, { readonly type: 'pri.request' }>;
 type Response = Extract<PageRequestEvent, { readonly type: 'pri.respond' }>;
@@ -52,6 +58,8 @@ type Response = Extract<PageRequestEvent, { readonly type: 'pri.respond' }>;
  * - `disabled-for-good`: no response is a Failure. It disables page requests of the function, and nothing enables them
  *   again: whatever it is attached to, it never gets a page any more (PCIe ATS, Response Failure; kernel:
  *   `IOMMU_PAGE_RESP_FAILURE`). Lack of memory passes, so it is no reason.
+ * - `handled-not-faultable`: a domain whose pages are pinned has nobody who looks after requests: they are refused (kernel:
+ *   `find_fault_handler()`, `domain->iopf_handler`).
  * - `handled-after-exit`: nothing is looked after in a process that has exited: its request is refused (kernel:
  *   `mmget_not_zero()` in the handler).
  * - `walked-after-exit`: from the time that its page tables are freed no function walks them, although it may go on, and is
@@ -74,6 +82,8 @@ export class PageRequestMonitor {
   /** For each process, `EXITED` and then `FREED`; for each device and PASID, 1 while it is bound. */
   readonly #processes: number;
   readonly #bound: number;
+  /** 1 when nobody looks after requests any more. */
+  readonly #closed: number;
 
   constructor(store: Store, world: PageRequestWorld) {
     this.#store = store;
@@ -88,6 +98,7 @@ export class PageRequestMonitor {
     const processes = world.processes ?? 0;
     this.#processes = processes === 0 ? -1 : store.reserve(processes, 'contract.requests.processes');
     this.#bound = processes === 0 ? -1 : store.reserve(world.devices * (world.pasids + 1), 'contract.requests.bound');
+    this.#closed = world.closable === true ? store.reserve(1, 'contract.requests.closed') : -1;
   }
 
   /** Folds an event in. */
@@ -113,6 +124,10 @@ export class PageRequestMonitor {
         return undefined;
       case 'pri.tables-freed':
         this.#store.set(this.#processes + event.space, FREED);
+        return undefined;
+      case 'pri.closed':
+        if (this.#closed >= 0) this.#store.set(this.#closed, 1);
+        for (const id of this.#ids()) this.#flag(id, EXCUSED);
         return undefined;
       case 'pri.unconfigured':
         return this.#checkBound(event.device, event.pasid);
@@ -164,12 +179,18 @@ export class PageRequestMonitor {
   #sent({ id, device, pasid, group, last, space }: Request): void {
     if (id < 1 || id > this.#world.requests) throw new RangeError(`a run has at most ${this.#world.requests} requests`);
     const store = this.#store;
+    // An index that is used again before its response: whichever answer comes may be for either.
+    const repeated = last ? this.#outstanding(device, group) : [];
+    for (const other of repeated) this.#flag(other, REPEATED);
+    const either = repeated.length > 0 ? REPEATED : 0;
     store.set(this.#life + id, WAITING);
     const replaced = store.get(this.#replacing + this.#place(device, pasid)) === 1 ? EXCUSED | RETRY : 0;
     // What is cached of an entry is used until detach has flushed it.
     const going = this.#bound >= 0 && store.get(this.#bound + this.#place(device, pasid)) === 0;
-    const exited = this.#processOf(space) === 0 && !going ? 0 : EXCUSED;
-    store.set(this.#flags + id, (last ? LAST : 0) | replaced | exited);
+    const closed = this.#closed >= 0 && store.get(this.#closed) === 1;
+    const pinned = space >= 0 && space === this.#world.pinned;
+    const excused = this.#processOf(space) === 0 && !going && !closed && !pinned ? 0 : EXCUSED;
+    store.set(this.#flags + id, (last ? LAST : 0) | replaced | excused | either);
     store.set(this.#spaces + id, space + 1);
     store.set(this.#groups + id, group);
     store.set(this.#from + id, this.#place(device, pasid));
@@ -183,6 +204,12 @@ export class PageRequestMonitor {
         `${this.#name(id)} is looked after in ${spaceName(space)}, which has exited.`,
         id,
       );
+    if (space === this.#world.pinned)
+      return broken(
+        'handled-not-faultable',
+        `${this.#name(id)} is looked after in ${spaceName(space)}, all of which is pinned.`,
+        id,
+      );
     if (own >= 0 && own !== space)
       return broken(
         'wrong-space',
@@ -191,13 +218,15 @@ export class PageRequestMonitor {
       );
     if (this.#has(id, LATE))
       return broken('handled-after-detach', `${this.#name(id)} is looked after although detach has returned.`, id);
-    this.#store.set(this.#life + id, HANDLED);
+    // One whose index was repeated may have had the answer to the other one.
+    const answered = this.#has(id, LAST) && this.#store.get(this.#life + id) === DONE;
+    if (!answered) this.#store.set(this.#life + id, HANDLED);
     return undefined;
   }
 
   #answered({ device, pasid, group, response }: Response): Verdict {
     const success = response === 'Success';
-    const id = this.#waitingFor(device, group);
+    const id = this.#waitingFor(device, group, pasid);
     if (id === undefined) {
       const message = `dev${device} gets a response to PRG ${group} with PASID ${pasid}, and waits for none.`;
       return { monitor: 'page-requests', rule: 'response-not-asked', message, data: { device, pasid, group } };
@@ -222,7 +251,7 @@ export class PageRequestMonitor {
         merged,
       );
     for (const other of this.#ids())
-      if (this.#isSibling(other, id) && this.#store.get(this.#life + other) === HANDLED)
+      if (!this.#has(other, LAST) && this.#isSibling(other, id) && this.#store.get(this.#life + other) === HANDLED)
         this.#store.set(this.#life + other, DONE);
     if (success) {
       if (life === HANDLED || this.#has(id, RETRY)) return undefined;
@@ -240,9 +269,15 @@ export class PageRequestMonitor {
     );
   }
 
-  /** The last request of a group that has no response yet. */
-  #waitingFor(device: number, group: number): number | undefined {
-    return this.#ids().find(
+  /** The last request of a group that has no response yet; if there are several, one of this PASID. */
+  #waitingFor(device: number, group: number, pasid: number): number | undefined {
+    const waiting = this.#outstanding(device, group);
+    return waiting.find((id) => this.#store.get(this.#from + id) === this.#place(device, pasid)) ?? waiting[0];
+  }
+
+  /** Last requests of an index that have no response yet. */
+  #outstanding(device: number, group: number): number[] {
+    return this.#ids().filter(
       (id) =>
         this.#has(id, LAST) &&
         this.#store.get(this.#groups + id) === group &&
@@ -253,7 +288,14 @@ export class PageRequestMonitor {
 
   /** A request that was handled for the group of `last`, and was sent for one before. */
   #isMerged(id: number, last: number): boolean {
-    if (id >= last || this.#store.get(this.#life + id) !== HANDLED || !this.#isSibling(id, last)) return false;
+    if (
+      id >= last ||
+      this.#has(id, LAST) ||
+      this.#is(last, REPEATED) ||
+      this.#store.get(this.#life + id) !== HANDLED ||
+      !this.#isSibling(id, last)
+    )
+      return false;
     return this.#ids().some((end) => end > id && end < last && this.#has(end, LAST) && this.#isSibling(end, last));
   }
 
@@ -318,6 +360,10 @@ export class PageRequestMonitor {
   /** The space that a request was made through, -1 for none. */
   #spaceOf(id: number): number {
     return this.#store.get(this.#spaces + id) - 1;
+  }
+
+  #is(id: number, flags: number): boolean {
+    return (this.#store.get(this.#flags + id) & flags) === flags;
   }
 
   #has(id: number, flag: number): boolean {

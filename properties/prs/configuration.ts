@@ -19,6 +19,8 @@ export interface PrsConfiguration extends Configuration {
   readonly stall: boolean;
   /** What looks after requests can end: processes exit; the fault object's file is closed. */
   readonly life: boolean;
+  /** The domain of space 1 has no handler of page faults (where spaces are not processes). */
+  readonly pinned: boolean;
 }
 
 /** Address spaces. */
@@ -31,8 +33,8 @@ export const ATTACHMENTS = 12;
 
 /**
  * What programs do: attach, detach, and replace by another space, take a device away; and jobs of devices, each followed by the CPU that submits it.
- * `fault` asks for one or two pages and waits for the response; `send` sends a single message and goes on; `stop` sends a
- * Stop Marker. Where transactions stall each of these but the last is one that does; `fault` waits until it is resumed. Where user space looks after requests a VMM always does; `read` reads what cannot be handed over (`copy_to_user()`
+ * `fault` asks for one or two pages and waits for the response; `send` sends a single message and goes on; `again` sends a last request by an index that is outstanding, which no device
+ * should; `stop` sends a Stop Marker. Where transactions stall each of these but the last is one that does; `fault` waits until it is resumed. Where user space looks after requests a VMM always does; `read` reads what cannot be handed over (`copy_to_user()`
  * fails), and `write` answers by a cookie that may be anybody's. `bind`, `unbind` and `exit` are
  * what processes do, in whose place there is else `attach` and so on: their files are released before or after they exit. `close`
  * closes the file of the fault object. `failNth` has the n-th allocation from now on fail: of the
@@ -57,6 +59,7 @@ export type PrsOperation =
       readonly group: number;
       readonly last: boolean;
     }
+  | { readonly op: 'again'; readonly device: number; readonly pasid: number; readonly group: number }
   | { readonly op: 'stop'; readonly device: number; readonly pasid: number }
   | { readonly op: 'failNth'; readonly nth: number; readonly irq: boolean }
   | { readonly op: 'bind' | 'unbind'; readonly device: number; readonly process: number }
@@ -80,10 +83,11 @@ export const OPERATIONS: readonly PrsOperation['op'][] = [
   'unbind',
   'exit',
   'close',
+  'again',
 ];
 
-/** A field that old traces do not have. */
-const LATER = 'life';
+/** Fields that old traces do not have. */
+const LATER = ['life', 'pinned'];
 
 const LIMITS = { devices: [1, 2], pasids: [1, 2], entries: [2, 5], attached: [0, 2] } as const;
 const ARGUMENTS: Readonly<Record<PrsOperation['op'], Readonly<Record<string, readonly [number, number] | 'boolean'>>>> =
@@ -94,6 +98,7 @@ const ARGUMENTS: Readonly<Record<PrsOperation['op'], Readonly<Record<string, rea
     release: { device: [0, 1] },
     fault: { device: [0, 1], pasid: [1, 2], group: [0, GROUPS - 1], pages: [1, 2] },
     send: { device: [0, 1], pasid: [1, 2], group: [0, GROUPS - 1], last: 'boolean' },
+    again: { device: [0, 1], pasid: [1, 2], group: [0, GROUPS - 1] },
     stop: { device: [0, 1], pasid: [1, 2] },
     failNth: { nth: [1, 2], irq: 'boolean' },
     bind: { device: [0, 1], process: [0, SPACES - 1] },
@@ -114,6 +119,7 @@ export const PLAIN: PrsConfiguration = {
   user: false,
   stall: false,
   life: false,
+  pinned: false,
 };
 
 /** Random machines. */
@@ -127,6 +133,7 @@ export const configurations: fc.Arbitrary<PrsConfiguration> = fc
     user: fc.constantFrom(false, false, true),
     stall: fc.constantFrom(false, false, true),
     life: fc.constantFrom(false, false, true),
+    pinned: fc.constantFrom(false, false, false, true),
   })
   .map((drawn) => ({ ...drawn, attached: Math.min(drawn.attached, drawn.devices) }));
 
@@ -152,7 +159,7 @@ export function prsConfiguration(configuration: Configuration): PrsConfiguration
 
 function problem(configuration: Configuration): string | undefined {
   for (const [field, value] of Object.entries(PLAIN))
-    if (typeof configuration[field] !== typeof value && !(field === LATER && configuration[field] === undefined))
+    if (typeof configuration[field] !== typeof value && !(LATER.includes(field) && configuration[field] === undefined))
       return `"${field}" must be a ${typeof value}`;
   for (const field of Object.keys(configuration)) if (!(field in PLAIN)) return `there is no "${field}"`;
   for (const [field, [least, most]] of Object.entries(LIMITS))
@@ -188,6 +195,11 @@ export function hasProcesses({ user, life }: PrsConfiguration): boolean {
   return life && !user;
 }
 
+/** The space whose domain has no handler, -1 for none. */
+export function pinnedSpace(configuration: PrsConfiguration): number {
+  return configuration.pinned && !hasProcesses(configuration) ? 1 : -1;
+}
+
 /** Whether an operation means anything on a machine. */
 export function applies(op: PrsOperation['op'], configuration: PrsConfiguration): boolean {
   const { user, life } = configuration;
@@ -206,6 +218,8 @@ export function applies(op: PrsOperation['op'], configuration: PrsConfiguration)
       return user;
     case 'close':
       return user && life;
+    case 'again':
+      return !configuration.stall;
     default:
       return true;
   }
@@ -236,6 +250,8 @@ export function describe(operation: PrsOperation): string {
       return `fail-nth(${operation.irq ? 'irq, ' : ''}${operation.nth})`;
     case 'read':
       return 'read(), copy_to_user fails';
+    case 'again':
+      return `again(dev${operation.device}, PASID ${operation.pasid}, PRG ${operation.group})`;
     case 'close':
       return 'close()';
     case 'write':

@@ -162,7 +162,7 @@ export class PrsHardware implements PriPort {
       store.set(this.#sent, id);
       const space = this.use(device, pasid);
       this.#listener.emit({ type: 'pri.request', id, device, pasid, group, last, space });
-      if (last) this.functions.outstanding(device, group, watched);
+      if (last && !this.functions.isOutstanding(device, group)) this.functions.outstanding(device, group, watched);
       if (last) this.#reuse?.asked(device, group, pasid);
     }
     const code = codeOf({ ...message, id });

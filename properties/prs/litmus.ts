@@ -22,6 +22,8 @@ const READ: PrsOperation = { op: 'read' };
 const WRITE: PrsOperation = { op: 'write', cookie: 0 };
 const RELEASE: PrsOperation = { op: 'release', device: 0 };
 const failNth = (nth: number, irq = true): PrsOperation => ({ op: 'failNth', nth, irq });
+const CLOSE: PrsOperation = { op: 'close' };
+const AGAIN: PrsOperation = { op: 'again', device: 0, pasid: 1, group: 0 };
 const STOP: PrsOperation = { op: 'stop', device: 0, pasid: 1 };
 
 /** The smallest program for each way in which page requests can go wrong. */
@@ -40,6 +42,21 @@ export const PRS_LITMUS: readonly Litmus[] = [
     ],
   ),
   litmus('two-detaches', 'a PASID is detached twice at once', [[detach()], [detach()]], ['drain-prq-lock-dropped']),
+  litmus(
+    'pinned-domain',
+    'a device asks for a page of a domain that is pinned',
+    [[attach(1, 2)], [fault(), fault(1, 2)]],
+    ['iopf-pinned-handled', 'iopf-pinned-by-device'],
+    { pasids: 2, pinned: true },
+  ),
+  litmus('index-repeated', 'a device uses an index again before its response', [[fault(), fault()], [AGAIN]], []),
+  litmus(
+    'close-during-fault',
+    'the file of the fault object is closed while a device asks',
+    [[fault()], [CLOSE]],
+    ['iommufd-fault-close-unanswered', 'iommufd-fault-close-delivered-only', 'iommufd-fault-close-not-refused'],
+    { user: true, life: true },
+  ),
   litmus(
     'request-after-clear',
     'a device asks although its PASID was taken from it',

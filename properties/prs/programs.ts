@@ -33,6 +33,7 @@ const LIFE: Readonly<Record<PrsOperation['op'], number>> = {
   unbind: 6,
   exit: 4,
   close: 1,
+  again: 1,
 };
 const TRAFFIC: Readonly<Record<PrsOperation['op'], number>> = {
   attach: 2,
@@ -49,6 +50,7 @@ const TRAFFIC: Readonly<Record<PrsOperation['op'], number>> = {
   unbind: 3,
   exit: 2,
   close: 1,
+  again: 1,
 };
 
 /** Random programs: devices that ask, CPUs that take away what they ask of and give it to others. */
@@ -84,6 +86,8 @@ function drawOperation(draw: Draw, op: PrsOperation['op'], { devices, pasids }: 
       return { op, device: device(), pasid: pasid(), group: draw.below(GROUPS), pages: 1 + draw.below(2) };
     case 'send':
       return { op, device: device(), pasid: pasid(), group: draw.below(GROUPS), last: draw.below(2) === 1 };
+    case 'again':
+      return { op, device: device(), pasid: pasid(), group: draw.below(GROUPS) };
     case 'stop':
       return { op, device: device(), pasid: pasid() };
     case 'failNth':
@@ -127,6 +131,7 @@ export function alphabet(configuration: Configuration): PrsOperation[] {
         { op: 'fault', device, pasid: at + 1, group, pages: 2 },
         { op: 'send', device, pasid: at + 1, group, last: false },
         { op: 'send', device, pasid: at + 1, group, last: true },
+        { op: 'again', device, pasid: at + 1, group },
       ]),
     ]),
     { op: 'release', device } as const,

@@ -17,6 +17,7 @@ import {
   ATTACHMENTS,
   describe,
   hasProcesses,
+  pinnedSpace,
   OPERATIONS,
   prsConfiguration,
   prsOperation,
@@ -29,7 +30,7 @@ import { explain } from './explain.ts';
 import { PrsHardware, type HardwareNote } from './hardware.ts';
 import { findLeak } from './leaks.ts';
 
-type Note = IopfNote | HardwareNote | 'exit with faults outstanding';
+type Note = IopfNote | HardwareNote | 'exit with faults outstanding' | 'index repeated';
 
 /** What a run should reach. */
 export const WITNESSES: readonly Note[] = [
@@ -55,7 +56,11 @@ export const WITNESSES: readonly Note[] = [
   'request of a process that has exited',
   'address space torn down by a page fault',
   'PASID reused',
+  'request of a pinned domain',
+  'index repeated',
   'response after PASID reuse attempted',
+  'closed with groups that nobody has read',
+  'closed with groups that nobody has answered',
 ];
 
 type Of<Op extends PrsOperation['op']> = Extract<PrsOperation, { readonly op: Op }>;
@@ -77,8 +82,17 @@ export class PrsWorld implements World {
     this.configuration = prsConfiguration(configuration);
     const { devices, pasids, attached, user, stall } = this.configuration;
     const { machine } = this;
+    const closable = user && this.configuration.life;
+    const pinned = pinnedSpace(this.configuration);
     const processes = hasProcesses(this.configuration) ? SPACES : 0;
-    this.#monitor = new PageRequestMonitor(machine.store, { devices, pasids, requests: REQUESTS, processes });
+    this.#monitor = new PageRequestMonitor(machine.store, {
+      devices,
+      pasids,
+      requests: REQUESTS,
+      processes,
+      closable,
+      pinned,
+    });
     const emit = (event: PageRequestEvent | PasidEvent): void => this.#judge(event);
     const note = (what: Note): void => this.#tallies.noted(what);
     const written = (): void => this.#failed(this.#pasids?.check());
@@ -90,7 +104,17 @@ export class PrsWorld implements World {
     };
     const numbers = { devices, pasids, owners: SPACES, strict: true, owner: 'mm' };
     this.#pasids = processes > 0 ? new PasidMonitor(machine.store, numbers, use) : undefined;
-    const layout = { devices, pasids, requests: REQUESTS, attachments: ATTACHMENTS, user, stall, processes };
+    const layout = {
+      devices,
+      pasids,
+      requests: REQUESTS,
+      attachments: ATTACHMENTS,
+      user,
+      stall,
+      processes,
+      closable,
+      pinned,
+    };
     this.#kernel = new IopfKernel({ machine, port: this.#hardware, emit, note }, layout, parts);
     for (let device = 0; device < attached; device++)
       this.#setUp(
@@ -204,6 +228,8 @@ export class PrsWorld implements World {
         return this.configuration.stall ? this.#stalls(operation) : this.#fault(operation);
       case 'send':
         return this.configuration.stall ? this.#stalls(operation) : this.#send(operation);
+      case 'again':
+        return this.#again(operation);
       case 'stop':
         return this.#stop(operation);
       case 'read':
@@ -246,7 +272,8 @@ export class PrsWorld implements World {
   }
 
   *#close(): Task {
-    yield* this.#counted('close', false);
+    const file = this.#kernel.fault?.file;
+    yield* this.#counted('close', file !== undefined && (yield* file.close()));
   }
 
   /**
@@ -318,6 +345,18 @@ export class PrsWorld implements World {
     );
   }
 
+  /** A device that gives out an index before it has had the response. */
+  *#again({ device, pasid, group }: Of<'again'>): Task {
+    yield* this.#first('again', `page request of dev${device}, PASID ${pasid}, PRG ${group} again, last`, () => {
+      const { functions } = this.#hardware;
+      if (!functions.isOutstanding(device, group) || !functions.canSend(device, 1) || !this.#hardware.room(1))
+        return false;
+      this.#tallies.noted('index repeated');
+      this.#hardware.send({ device, pasid, group, last: true, stop: false, page: 0 });
+      return true;
+    });
+  }
+
   *#stop({ device, pasid }: Of<'stop'>): Task {
     yield* this.#first('stop', `Stop Marker of dev${device}, PASID ${pasid}`, () => {
       if (this.configuration.stall || !this.#hardware.functions.canSend(device, 1)) return false;
@@ -328,13 +367,13 @@ export class PrsWorld implements World {
 
   *#read(): Task {
     const { fault } = this.#kernel;
-    if (fault !== undefined) yield* fault.fops_read(true);
+    if (fault !== undefined) yield* fault.read(true);
     yield* this.#counted('read', fault !== undefined);
   }
 
   *#write({ cookie }: Of<'write'>): Task {
     const { fault } = this.#kernel;
-    yield* this.#counted('write', fault !== undefined && (yield* fault.fops_write(cookie)));
+    yield* this.#counted('write', fault !== undefined && (yield* fault.write(cookie)));
   }
 
   *#failNth({ nth, irq }: Of<'failNth'>): Task {

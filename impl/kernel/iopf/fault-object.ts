@@ -3,6 +3,7 @@ import { Cell } from '../../../engine/cell.ts';
 import { forget, step, waitStep, type Task } from '../../../engine/step.ts';
 import { Mutex, SpinLock } from '../../../engine/sync/lock.ts';
 import type { Waitable } from '../../../engine/waitable.ts';
+import { FaultFile } from './fault-file.ts';
 import type { IopfKernel } from './kernel.ts';
 import { HandleList, type AttachHandle, type IopfGroup } from './objects.ts';
 
@@ -24,6 +25,10 @@ export class IommufdFault {
   protected readonly deliver: HandleList;
   /** Groups that have been read, by cookie; 0: none. */
   protected readonly response: readonly Cell[];
+  /** Its file, where that can be closed. */
+  readonly file: FaultFile | undefined;
+  /** 1 when nobody will read any more, under `lock`. */
+  readonly #closed: Cell | undefined;
 
   constructor(kernel: IopfKernel) {
     this.kernel = kernel;
@@ -35,16 +40,60 @@ export class IommufdFault {
       Array.from({ length: COOKIES }, (_, at) => new Cell(machine, `${name}[${at}]`, { format }));
     this.deliver = new HandleList(row('deliver'));
     this.response = row('response');
+    const { closable } = kernel.layout;
+    this.file = closable ? new FaultFile(kernel, this) : undefined;
+    this.#closed = closable ? new Cell(machine, 'fault.closed') : undefined;
   }
 
-  /** `iommufd_fault_iopf_handler()`. */
-  *iopf_handler(group: IopfGroup): Task {
+  /** `iommufd_fault_iopf_handler()`. False if nobody will read it. */
+  *iopf_handler(group: IopfGroup): Task<boolean> {
     yield* this.lock.lock();
-    yield* step(`list_add_tail(${group.name}, deliver)`, () => {
-      this.deliver.add(group.handle);
-      return undefined;
+    const added = yield* step(
+      `list_add_tail(${group.name}, deliver)`,
+      () => {
+        if (this.#closed?.value === 1) return false;
+        this.deliver.add(group.handle);
+        return true;
+      },
+      (taken) => (taken ? undefined : 'closed'),
+    );
+    yield* this.lock.unlock();
+    return added;
+  }
+
+  /**
+   * The file is released: nobody will read or answer any more, so all that there is is refused, and whatever comes. (That of
+   * Linux 7.2 does nothing, and groups stay until their device is detached.)
+   */
+  *fops_release(): Task {
+    yield* this.mutex.lock();
+    yield* this.refuse(yield* this.takeAll());
+    yield* this.mutex.unlock();
+  }
+
+  /** Every group, taken out, and no more of them: their handles as words. */
+  protected *takeAll(): Task<string> {
+    yield* this.lock.lock();
+    const delivered = yield* step('all groups in deliver', () => {
+      this.shut();
+      const taken = this.deliver.take(() => true);
+      if (taken.length > 0) this.kernel.note('closed with groups that nobody has read');
+      return taken.join(' ');
     });
     yield* this.lock.unlock();
+    const read = yield* step('all groups in response', () => {
+      const found = this.response.filter((cell) => cell.value !== 0);
+      const taken = found.map((cell) => cell.value);
+      for (const cell of found) cell.value = 0;
+      if (taken.length > 0) this.kernel.note('closed with groups that nobody has answered');
+      return taken.join(' ');
+    });
+    return [delivered, read].filter((words) => words !== '').join(' ');
+  }
+
+  /** Nothing is delivered any more. Inside a step. */
+  protected shut(): void {
+    if (this.#closed !== undefined) this.#closed.value = 1;
   }
 
   /**
@@ -178,13 +227,26 @@ export class IommufdFault {
     return { name: 'vmm', context: 'process', daemon: true, operations: [{ label: 'page faults', start }] };
   }
 
+  /** `read()`, by its file if that can be closed. */
+  *read(faults: boolean): Task<number> {
+    return yield* this.file === undefined ? this.fops_read(faults) : this.file.read(faults);
+  }
+
+  /** `write()`, likewise. */
+  *write(cookie: number): Task<boolean> {
+    return yield* this.file === undefined ? this.fops_write(cookie) : this.file.write(cookie);
+  }
+
   *#vmm(): Task {
-    const readable: Waitable = { name: 'a fault to read', ready: () => this.deliver.isFilled() };
+    const readable: Waitable = {
+      name: 'a fault to read',
+      ready: () => this.deliver.isFilled() && (this.file === undefined || this.file.isOpen()),
+    };
     for (;;) {
       yield* forget('idle');
       yield* waitStep('poll', readable, () => undefined);
-      const cookie = yield* this.fops_read(false);
-      if (cookie >= 0) yield* this.fops_write(cookie);
+      const cookie = yield* this.read(false);
+      if (cookie >= 0) yield* this.write(cookie);
     }
   }
 }

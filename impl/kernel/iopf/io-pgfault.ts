@@ -29,16 +29,29 @@ export class IoPgfault {
     yield* this.iopf_put_dev_fault_param(param);
   }
 
-  /** `find_fault_handler()`: what the PASID of the request is attached to. */
+  /** `find_fault_handler()`: what the PASID of the request is attached to, if that has a handler. */
   protected *find_fault_handler(device: IopfDevice, pasid: number): Task<AttachHandle | 'replacing' | undefined> {
     const cell = this.pasidCell(device, pasid);
     const found = yield* step(`find_fault_handler(${device.name}, ${pasid})`, () => {
       if (cell.value === 0) this.kernel.note('request without a handler');
+      if (this.isPinned(device, pasid)) return 0;
       if (cell.value === REPLACING) this.kernel.note('request while its PASID is replaced');
       return cell.value;
     });
     if (found === REPLACING) return 'replacing';
     return found === 0 ? undefined : this.kernel.handles.at(found);
+  }
+
+  /** `domain->iopf_handler` is missing: all that is mapped is pinned, so whoever asks for a page is refused. Inside a step. */
+  protected isPinned(device: IopfDevice, pasid: number): boolean {
+    if (!this.leadsToPinned(this.pasidCell(device, pasid).value)) return false;
+    this.kernel.note('request of a pinned domain');
+    return true;
+  }
+
+  protected leadsToPinned(handle: number): boolean {
+    const { layout, handles } = this.kernel;
+    return layout.pinned >= 0 && handle > 0 && handles.at(handle).space.value === layout.pinned;
   }
 
   /** The PASID goes to another space. Whose request this is cannot be seen, so the device is told to try again. */
@@ -99,7 +112,13 @@ export class IoPgfault {
     if (group === undefined) return yield* this.abortGroup(param, code);
     const { fault, wq } = this.kernel;
     if (fault === undefined) yield* wq.queue(this.#work, group.handle);
-    else yield* fault.iopf_handler(group);
+    else if (!(yield* fault.iopf_handler(group))) yield* this.refuse(group);
+  }
+
+  /** Its handler does not take the group. */
+  protected *refuse(group: IopfGroup): Task {
+    yield* this.iopf_group_response(group, false);
+    yield* this.iopf_free_group(group);
   }
 
   /**

@@ -40,6 +40,10 @@ export interface IopfLayout {
   readonly stall: boolean;
   /** Processes that devices share, and that exit; 0: spaces are there for good. */
   readonly processes: number;
+  /** The file of the fault object can be closed. */
+  readonly closable: boolean;
+  /** A space whose domain has no handler of page faults, -1 for none. */
+  readonly pinned: number;
 }
 
 /** The parts, each a class whose routines a hazard may override. */
@@ -69,13 +73,16 @@ export type IopfNote =
   | 'group read and not answered at detach'
   | LifeNote;
 
-/** What happened to processes. */
+/** What happened to processes, and to who looks after requests. */
 export type LifeNote =
   | 'exit while bound'
   | 'exit while a drain is under way'
   | 'request of a process that has exited'
   | 'address space torn down by a page fault'
-  | 'PASID reused';
+  | 'request of a pinned domain'
+  | 'PASID reused'
+  | 'closed with groups that nobody has read'
+  | 'closed with groups that nobody has answered';
 
 /** What the kernel stands on. */
 export interface IopfBase {

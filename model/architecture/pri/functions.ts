@@ -41,6 +41,12 @@ export class PriFunctions {
     return this.#store.get(this.#cell(device, group)) === FREE;
   }
 
+  /** Whether a group has no response yet whose last request has been sent. */
+  isOutstanding(device: number, group: number): boolean {
+    const state = this.#store.get(this.#cell(device, group));
+    return state === WAITING || state === UNWATCHED;
+  }
+
   /** A group begins whose last request comes later: its index is taken. */
   open(device: number, group: number): void {
     this.#store.set(this.#cell(device, group), OPEN);

@@ -25,7 +25,7 @@ export const BOND_HAZARDS: readonly PrsHazard[] = [
     title: 'a second bind gets the bond that there is, and does not count',
     citation: 'commit be51b1d6bbff "iommu/sva: Restore SVA handle sharing", Linux 6.8: users of struct iommu_sva',
     story: 'The first of two who use a bond releases it, and the other one has a handle that is freed.',
-    expected: [GONE, UNDERFLOW, TWICE],
+    expected: [GONE, UNDERFLOW, TWICE, { monitor: 'safety', rule: 'leak' }],
     parts: {
       life: {
         sva: class extends IommuSva {

@@ -117,4 +117,45 @@ export const FAULT_OBJECT_HAZARDS: readonly PrsHazard[] = [
       },
     },
   },
+  {
+    id: 'iommufd-fault-close-unanswered',
+    title: 'who looks after requests goes, and nothing is done about what it was given',
+    citation: `iommufd_eventq_fops_release(), ${SOURCE}; by reading: it drops references, and groups are answered by detach, or iommufd_fault_destroy()`,
+    story: 'The file is closed while the device stays attached. Groups wait for nobody, and so does the device.',
+    expected: [{ monitor: 'deadlock', rule: 'lost-wake-up' }, rule('unanswered'), { monitor: 'safety', rule: 'leak' }],
+    parts: {
+      fault: class extends IommufdFault {
+        override *fops_release(): Task {}
+      },
+    },
+  },
+  {
+    id: 'iommufd-fault-close-delivered-only',
+    title: 'close answers the groups that nobody has read, and no others',
+    citation: `iommufd_fault_destroy(), ${SOURCE}: both lists`,
+    story: 'A group that has been read is left in response, where nobody can answer it any more.',
+    expected: [{ monitor: 'deadlock', rule: 'lost-wake-up' }, rule('unanswered'), { monitor: 'safety', rule: 'leak' }],
+    parts: {
+      fault: class extends IommufdFault {
+        protected override *takeAll(): Task<string> {
+          return yield* step('all groups in deliver', () => {
+            this.shut();
+            return this.deliver.take(() => true).join(' ');
+          });
+        }
+      },
+    },
+  },
+  {
+    id: 'iommufd-fault-close-not-refused',
+    title: 'close answers what there is, and goes on to take groups',
+    citation: `iommufd_fault_iopf_handler(), ${SOURCE}: it does not know whether the file is open`,
+    story: 'A request comes after close; its group waits for somebody to read it, and nobody will.',
+    expected: [{ monitor: 'deadlock', rule: 'lost-wake-up' }, rule('unanswered'), { monitor: 'safety', rule: 'leak' }],
+    parts: {
+      fault: class extends IommufdFault {
+        protected override shut(): void {}
+      },
+    },
+  },
 ];

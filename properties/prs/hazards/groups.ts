@@ -71,6 +71,35 @@ export const GROUP_HAZARDS: readonly PrsHazard[] = [
     },
   },
   {
+    id: 'iopf-pinned-handled',
+    title: 'nobody looks whether a domain has a handler',
+    citation: inKernel('find_fault_handler(), iommu_report_device_fault()', 'domain->iopf_handler'),
+    story: 'A device asks for a page of a domain all of which is pinned, and somebody looks after it.',
+    expected: [rule('handled-not-faultable')],
+    parts: {
+      pgfault: class extends IoPgfault {
+        protected override isPinned(): boolean {
+          return false;
+        }
+      },
+    },
+  },
+  {
+    id: 'iopf-pinned-by-device',
+    title: 'a device with one domain that has no handler is refused everything',
+    citation:
+      'iommu list, on gIOVA and gSVA of one device: a pinned first-level domain must not answer for the PASIDs of its device',
+    story: 'One PASID leads to a pinned domain; requests of another one are refused, although it is attached.',
+    expected: [rule('refused-while-attached')],
+    parts: {
+      pgfault: class extends IoPgfault {
+        protected override isPinned(device: IopfDevice): boolean {
+          return device.pasids.some((cell) => this.leadsToPinned(cell.value));
+        }
+      },
+    },
+  },
+  {
     id: 'fault-auto-invalid-prq',
     title: 'attach stores the handler last',
     citation: inKernel('iommu_attach_device_pasid()', 'the handle is stored after set_dev_pasid()'),

@@ -303,7 +303,7 @@ export class AsidWorld implements World, EndToEndWorld {
     if (lazy) run({ op: 'dmaMap', buffer: 0, frame: 3 });
     for (let device = 0; device < masters; device++) run({ op: 'attach', domain: 0, device });
     if (bound) run({ op: 'bind', process: 0, device: 0 });
-    this.#witnesses.start();
+    this.#witnesses.clear();
   }
 }
 

@@ -110,7 +110,7 @@ export class Platform {
         vmidBase,
         contract: () => this.virtual,
         cpuNow: around.cpuNow,
-        noted: (note) => around.witnesses.noted(note),
+        noted: (note) => around.witnesses.ofAllocator(note),
       },
       configuration,
       parts,

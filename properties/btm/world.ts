@@ -194,7 +194,7 @@ export class BtmWorld implements CostWorld {
     }
     this.costs.invalidations.reset();
     this.costs.commands.reset();
-    this.#witnesses.start();
+    this.#witnesses.clear();
   }
 
   #must(task: Task<boolean>): void {

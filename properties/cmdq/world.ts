@@ -27,6 +27,7 @@ import {
   type CmdqConfiguration,
   type CmdqOperation,
 } from './configuration.ts';
+import { Tallies } from '../tallies.ts';
 import { CmdqContract } from './contract.ts';
 import { EventSource, type EvtqClass } from './events.ts';
 import { explain } from './explain.ts';
@@ -61,13 +62,13 @@ export const WITNESSES = {
   batch: 'a batch of several lists',
   event: 'event recorded',
 } as const;
-const NAMES = Object.keys(WITNESSES) as (keyof typeof WITNESSES)[];
 const OPERATIONS: readonly CmdqOperation['op'][] = ['issue', 'batch', 'event'];
 
 /** CPUs that put commands into one queue, with the SMMU that consumes them and a contract over what it finds. */
 export class CmdqWorld implements World {
   readonly configuration: CmdqConfiguration;
   readonly machine = new Machine();
+  readonly #tallies = new Tallies(this.machine, Object.values(WITNESSES), OPERATIONS);
   readonly #cmdq: ArmSmmuCmdq;
   readonly #contract: CmdqContract;
   readonly #consumer: CmdqConsumer;
@@ -97,18 +98,12 @@ export class CmdqWorld implements World {
       { length: CPUS_MAX },
       (_, cpu) => new Cell(machine, `structure of CPU${cpu}`, { buffered: true }),
     );
-    machine.tallies.fill(0);
+    this.#tallies.clear();
     this.#initial = machine.store.mark();
   }
 
   get counters(): Counters {
-    const { tallies } = this.machine;
-    return {
-      witnesses: Object.fromEntries(NAMES.map((key, at) => [WITNESSES[key], tallies[at] ?? 0])),
-      operations: Object.fromEntries(
-        OPERATIONS.map((op, at) => [op, { run: tallies[NAMES.length + at] ?? 0, rejected: 0 }]),
-      ),
-    };
+    return this.#tallies.counters;
   }
 
   /** Commands are numbered by CPU, so it matters which CPU issues them. */
@@ -204,14 +199,13 @@ export class CmdqWorld implements World {
 
   /** Counts an operation at its first step. */
   *#counted(operation: CmdqOperation, task: Task): Task {
-    const { machine } = this;
     let { value, done } = task.next();
     if (!done && value instanceof Step) {
       const first = value;
       const run = (): Result => {
-        machine.tally(NAMES.length + OPERATIONS.indexOf(operation.op));
-        if (operation.op === 'event') machine.tally(NAMES.indexOf('event'));
-        if (operation.op === 'batch' && operation.commands > WORD_BITS) machine.tally(NAMES.indexOf('batch'));
+        this.#tallies.ran(operation.op, true);
+        if (operation.op === 'event') this.#tallies.noted(WITNESSES.event);
+        if (operation.op === 'batch' && operation.commands > WORD_BITS) this.#tallies.noted(WITNESSES.batch);
         return first.run();
       };
       value = new Step(first.label, run, first.wait, first.show);
@@ -223,13 +217,12 @@ export class CmdqWorld implements World {
   }
 
   #published(before: number, after: number): void {
-    const { machine } = this;
-    if (after < before) machine.tally(NAMES.indexOf('wrapped'));
+    if (after < before) this.#tallies.noted(WITNESSES.wrapped);
     const cpus = this.#consumer
       .entries(before, after)
       .flatMap((found) => (found.kind === 'command' ? [found.name.cpu] : []));
-    if (new Set(cpus).size > 1) machine.tally(NAMES.indexOf('gathered'));
-    if (this.#cmdq.index.isFull(after, this.#consumer.readCons())) machine.tally(NAMES.indexOf('full'));
+    if (new Set(cpus).size > 1) this.#tallies.noted(WITNESSES.gathered);
+    if (this.#cmdq.index.isFull(after, this.#consumer.readCons())) this.#tallies.noted(WITNESSES.full);
   }
 
   #storeBuffers(all: readonly AgentSpec[], cpus: readonly { name: string; agent: number }[]): AgentSpec[] {

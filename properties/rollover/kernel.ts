@@ -17,6 +17,7 @@ import {
   type PgtableOptions,
 } from '../../impl/kernel/arm64/index.ts';
 import type { Memory, PhysicalMemory } from '../../impl/platform/index.ts';
+import { Tallies } from '../tallies.ts';
 import { mmName, OPERATIONS, type RolloverConfiguration, type RolloverOperation } from './configuration.ts';
 import { RolloverContract, type Allocator } from './contract.ts';
 import { RolloverHardware, type HardwareOptions } from './hardware.ts';
@@ -67,6 +68,7 @@ type Note = (typeof NOTES)[number];
 
 /** The kernel of a world, its processes and its operations, with the contract listening. */
 export class RolloverKernel {
+  readonly tallies: Tallies<Note, RolloverOperation['op']>;
   readonly #machine: Machine;
   readonly #contract: RolloverContract;
   readonly #hardware: RolloverHardware;
@@ -91,6 +93,7 @@ export class RolloverKernel {
     parts: Partial<RolloverParts>,
   ) {
     this.#machine = machine;
+    this.tallies = new Tallies(machine, NOTES, OPERATIONS);
     this.#configuration = configuration;
     const { cpus, mms, kpti, levels } = configuration;
     this.#hardware = new RolloverHardware(machine.store, physical, tlbsOf(configuration), (cpu, pgd) =>
@@ -166,7 +169,6 @@ export class RolloverKernel {
       sched: this.#sched,
       processes: this.#processes,
       mms: this.#mms,
-      usersOf: (mm) => this.#pinCell(mm).peek(0),
     });
   }
 
@@ -314,7 +316,7 @@ export class RolloverKernel {
       label,
       () => {
         const applies = run();
-        this.#count(op, applies);
+        this.tallies.ran(op, applies);
         return applies;
       },
       (applies) => (applies ? undefined : 'does not apply'),
@@ -327,17 +329,11 @@ export class RolloverKernel {
       label,
       () => {
         const found = run();
-        this.#count(op, found !== NOT);
+        this.tallies.ran(op, found !== NOT);
         return found;
       },
       (found) => (found === NOT ? 'does not apply' : undefined),
     );
-  }
-
-  #count(op: RolloverOperation['op'], applies: boolean): void {
-    const at = NOTES.length + OPERATIONS.indexOf(op);
-    this.#machine.tally(at);
-    if (!applies) this.#machine.tally(at + OPERATIONS.length);
   }
 
   #notedByContext(note: ContextNote): void {
@@ -348,7 +344,7 @@ export class RolloverKernel {
   }
 
   #noted(note: Note): void {
-    this.#machine.tally(NOTES.indexOf(note));
+    this.tallies.noted(note);
   }
 
   #switched(cpu: number, pgd: number | undefined): void {

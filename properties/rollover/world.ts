@@ -11,7 +11,6 @@ import type { Configuration, Counters, Operation, Program, World } from '../fami
 import {
   describe,
   mmName,
-  OPERATIONS,
   rolloverConfiguration,
   rolloverOperation,
   type RolloverConfiguration,
@@ -39,20 +38,12 @@ export class RolloverWorld implements World {
     const physical = new PhysicalMemory(machine.store, [{ base: TABLES, frames: mms * levels }]);
     const memory = machine.buffers === undefined ? physical : new CpuMemory(physical, machine.buffers);
     this.#kernel = new RolloverKernel(machine, { physical, memory }, this.configuration, parts);
-    machine.tallies.fill(0);
+    this.#kernel.tallies.clear();
     this.#initial = machine.store.mark();
   }
 
   get counters(): Counters {
-    const { tallies } = this.machine;
-    const count = (at: number): number => tallies[at] ?? 0;
-    const base = NOTES.length;
-    return {
-      witnesses: Object.fromEntries(NOTES.map((note, at) => [note, count(at)])),
-      operations: Object.fromEntries(
-        OPERATIONS.map((op, at) => [op, { run: count(base + at), rejected: count(base + OPERATIONS.length + at) }]),
-      ),
-    };
+    return this.#kernel.tallies.counters;
   }
 
   /** A CPU goes on running what it was switched to. */

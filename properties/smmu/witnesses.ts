@@ -1,11 +1,12 @@
 import type { Machine } from '../../engine/machine.ts';
-import { step, Step, type Result, type Task } from '../../engine/step.ts';
+import type { Store } from '../../engine/store.ts';
 import { attachedOf, type NestedKernel } from '../../impl/kernel/nested/index.ts';
 import type { SmmuPort } from '../../impl/platform/index.ts';
-import { REGISTER } from '../../model/architecture/arm/layout/index.ts';
 import type { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import type { ContractEvent } from '../../model/contract/events.ts';
-import type { Counters } from '../family.ts';
+import { kindsOf } from '../flat-operations.ts';
+import { OutstandingCommands } from '../outstanding-commands.ts';
+import { Tallies } from '../tallies.ts';
 import { ARGUMENTS, type SmmuOperation } from './operations.ts';
 
 /** What a fuzz run must sometimes reach; without it the checks may hold for want of anything to see. */
@@ -24,72 +25,36 @@ export const WITNESSES = {
   guestContext: 'guest changed a context descriptor in use',
 } as const;
 
-const NAMES = Object.keys(WITNESSES) as (keyof typeof WITNESSES)[];
-const KINDS = Object.keys(ARGUMENTS) as SmmuOperation['op'][];
-/** Tallies: one for each witness, then two for each kind of operation (run, rejected). */
-const FIRST_OPERATION = NAMES.length;
-
-/** Counts what happens, outside the store: nothing that runs may depend on it. */
-export class Witnesses {
+/** Counts what happens. */
+export class Witnesses extends Tallies<(typeof WITNESSES)[keyof typeof WITNESSES], SmmuOperation['op']> {
   kernel: NestedKernel | undefined;
-  readonly #machine: Machine;
+  readonly #store: Store;
   readonly #architecture: SmmuV3;
-  /** Cells: who has commands outstanding (agent + 1), whether a VMID had an owner. */
-  readonly #issuer: number;
+  readonly #outstanding: OutstandingCommands;
+  /** Cells: whether a VMID had an owner. */
   readonly #used: number;
 
   constructor(machine: Machine, architecture: SmmuV3) {
-    this.#machine = machine;
+    super(machine, Object.values(WITNESSES), kindsOf(ARGUMENTS));
+    this.#store = machine.store;
     this.#architecture = architecture;
-    this.#issuer = machine.store.reserve(1, 'commands outstanding');
-    machine.nameAgents('owner', this.#issuer, 1);
+    this.#outstanding = new OutstandingCommands(machine);
     this.#used = machine.store.reserve(16, 'VMIDs used');
   }
 
-  /** The set-up is done: what happens from now on counts. */
-  start(): void {
-    this.#machine.tallies.fill(0);
-  }
-
-  /** What was counted so far. */
-  get counters(): Counters {
-    const { tallies } = this.#machine;
-    const of = (index: number): number => tallies[index] ?? 0;
-    const operation = (index: number): { run: number; rejected: number } => ({
-      run: of(FIRST_OPERATION + 2 * index),
-      rejected: of(FIRST_OPERATION + 2 * index + 1),
-    });
-    return {
-      witnesses: Object.fromEntries(NAMES.map((name, index) => [WITNESSES[name], of(index)])),
-      operations: Object.fromEntries(KINDS.map((op, index) => [op, operation(index)])),
-    };
-  }
-
-  /** The SMMU's registers, with an eye on CMDQ_PROD. */
+  /** The SMMU's registers, with an eye on commands. */
   port(): SmmuPort {
-    const { store } = this.#machine;
-    return {
-      writeRegister: (offset, low, high) => {
-        if (offset === REGISTER.CMDQ_PROD) store.set(this.#issuer, this.#machine.current + 1);
-        this.#architecture.writeRegister(offset, low, high);
-      },
-      readRegister: (offset) => this.#architecture.readRegister(offset),
-      completeCommands: (prod) => {
-        store.set(this.#issuer, 0);
-        this.#architecture.completeCommands(prod);
-      },
-    };
+    return this.#outstanding.port(this.#architecture);
   }
 
   /** Called after each step. */
   afterStep(): void {
-    const issuer = this.#machine.store.get(this.#issuer);
-    if (issuer !== 0 && issuer !== this.#machine.current + 1) this.#reach('syncOutstanding');
+    if (this.#outstanding.ofAnother) this.noted(WITNESSES.syncOutstanding);
   }
 
   /** Called when ATS is switched. */
   ats(enabled: boolean): void {
-    this.#reach(enabled ? 'atsOn' : 'atsOff');
+    this.noted(enabled ? WITNESSES.atsOn : WITNESSES.atsOff);
   }
 
   /** Called with each event, inside the step that emits it. */
@@ -98,38 +63,15 @@ export class Witnesses {
       case 'unmap.begin':
         return this.#unmapping(event.space);
       case 'table.free':
-        return this.#reach('tableFreed');
+        return this.noted(WITNESSES.tableFreed);
       case 'tag.assign':
         return event.kind === 'vmid' ? this.#assigned(event.tag, event.space) : undefined;
       case 'attach.begin':
-        if (event.hitless) this.#reach('hitless');
+        if (event.hitless) this.noted(WITNESSES.hitless);
         return typeof event.to === 'number' ? this.#attaching(event.stream, event.to) : undefined;
       default:
         return undefined;
     }
-  }
-
-  /** Runs an operation and counts it: run at its first step, rejected if its task says so. */
-  *counted(op: SmmuOperation['op'], task: Task<boolean>): Task {
-    const index = FIRST_OPERATION + 2 * KINDS.indexOf(op);
-    let { value, done } = task.next();
-    if (!done && value instanceof Step) {
-      const first = value;
-      const run = (): Result => {
-        this.#machine.tally(index);
-        return first.run();
-      };
-      value = new Step(first.label, run, first.wait, () => undefined);
-    }
-    while (!done) {
-      const result: unknown = yield value as Step;
-      ({ value, done } = task.next(result as never));
-    }
-    if (value === false)
-      yield* step('rejected: it does not apply', () => {
-        this.#machine.tally(index + 1);
-        return undefined;
-      });
   }
 
   /** A space loses pages: who may be using it. */
@@ -138,14 +80,14 @@ export class Witnesses {
     if (kernel === undefined) return;
     const nested = kernel.devices.filter((device) => attachedOf(device.attached.value).kind === 'nested');
     const reaching = nested.some(({ index }) => this.#reaches(index));
-    if (space === kernel.nesting.parentPlace && nested.length === 2) this.#reach('twoNested');
-    if (space === kernel.nesting.parentPlace && reaching) this.#reach('stage2UnmapNested');
-    if (space >= kernel.nesting.firstGuestSpace && reaching) this.#reach('guestUnmapNested');
+    if (space === kernel.nesting.parentPlace && nested.length === 2) this.noted(WITNESSES.twoNested);
+    if (space === kernel.nesting.parentPlace && reaching) this.noted(WITNESSES.stage2UnmapNested);
+    if (space >= kernel.nesting.firstGuestSpace && reaching) this.noted(WITNESSES.guestUnmapNested);
     const { universe } = this.#architecture;
     const cached = universe.slots.some((_slot, slot) =>
       this.#architecture.outcomes(slot).some(({ kind }) => kind === 'translated'),
     );
-    if (cached) this.#reach('atcHeld');
+    if (cached) this.noted(WITNESSES.atcHeld);
   }
 
   /** Whether a device may reach memory by a virtual address. */
@@ -162,17 +104,14 @@ export class Witnesses {
     if (kernel === undefined || space < kernel.nesting.firstGuestSpace) return;
     const device = kernel.devices.find(({ master }) => master.streamId === stream);
     if (device === undefined) return;
-    this.#reach(attachedOf(device.attached.value).kind === 'nested' ? 'guestContext' : 'guestAttach');
+    const { kind } = attachedOf(device.attached.value);
+    this.noted(kind === 'nested' ? WITNESSES.guestContext : WITNESSES.guestAttach);
   }
 
   #assigned(vmid: number, space: number): void {
-    const { store } = this.#machine;
+    const store = this.#store;
     const owner = store.get(this.#used + vmid);
-    if (owner !== 0 && owner !== space + 1) this.#reach('vmidReused');
+    if (owner !== 0 && owner !== space + 1) this.noted(WITNESSES.vmidReused);
     store.set(this.#used + vmid, space + 1);
-  }
-
-  #reach(name: keyof typeof WITNESSES): void {
-    this.#machine.tally(NAMES.indexOf(name));
   }
 }

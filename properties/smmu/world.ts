@@ -290,7 +290,7 @@ export class SmmuWorld implements World, EndToEndWorld {
       if (start === 'nested') run({ op: 'guestStream', device, config: 2 });
       else run({ op: 'attach', place: start === 'stage 1' ? 0 : 1, device });
     }
-    this.#witnesses.start();
+    this.#witnesses.clear();
   }
 
   /** Stage 2 of the guest's own memory: one block, which no operation touches. */

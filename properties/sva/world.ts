@@ -182,7 +182,7 @@ export class SvaWorld implements World {
   }
 
   #noted(note: ContextNote): void {
-    this.#witnesses.noted(note);
+    this.#witnesses.ofAllocator(note);
     const { mms } = this.kernel;
     const pinned = note === 'roll-over' || note === 'second roll-over';
     if (pinned && mms.live().some((mm) => mms.at(mm).bonds.value !== 0)) this.#witnesses.reach('rolledOver');
@@ -300,7 +300,7 @@ export class SvaWorld implements World {
     for (let device = 0; device < (domain ? masters : 0); device++) run({ op: 'attach', device });
     if (running) run({ op: 'switch', process: 0 });
     if (bound) run({ op: 'bind', process: 0, device: 0 });
-    this.#witnesses.start();
+    this.#witnesses.clear();
   }
 }
 

@@ -24,6 +24,7 @@ import {
 } from '../../../model/architecture/arm/layout/index.ts';
 import { SmmuV3 } from '../../../model/architecture/arm/smmuv3.ts';
 import type { Configuration, Counters, Operation, Program, World } from '../../family.ts';
+import { Tallies } from '../../tallies.ts';
 import { contentsOf, entriesConfiguration, updateOperation, type EntriesConfiguration } from './configuration.ts';
 import { explain } from './explain.ts';
 import { AT, REGION } from './memory-map.ts';
@@ -42,8 +43,6 @@ export const WITNESSES = {
   breaking: 'update by way of an invalid entry',
   mixed: 'several versions of a word held at once',
 } as const;
-const TALLIES = Object.keys(WITNESSES) as (keyof typeof WITNESSES)[];
-const UPDATE_TALLY = TALLIES.length;
 
 /**
  * One configuration entry of one device, rewritten by the driver over the architecture. After each step every mix of words
@@ -53,6 +52,7 @@ const UPDATE_TALLY = TALLIES.length;
 export class EntriesWorld implements World {
   readonly configuration: EntriesConfiguration;
   readonly machine = new Machine();
+  readonly #tallies = new Tallies(this.machine, Object.values(WITNESSES), ['update']);
   readonly kernel: Kernel;
   readonly architecture: SmmuV3;
   readonly oracle: Oracle;
@@ -85,16 +85,12 @@ export class EntriesWorld implements World {
     writeStructures(memory);
     this.#setUp(initial);
     this.oracle.start(this.#entry().pa, this.#master.cdTable, initial);
-    machine.tallies.fill(0);
+    this.#tallies.clear();
     this.#initial = machine.store.mark();
   }
 
   get counters(): Counters {
-    const { tallies } = this.machine;
-    return {
-      witnesses: Object.fromEntries(TALLIES.map((key, index) => [WITNESSES[key], tallies[index] ?? 0])),
-      operations: { update: { run: tallies[UPDATE_TALLY] ?? 0, rejected: 0 } },
-    };
+    return this.#tallies.counters;
   }
 
   get cpusKeepState(): boolean {
@@ -165,9 +161,9 @@ export class EntriesWorld implements World {
 
   #begin(to: number): void {
     const breaking = this.oracle.begin(to);
-    this.machine.tally(UPDATE_TALLY);
-    if (breaking) this.machine.tally(TALLIES.indexOf('breaking'));
-    else if (this.oracle.wordsChanged() > 1) this.machine.tally(TALLIES.indexOf('hitless'));
+    this.#tallies.ran('update', true);
+    if (breaking) this.#tallies.noted(WITNESSES.breaking);
+    else if (this.oracle.wordsChanged() > 1) this.#tallies.noted(WITNESSES.hitless);
   }
 
   #entry(): EntryRef {
@@ -178,7 +174,7 @@ export class EntriesWorld implements World {
   }
 
   #check(): void {
-    if (this.oracle.severalVersions()) this.machine.tally(TALLIES.indexOf('mixed'));
+    if (this.oracle.severalVersions()) this.#tallies.noted(WITNESSES.mixed);
     const failure = this.oracle.check() ?? this.oracle.judge(this.outcomes(), (content) => this.#stable(content));
     if (failure !== undefined) this.machine.fail(failure);
   }

@@ -22,7 +22,7 @@ const RANKS = ['the CPU', 'the IOMMU', 'a device'];
  * - `event-lost`: when nothing is under way, KVM of a machine that listens knows the numbers that the machine has, and
  *   translates to what is bound, whenever it began to listen.
  * - `queue-by-freed`: no work queue of a device submits by a number that goes back to the pool.
- * - `reachable-after-removal`: a device that has gone leads nowhere.
+ * - `reachable-after-removal`: a device that has gone has no entry. (What is cached of it is judged when it is unbound.)
  */
 export class PasidListenerMonitor {
   readonly #store: Store;
@@ -101,7 +101,7 @@ export class PasidListenerMonitor {
     for (let device = 0; device < this.#world.devices; device++) {
       if (this.#store.get(this.#gone + device) === 0) continue;
       for (let pasid = 1; pasid <= this.#world.pasids; pasid++) {
-        if (this.#use.entry(device, pasid) < 0 && this.#use.cached(device, pasid) === 0) continue;
+        if (this.#use.entry(device, pasid) < 0) continue;
         return broken('reachable-after-removal', `dev${device} has gone, and its PASID ${pasid} leads somewhere.`);
       }
     }

@@ -75,7 +75,7 @@ const ARGUMENTS = {
   owner: [0, 1],
   device: [0, 1],
   nth: [1, 3],
-  quota: [1, 4],
+  quota: [0, 4],
   spid: [1, SPIDS],
   iommu: [0, ALLOCATORS - 1],
 } as const;
@@ -145,8 +145,8 @@ export const configurations: fc.Arbitrary<IoasidConfiguration> = fc
     table: fc.constantFrom<TableKind>('abstract', 'abstract', 'vtd', 'vtd-nested', 'smmu'),
     faults: fc.constantFrom(false, true),
     bound: fc.constantFrom(false, false, true),
-    policy: fc.constantFrom<NumberPolicy>('lowest', 'lowest', 'lowest', 'cyclic'),
-    part: fc.constantFrom('none', 'none', 'sets', 'sets', 'chains', 'chains', 'custom'),
+    policy: fc.constantFrom<NumberPolicy>('lowest', 'lowest', 'cyclic'),
+    part: fc.constantFrom('none', 'none', 'sets', 'sets', 'sets', 'chains', 'chains', 'custom', 'custom'),
     hotplug: fc.constantFrom(false, false, false, true),
   })
   .map(({ part, ...drawn }) => ({

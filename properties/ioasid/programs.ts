@@ -3,7 +3,13 @@ import type { Configuration, Program } from '../family.ts';
 import { arbitraryOf } from '../generate/arbitrary.ts';
 import { Deal } from '../generate/deal.ts';
 import type { Weighted } from '../generate/draw.ts';
-import { applies, everyOperation, ioasidConfiguration, type IoasidOperation } from './configuration.ts';
+import {
+  applies,
+  everyOperation,
+  ioasidConfiguration,
+  type IoasidConfiguration,
+  type IoasidOperation,
+} from './configuration.ts';
 
 const OPERATIONS_MIN = 3;
 const OPERATIONS_MAX = 10;
@@ -21,7 +27,7 @@ const WEIGHTS: Readonly<Record<IoasidOperation['op'], number>> = {
   unbind: 5,
   failNth: 2,
   adjust: 2,
-  freeAll: 5,
+  freeAll: 8,
   attachSpid: 4,
   findSpid: 4,
   register: 5,
@@ -40,30 +46,36 @@ export function programs(configuration: Configuration): fc.Arbitrary<Program> {
   const all = alphabet(known);
   return arbitraryOf((draw) => {
     const deal = new Deal();
+    const life = lifeOf(known);
     const stages = [0, 0];
     draw.list(OPERATIONS_MIN, OPERATIONS_MAX, () => {
-      const options = all.map((operation): Weighted<IoasidOperation> => [weight(operation, stages), operation]);
+      const options = all.map((operation): Weighted<IoasidOperation> => [weight(operation, life, stages), operation]);
       const operation = draw.weighted(options);
-      advance(operation, stages);
+      advance(operation, life, stages);
       if (!deal.giveCpu(draw.below(CPUS), operation)) draw.duplicate();
     });
     return deal.program();
   });
 }
 
-/** What an owner does next: it allocates, binds, frees. */
-const LIFE: readonly IoasidOperation['op'][] = ['alloc', 'bind', 'free'];
+type Life = readonly IoasidOperation['op'][];
 
-function weight(operation: IoasidOperation, stages: readonly number[]): number {
-  const base = WEIGHTS[operation.op];
-  if (!('owner' in operation)) return base;
-  return operation.op === LIFE[stages[operation.owner] ?? 0] ? base * NEXT_WEIGHT : base;
+/** What an owner does next: it allocates, binds, frees; and what its machine makes possible. */
+function lifeOf({ sets, chains }: IoasidConfiguration): Life {
+  if (sets) return ['alloc', 'attachSpid', 'findSpid', 'bind', 'free'];
+  return chains ? ['alloc', 'bind', 'unregister', 'register', 'free'] : ['alloc', 'bind', 'free'];
 }
 
-function advance(operation: IoasidOperation, stages: number[]): void {
+function weight(operation: IoasidOperation, life: Life, stages: readonly number[]): number {
+  const base = WEIGHTS[operation.op];
+  if (!('owner' in operation)) return base;
+  return operation.op === life[stages[operation.owner] ?? 0] ? base * NEXT_WEIGHT : base;
+}
+
+function advance(operation: IoasidOperation, life: Life, stages: number[]): void {
   if (!('owner' in operation)) return;
   const { op, owner } = operation;
-  if (op === LIFE[stages[owner] ?? 0]) stages[owner] = ((stages[owner] ?? 0) + 1) % LIFE.length;
+  if (op === life[stages[owner] ?? 0]) stages[owner] = ((stages[owner] ?? 0) + 1) % life.length;
   else if (op === 'close' || op === 'exit') stages[owner] = 0;
 }
 

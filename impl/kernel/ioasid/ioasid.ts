@@ -126,7 +126,7 @@ export class Ioasid {
     const last = this.#last.value;
     const order = Array.from({ length: count }, (_, at) => 1 + ((last + at) % count));
     const next = order.find((id) => this.kernel.number(id).value === 0) ?? 0;
-    if (next > 0 && next < last) this.kernel.note('numbers went round');
+    if (next > 0 && next <= last) this.kernel.note('numbers went round');
     return next;
   }
 

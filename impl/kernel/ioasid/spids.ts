@@ -54,7 +54,7 @@ export class GuestPasids {
     const set = sets.at(handle);
     const id = yield* this.look(set, spid);
     const found = id === 0 ? 0 : yield* ioasid.ioasid_get(id, handle);
-    const right = found !== 0 && (yield* this.lookAgain(set, token, spid, id));
+    const right = id !== 0 && (yield* this.lookAgain(set, token, spid, found === 0 ? 0 : id));
     if (found !== 0) yield* ioasid.ioasid_put(datas.at(found));
     yield* ioasidSets.put(set);
     return right;
@@ -64,9 +64,10 @@ export class GuestPasids {
     return step(`look up ${set.name}.spid${spid}`, () => this.idOf(set, spid));
   }
 
+  /** @param id the number of which there is a reference; 0: there was none to take. */
   protected lookAgain(set: IoasidSet, token: number, spid: number, id: number): Step<boolean> {
     return step(`look up ${set.name}.spid${spid} again`, () => {
-      if (!this.isStill(set, spid, id)) {
+      if (id === 0 || !this.isStill(set, spid, id)) {
         this.kernel.note('guest PASID changed under a look');
         return false;
       }

@@ -1,4 +1,4 @@
-import type { Task } from '../../../engine/step.ts';
+import { step, type Task } from '../../../engine/step.ts';
 import { IntelSvm, type IoasidKernel } from '../../../impl/kernel/ioasid/index.ts';
 
 /** A bind that asks whether the device is there, and then takes the lock. */
@@ -10,7 +10,7 @@ export function asksEarly(): new (kernel: IoasidKernel) => IntelSvm {
     }
 
     protected override *isPresent(): Task<boolean> {
-      return true;
+      return yield* step('asked before', () => true);
     }
   };
 }

@@ -29,6 +29,7 @@ export const LISTENER_HAZARDS: readonly IoasidHazard[] = [
     citation: `${SERIES}: the order of priorities is that of taking down, and of BIND it is the other way round`,
     story: 'The guest can submit work by the number, and the device does not know it.',
     expected: [rule('told-out-of-order')],
+    unbound: true,
     parts: {
       chains: class extends NotifierChains {
         override *binding(data: IoasidData): Task {

@@ -16,7 +16,7 @@ export const NUMBER_HAZARDS: readonly IoasidHazard[] = [
     title: 'an allocation that fails returns the number that it has given back',
     citation: `${SERIES}, ioasid_alloc() (by reading; never merged)`,
     story: 'There is no memory for the number in its set; the number goes back, and is returned all the same.',
-    expected: [rule('two-owners')],
+    expected: [rule('two-owners'), safety('use-after-free')],
     parts: {
       ioasid: class extends Ioasid {
         protected override afterFailedStore(id: number): number {

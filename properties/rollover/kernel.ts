@@ -169,6 +169,7 @@ export class RolloverKernel {
       sched: this.#sched,
       processes: this.#processes,
       mms: this.#mms,
+      usersOf: (mm) => this.#pinCell(mm).peek(0),
     });
   }
 

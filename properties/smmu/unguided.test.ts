@@ -1,21 +1,4 @@
-import { expect, test } from 'vitest';
-import { fuzz, type Found } from '../campaign.ts';
+import { testUnguided } from '../testing/laws.ts';
 import { smmu } from './index.ts';
 
-test.each(smmu.hazards.map(({ id, expected }) => [id, expected] as const))(
-  '%s is found unguided',
-  async (hazard, expected) => {
-    let found: Found | undefined;
-    await fuzz(smmu, {
-      seed: 2,
-      runs: 400_000,
-      hazard,
-      onFound: (each) => {
-        found = each;
-        return 'stop';
-      },
-    });
-    expect(found).toBeDefined();
-    expect(expected).toContainEqual({ monitor: found?.failure.monitor, rule: found?.failure.rule });
-  },
-);
+testUnguided(smmu, 2, 400_000);

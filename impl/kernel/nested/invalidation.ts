@@ -31,13 +31,13 @@ export class ArmSmmuInvalidation {
     if (range.size === 0) return;
     const set = yield* this.loadInvs(domain);
     yield* this.issue(
-      this.kernel.invs.at(set).filter((inv) => !isAts(inv)),
+      this.kernel.invs.named(set).filter((inv) => !isAts(inv)),
       range,
     );
     if (!this.kernel.nesting.ats.includes(true)) return;
     const caches = yield* this.reloadInvs(domain, set);
     yield* this.issue(
-      this.kernel.invs.at(caches).filter((inv) => isAts(inv)),
+      this.kernel.invs.named(caches).filter((inv) => isAts(inv)),
       range,
     );
   }
@@ -52,13 +52,13 @@ export class ArmSmmuInvalidation {
   }
 
   /** The step that reads the set for device caches. */
-  protected reloadInvs(domain: Space, _set: number): Step<number> {
+  protected reloadInvs(domain: Space, _set: string): Step<string> {
     return this.loadInvs(domain);
   }
 
   /** The step that reads the set. */
-  protected loadInvs(domain: Space): Step<number> {
-    return afterMb(this.kernel.machine, domain.invs.load());
+  protected loadInvs(domain: Space): Step<string> {
+    return afterMb(this.kernel.machine, this.kernel.invs.load(domain.invs));
   }
 
   /** The entries in the order in which they are served, cut where a CMD_SYNC has to come before the next one. */

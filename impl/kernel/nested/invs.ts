@@ -1,4 +1,6 @@
+import type { Cell } from '../../../engine/cell.ts';
 import type { Machine } from '../../../engine/machine.ts';
+import { step, type Step } from '../../../engine/step.ts';
 
 /** What an entry of an invalidation set stands for, in the order in which a set is sorted (`enum arm_smmu_inv_type`). */
 export const INV_TYPE = { S1_ASID: 1, S2_VMID: 2, S2_VMID_S1_CLEAR: 3, ATS: 4, ATS_FULL: 5 } as const;
@@ -81,6 +83,8 @@ export function formatInvs(set: Invs): string {
 export class InvsTable {
   readonly #machine: Machine;
   readonly #sets: Invs[] = [[]];
+  /** For each set, all that is in it, in words. */
+  readonly #keys: string[] = [''];
   readonly #numbers = new Map<string, number>([['', 0]]);
 
   constructor(machine: Machine) {
@@ -89,12 +93,29 @@ export class InvsTable {
 
   /** A cell that holds numbers of sets; 0 is the empty one. */
   means(cell: number): void {
-    this.#machine.store.mean(cell, 1, (number) => keyOf(this.at(number)));
+    this.#machine.store.mean(cell, 1, (number) => this.#keys[number] as string);
   }
 
   /** The set of a number. */
   at(number: number): Invs {
     return this.#sets[number] ?? [];
+  }
+
+  /**
+   * The step that reads a cell with the number of a set. A task gets the set in words for `named`, since what it has received
+   * is a part of a state's fingerprint too.
+   */
+  load(cell: Cell): Step<string> {
+    return step(
+      `load ${cell.name}`,
+      () => this.#keys[cell.value] as string,
+      (key) => formatInvs(this.named(key)),
+    );
+  }
+
+  /** The set that `load` has read. */
+  named(key: string): Invs {
+    return this.at(this.#numbers.get(key) as number);
   }
 
   /** The number of a set. */
@@ -104,6 +125,7 @@ export class InvsTable {
     if (number === undefined) {
       number = this.#sets.length;
       this.#sets.push(set);
+      this.#keys.push(key);
       this.#numbers.set(key, number);
     }
     return number;

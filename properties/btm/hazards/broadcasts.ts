@@ -12,7 +12,7 @@ class LeftToKvm extends ArmSmmuInvalidation {
 
   override *arm_smmu_domain_inv_range(domain: Space, range: TlbRange): Task {
     const set = yield* this.loadInvs(domain);
-    const pinned = this.kernel.invs.at(set).some((inv) => isPinned(this.kernel, inv));
+    const pinned = this.kernel.invs.named(set).some((inv) => isPinned(this.kernel, inv));
     if (!pinned) yield* super.arm_smmu_domain_inv_range(domain, range);
   }
 }

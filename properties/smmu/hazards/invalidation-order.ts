@@ -14,7 +14,7 @@ import type { SmmuHazard } from './hazard.ts';
 /** Puts CMD_ATC_INV behind the TLB invalidations without a CMD_SYNC in between. */
 class AtcUnsynced extends ArmSmmuInvalidation {
   override *arm_smmu_domain_inv_range(domain: Space, range: TlbRange): Task {
-    if (range.size > 0) yield* this.issue(this.kernel.invs.at(yield* this.loadInvs(domain)), range);
+    if (range.size > 0) yield* this.issue(this.kernel.invs.named(yield* this.loadInvs(domain)), range);
   }
 }
 
@@ -22,7 +22,7 @@ class AtcUnsynced extends ArmSmmuInvalidation {
 class AtcFirst extends ArmSmmuInvalidation {
   override *arm_smmu_domain_inv_range(domain: Space, range: TlbRange): Task {
     if (range.size === 0) return;
-    const invs = this.kernel.invs.at(yield* this.loadInvs(domain));
+    const invs = this.kernel.invs.named(yield* this.loadInvs(domain));
     for (const caches of [true, false])
       yield* this.issue(
         invs.filter((inv) => isAts(inv) === caches),
@@ -33,7 +33,7 @@ class AtcFirst extends ArmSmmuInvalidation {
 
 /** Reads the set once, before anything is invalidated. */
 class ReadOnce extends ArmSmmuInvalidation {
-  protected override reloadInvs(domain: Space, set: number): Step<number> {
+  protected override reloadInvs(domain: Space, set: string): Step<string> {
     return step(
       `the same ${domain.invs.name}`,
       () => set,

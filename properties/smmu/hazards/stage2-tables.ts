@@ -16,7 +16,7 @@ class FreeFirst extends Stage2Pgtable {
 class NoSync extends Stage2Pgtable {
   override *arm_lpae_release_table(space: Space, iova: number, table: number): Task {
     const { invs, tlb, cmdq } = this.kernel as NestedKernel;
-    const set = invs.at(yield* space.invs.load());
+    const set = invs.named(yield* invs.load(space.invs));
     const vmid = set[0]?.id ?? 0;
     const range = { iova: this.blockOf(iova), size: this.blockBytes, granule: this.pageBytes, leaf: false };
     const list = set.length === 0 ? [] : [...tlb.arm_smmu_tlb_inv_range(vmidTag(vmid), range), tlb.nhAllCommand(vmid)];

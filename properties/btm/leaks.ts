@@ -1,4 +1,5 @@
 import type { Failure } from '../../engine/failure.ts';
+import { vmidOf } from '../../impl/kernel/kvm/index.ts';
 import { LeakCheck as DomainLeakCheck } from '../smmu/leaks.ts';
 import type { Platform } from './platform.ts';
 import { CHURN } from './machines.ts';
@@ -38,7 +39,19 @@ export class LeakCheck {
           `The VMID of ${side.nameOf(machine)} is pinned ${pinned.value} time(s) for ${domains.length} domain(s).`,
         );
     }
-    return undefined;
+    return this.#pinLeak();
+  }
+
+  /** KVM's allocator counts the VMIDs of the machines that are pinned, and no others. */
+  #pinLeak(): Failure | undefined {
+    const { side, vmid } = this.#platform.machines;
+    const pinned = Array.from({ length: CHURN + 1 }, (_, machine) => side.kvm(machine)).filter(
+      (kvm) => kvm.pinned.value > 0,
+    );
+    const due = pinned.reduce((bits, { id }) => bits | (1 << vmidOf(id.value)), 0);
+    const { count, bits } = vmid.pinnedVmids;
+    if (count === pinned.length && bits === due) return undefined;
+    return leak('pin', `KVM counts ${count} VMIDs as pinned, but those of ${pinned.length} machines are.`);
   }
 }
 

@@ -16,7 +16,7 @@ import { SmmuV3 } from '../../model/architecture/arm/smmuv3.ts';
 import type { Slot } from '../../model/architecture/arm/universe.ts';
 import type { ContractEvent } from '../../model/contract/events.ts';
 import { structure } from '../asid/explain.ts';
-import { LeakCheck } from '../asid/leaks.ts';
+import { LeakCheck } from './leaks.ts';
 import { lateStores } from '../asid/late-stores.ts';
 import { StoreNames } from '../asid/pending.ts';
 import type { Configuration, Operation, Program, World } from '../family.ts';

@@ -19,7 +19,9 @@ import {
   type VmidNote,
   type VmidObserver,
 } from '../../impl/kernel/kvm/index.ts';
-import type { Memory, PhysicalMemory } from '../../impl/platform/index.ts';
+import type { Memory } from '../../impl/platform/index.ts';
+import type { CpuKernel, CpuMemories } from '../cpu-world.ts';
+import { Tallies } from '../tallies.ts';
 import { OPERATIONS, vmName, type VmidConfiguration, type VmidOperation } from './configuration.ts';
 import { VmidContract, type Allocator } from './contract.ts';
 import { VmidHardware } from './hardware.ts';
@@ -47,8 +49,10 @@ export interface VmidParts {
   readonly devices: new (machine: Machine, vmid: KvmVmid, contract: VmidContract, vms: number) => VmidDevices;
 }
 
+type Note = VmidNote | 'vCPU moved' | 'two vCPUs of a machine at once' | 'machine made again';
+
 /** What is counted: all that the allocator notes, and what becomes of machines. */
-export const NOTES: readonly (VmidNote | 'vCPU moved' | 'two vCPUs of a machine at once' | 'machine made again')[] = [
+export const NOTES: readonly Note[] = [
   'roll-over',
   'second roll-over',
   'running VMID reserved',
@@ -68,7 +72,8 @@ export const NOTES: readonly (VmidNote | 'vCPU moved' | 'two vCPUs of a machine 
 const [ABSENT, LIVE, DYING] = [0, 1, 2];
 
 /** KVM of a world, its machines and operations, with the contract listening. */
-export class VmidKernel {
+export class VmidKernel implements CpuKernel<VmidOperation> {
+  readonly tallies: Tallies<Note, VmidOperation['op']>;
   readonly #machine: Machine;
   readonly #configuration: VmidConfiguration;
   readonly #contract: VmidContract;
@@ -90,11 +95,12 @@ export class VmidKernel {
 
   constructor(
     machine: Machine,
-    { physical, memory }: { readonly physical: PhysicalMemory; readonly memory: Memory },
+    { physical, memory }: CpuMemories,
     configuration: VmidConfiguration,
     parts: Partial<VmidParts>,
   ) {
     this.#machine = machine;
+    this.tallies = new Tallies(machine, NOTES, OPERATIONS);
     this.#configuration = configuration;
     const { cpus, vms, vcpus, pages } = configuration;
     const ipas = Array.from({ length: pages }, (_, page) => pageAddress(page));
@@ -178,7 +184,7 @@ export class VmidKernel {
   #schedule(cpu: number, vm: number, vcpu: KvmVcpu): string {
     const life = this.#life[vm] as Cell;
     const applies = life.value !== DYING && (vcpu.cpu.value === 0 || vcpu.cpu.value === cpu + 1);
-    this.#count('run', applies);
+    this.tallies.ran('run', applies);
     if (!applies) return 'does not apply';
     this.#runner.interrupt(cpu);
     if (life.value === ABSENT) {
@@ -200,7 +206,7 @@ export class VmidKernel {
     const before = yield* step('leave the CPU', () => {
       const thread = this.#thread[cpu] as Cell;
       const vcpu = this.#vcpus[thread.value - 1];
-      this.#count('put', vcpu !== undefined);
+      this.tallies.ran('put', vcpu !== undefined);
       if (vcpu === undefined) return 'does not apply';
       this.#runner.interrupt(cpu);
       thread.value = 0;
@@ -281,21 +287,15 @@ export class VmidKernel {
       () => {
         const applies = run();
         this.#runner.interrupt(cpu);
-        this.#count(op, applies);
+        this.tallies.ran(op, applies);
         return applies;
       },
       (applies) => (applies ? undefined : 'does not apply'),
     );
   }
 
-  #count(op: VmidOperation['op'], applies: boolean): void {
-    const at = NOTES.length + OPERATIONS.indexOf(op);
-    this.#machine.tally(at);
-    if (!applies) this.#machine.tally(at + OPERATIONS.length);
-  }
-
-  #note(note: (typeof NOTES)[number]): void {
-    this.#machine.tally(NOTES.indexOf(note));
+  #note(note: Note): void {
+    this.tallies.noted(note);
   }
 
   #entered(cpu: number, pgd: number): void {

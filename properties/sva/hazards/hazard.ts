@@ -24,7 +24,8 @@ export const MISSED = [STALE, TABLE, CONFLICT, UNKNOWN] as const;
 /** Two spaces under one ASID, of which one answers for the other. */
 export const MIXED_UP = [WRONG, STALE, NOT_UNIQUE, FREED, TABLE, CONFLICT, UNKNOWN] as const;
 /** The same where the CPUs' allocator has given an ASID away that a device uses. */
-export const UNPINNED = [PINNED_SHARED, PINNED_CHANGED, ...MIXED_UP, LOST, TAG_SHARED, TAG_SPLIT] as const;
+const LEAKED = { monitor: 'safety', rule: 'leak' } as const;
+export const UNPINNED = [PINNED_SHARED, PINNED_CHANGED, ...MIXED_UP, LOST, TAG_SHARED, TAG_SPLIT, LEAKED] as const;
 /** A device has another ASID than the CPUs know the process by. */
 export const NOT_THAT_OF_CPUS = [PINNED_CHANGED, PINNED_SHARED] as const;
 /** Entries of a private domain go for nothing. */

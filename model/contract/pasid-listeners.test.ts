@@ -1,137 +1,116 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Store } from '../../engine/store.ts';
 import type { PasidEvent, PasidNotice } from './events.ts';
 import { PasidListenerMonitor } from './pasid-listeners.ts';
 
-const WORLD = { devices: 2, pasids: 2, owners: 2 };
-
-/** The monitor after a sequence, in which nothing was wrong; `bound`: the entries that there are, as "device/pasid". */
-function after(events: readonly PasidEvent[], bound: readonly string[] = []): PasidListenerMonitor {
-  const use = {
-    entry: (device: number, pasid: number) => (bound.includes(`${device}/${pasid}`) ? 0 : -1),
-    cached: () => 0,
-  };
-  const monitor = new PasidListenerMonitor(new Store(), WORLD, use);
-  for (const event of events) expect(monitor.on(event)).toBeUndefined();
-  return monitor;
+/** PASID 1 of dev0 leads to its owner, or nowhere. */
+interface Hardware {
+  bound: boolean;
 }
 
-const notice = (what: PasidNotice, pasid = 1): PasidEvent => ({ type: 'pasid.notice', notice: what, pasid });
+/** What the monitor says of the last event, of the state after it, and when nothing is under way. */
+function verdicts(events: readonly (PasidEvent | Partial<Hardware>)[]) {
+  const hardware: Hardware = { bound: false };
+  const use = {
+    entry: (device: number, pasid: number) => (hardware.bound && device === 0 && pasid === 1 ? 0 : -1),
+    cached: () => 0,
+  };
+  const monitor = new PasidListenerMonitor(new Store(), { devices: 2, pasids: 2, owners: 2 }, use);
+  let last: string | undefined;
+  for (const event of events) {
+    expect(last).toBeUndefined();
+    if ('type' in event) last = monitor.on(event)?.message;
+    else Object.assign(hardware, event);
+  }
+  return { last, state: monitor.check()?.message, end: monitor.atEnd()?.message };
+}
+
+const alloc = (owner = 0): PasidEvent => ({ type: 'pasid.alloc', pasid: 1, owner });
+const freed: PasidEvent = { type: 'pasid.freed', pasid: 1, by: 0 };
+const reclaim = (pasid = 1): PasidEvent => ({ type: 'pasid.reclaim', pasid });
+const notice = (what: PasidNotice): PasidEvent => ({ type: 'pasid.notice', notice: what, pasid: 1 });
 const told = (what: PasidNotice, rank: number, pasid = 1): PasidEvent => ({
   type: 'pasid.told',
   notice: what,
   pasid,
   rank,
 });
-const alloc = (pasid: number, owner: number): PasidEvent => ({ type: 'pasid.alloc', pasid, owner });
-const listens = (owner: number, on = true): PasidEvent => ({ type: 'pasid.listens', owner, on });
-const heard = (owner: number, pasid: number, on = true): PasidEvent => ({ type: 'pasid.heard', owner, pasid, on });
-const translated = (owner: number, pasid: number): PasidEvent => ({ type: 'pasid.translated', owner, pasid });
-const queue = (device: number, pasid: number): PasidEvent => ({ type: 'pasid.queue', device, pasid });
-const removed = (device: number, on = true): PasidEvent => ({ type: 'pasid.removed', device, on });
-const reclaim = (pasid: number): PasidEvent => ({ type: 'pasid.reclaim', pasid });
+const listens = (on = true): PasidEvent => ({ type: 'pasid.listens', owner: 0, on });
+const heard = (on = true): PasidEvent => ({ type: 'pasid.heard', owner: 0, pasid: 1, on });
+const translated = (pasid: number): PasidEvent => ({ type: 'pasid.translated', owner: 0, pasid });
+const queue = (pasid: number): PasidEvent => ({ type: 'pasid.queue', device: 1, pasid });
+const removed = (on: boolean): PasidEvent => ({ type: 'pasid.removed', device: 0, on });
 
-describe('of a notice', () => {
-  test.each(['FREE', 'UNBIND'] as const)('%s the CPU hears first, devices last', (what) => {
-    after([notice(what), told(what, 0), told(what, 1), told(what, 1), told(what, 2)]);
-    expect(after([notice(what), told(what, 1)]).on(told(what, 0))).toMatchObject({
-      rule: 'told-out-of-order',
-      message: `the CPU hears ${what} of PASID 1 after the IOMMU.`,
-    });
-    expect(after([notice(what), told(what, 0), told(what, 2)]).on(told(what, 1))?.rule).toBe('told-out-of-order');
-  });
-
-  test('BIND devices hear first, the CPU last', () => {
-    after([notice('BIND'), told('BIND', 2), told('BIND', 1), told('BIND', 1), told('BIND', 0)]);
-    expect(after([notice('BIND'), told('BIND', 0)]).on(told('BIND', 2))?.message).toBe(
-      'a device hears BIND of PASID 1 after the CPU.',
-    );
-  });
-
-  test('each is told by itself: another notice, another number, and the next time', () => {
-    after([told('FREE', 2), told('UNBIND', 0), told('FREE', 0, 2), told('ALLOC', 0), told('BIND', 0)]);
-    after([told('BIND', 0), told('BIND', 2, 2)]);
-    after([told('FREE', 2), notice('FREE'), told('FREE', 0)]);
-    expect(after([told('FREE', 2), notice('UNBIND'), notice('FREE', 2)]).on(told('FREE', 0))?.rule).toBe(
-      'told-out-of-order',
-    );
-  });
+test.each<[string, readonly PasidEvent[], string | undefined]>([
+  [
+    'a free from the CPU down',
+    [notice('FREE'), told('FREE', 0), told('FREE', 1), told('FREE', 2), told('FREE', 2)],
+    undefined,
+  ],
+  ['a bind from a device up', [notice('BIND'), told('BIND', 2), told('BIND', 0)], undefined],
+  [
+    'a bind after a bind',
+    [notice('BIND'), told('BIND', 2), told('BIND', 0), notice('BIND'), told('BIND', 2)],
+    undefined,
+  ],
+  ['notices of two numbers', [told('FREE', 2), told('FREE', 0, 2)], undefined],
+  ['notices of two kinds', [told('FREE', 2), told('UNBIND', 0)], undefined],
+  ['a free from a device up', [told('FREE', 2), told('FREE', 0)], 'the CPU hears FREE of PASID 1 after a device.'],
+  [
+    'an unbind with the IOMMU last',
+    [told('UNBIND', 2), told('UNBIND', 1)],
+    'the IOMMU hears UNBIND of PASID 1 after a device.',
+  ],
+  ['a bind from the CPU down', [told('BIND', 0), told('BIND', 2)], 'a device hears BIND of PASID 1 after the CPU.'],
+  ['a queue that is stopped', [alloc(), queue(1), queue(0), reclaim()], undefined],
+  ['a queue by another number', [alloc(), queue(1), reclaim(2)], undefined],
+  [
+    'a queue by what is reclaimed',
+    [alloc(), queue(1), reclaim()],
+    'PASID 1 goes back to the pool, and dev1 submits by it.',
+  ],
+])('%s', (_what, events, message) => {
+  expect(verdicts(events).last).toBe(message);
 });
 
-describe('in the end KVM', () => {
-  const lost = (events: readonly PasidEvent[], bound?: readonly string[]): string | undefined =>
-    after(events, bound).atEnd()?.message;
-  const unheard = (owner: number, pasid: number): string =>
-    `KVM of VM${owner} listens, and has not heard that it has PASID ${pasid}.`;
-  const unbound = (owner: number, pasid: number): string =>
-    `KVM of VM${owner} listens, and has not heard that PASID ${pasid} is bound.`;
-
-  test.each([
-    [1, 0],
-    [2, 1],
-  ])('knows PASID %d, if it listens (VM%d)', (pasid, owner) => {
-    expect(lost([alloc(pasid, owner), listens(owner)])).toBe(unheard(owner, pasid));
-    expect(lost([alloc(pasid, owner)])).toBeUndefined();
-    expect(lost([alloc(pasid, owner), listens(1 - owner)])).toBeUndefined();
-    expect(lost([listens(owner), alloc(pasid, owner), heard(owner, pasid)])).toBeUndefined();
-    expect(lost([listens(owner), alloc(pasid, owner), heard(owner, 3 - pasid), heard(1 - owner, pasid)])).toBe(
-      unheard(owner, pasid),
-    );
-    expect(lost([listens(owner), alloc(pasid, owner), heard(owner, pasid), heard(owner, pasid, false)])).toBe(
-      unheard(owner, pasid),
-    );
-    expect(lost([listens(owner), alloc(pasid, owner), { type: 'pasid.freed', pasid, by: owner }])).toBeUndefined();
-    expect(lost([listens(owner), alloc(pasid, owner), reclaim(pasid)])).toBeUndefined();
-  });
-
-  test('has forgotten all when it begins to listen again', () => {
-    const known = [listens(1), alloc(1, 1), heard(1, 1)];
-    expect(lost([...known, listens(1, false)])).toBeUndefined();
-    expect(lost([...known, listens(1, false), listens(1)])).toBe(unheard(1, 1));
-    expect(lost([...known, listens(1)])).toBeUndefined();
-    expect(lost([...known, listens(0, false)])).toBeUndefined();
-  });
-
-  test('translates to what is bound, by whatever device', () => {
-    const known = [alloc(1, 0), alloc(2, 1), listens(0), listens(1), heard(0, 1), heard(1, 2)];
-    expect(lost(known)).toBeUndefined();
-    for (const device of [0, 1]) {
-      expect(lost(known, [`${device}/1`])).toBe(unbound(0, 1));
-      expect(lost(known, [`${device}/2`])).toBe(unbound(1, 2));
-      expect(lost([...known, translated(0, 1)], [`${device}/1`])).toBeUndefined();
-      expect(lost([...known, translated(1, 2)], [`${device}/2`])).toBeUndefined();
-      expect(lost([...known, translated(1, 2), translated(0, 2)], [`${device}/1`])).toBe(unbound(0, 1));
-    }
-  });
+test.each<[string, readonly (PasidEvent | Partial<Hardware>)[], string | undefined]>([
+  ['nobody listens', [alloc(), { bound: true }], undefined],
+  ['everything is heard', [listens(), alloc(), heard(), { bound: true }, translated(1)], undefined],
+  ['a number that is going', [listens(), alloc(), heard(), freed, heard(false)], undefined],
+  ['another owner has a number', [listens(), alloc(1), { bound: true }], undefined],
+  ['a number is not heard of', [listens(), alloc()], 'KVM of VM0 listens, and has not heard that it has PASID 1.'],
+  [
+    'it was heard of before',
+    [listens(), alloc(), heard(), listens(false), listens()],
+    'KVM of VM0 listens, and has not heard that it has PASID 1.',
+  ],
+  [
+    'a bond is not heard of',
+    [listens(), alloc(), heard(), { bound: true }],
+    'KVM of VM0 listens, and has not heard that PASID 1 is bound.',
+  ],
+  [
+    'a bond that is no more',
+    [listens(), alloc(), heard(), { bound: true }, translated(1), { bound: false }],
+    undefined,
+  ],
+])('in the end: %s', (_what, events, message) => {
+  expect(verdicts(events).end).toBe(message);
 });
 
-test('no work queue submits by a number that goes back to the pool', () => {
-  for (const device of [0, 1]) {
-    expect(after([queue(device, 2)]).on(reclaim(2))).toMatchObject({
-      rule: 'queue-by-freed',
-      message: `PASID 2 goes back to the pool, and dev${device} submits by it.`,
-    });
-    after([queue(device, 2), reclaim(1)]);
-    after([queue(device, 2), queue(device, 0), reclaim(2)]);
-    after([queue(device, 2), queue(device, 1), queue(1 - device, 1), reclaim(2)]);
-  }
+test('a work queue may submit by a number that is freed, until that goes back', () => {
+  after([alloc(1, 0), queue(0, 1), { type: 'pasid.freed', pasid: 1, by: 0 }]);
+});
+
+test('who has heard of a number is not whose it is', () => {
+  for (const what of ['ALLOC', 'FREE', 'BIND', 'UNBIND'] as const)
+    for (const pasid of [1, 2])
+      expect(after([listens(0), listens(1), notice(what, pasid), told(what, 0, pasid)]).atEnd()).toBeUndefined();
 });
 
 test('a device that has gone has no entry', () => {
-  for (const device of [0, 1])
-    for (const pasid of [1, 2]) {
-      const place = [`${device}/${pasid}`];
-      expect(after([], place).check()).toBeUndefined();
-      expect(after([removed(device)], place).check()).toMatchObject({
-        rule: 'reachable-after-removal',
-        message: `dev${device} has gone, and its PASID ${pasid} leads somewhere.`,
-      });
-      expect(after([removed(1 - device)], place).check()).toBeUndefined();
-      expect(after([removed(device), removed(device, false)], place).check()).toBeUndefined();
-      expect(after([removed(device)]).check()).toBeUndefined();
-    }
-});
-
-test('what else happens to numbers is not its business', () => {
-  after([{ type: 'pasid.allocator', custom: true }]);
+  expect(verdicts([{ bound: true }]).state).toBeUndefined();
+  expect(verdicts([removed(true)]).state).toBeUndefined();
+  expect(verdicts([{ bound: true }, removed(true)]).state).toBe('dev0 has gone, and its PASID 1 leads somewhere.');
+  expect(verdicts([{ bound: true }, removed(true), removed(false)]).state).toBeUndefined();
 });

@@ -96,6 +96,28 @@ const RULES: readonly Rule[] = [
   [/architecture.*broadcast\/outstanding-broadcasts\./, /known !== undefined\) return known/, 'cache'],
   // Readers keep what they have found, whichever graph is asked.
   [/architecture.*broadcast\/present-walks\./, /reader\.node\.stage === 2/, 'cache'],
+  // CPUs: of what is loaded all walks are made, so that making them again, or dooming what is not held, finds the same.
+  [
+    /architecture.*cpu\/(saturated-walks|guest-)/,
+    /contexts === 1|!fresh|before === (HELD|ABSENT)|state !== before|state === HELD|state !== ABSENT|state\((node|leaf)\.cell\) !== ABSENT|tableLevel === level/,
+    'reads',
+  ],
+  [
+    /architecture.*cpu\/(saturated-walks|guest-)/,
+    /tarts\.get\(\w+\)\?\.some|processes\?\.|\]\?\.|parts === undefined/,
+    'defined',
+  ],
+  [/architecture.*cpu\/guest-processes/, /known\.includes\(start\)/, 'reads', /^true$/],
+  // What is combined goes with what it was made of.
+  [/architecture.*cpu\/guest-processes/, /one !== ABSENT/, 'same', /^true$/],
+  [/architecture.*cpu\/queries/, /leaf\.vmid === vmid/, 'same'],
+  [/architecture.*cpu\/(queries|cpu-tlbs?)\./, /processes\?\.|guest === undefined|\]\?\.leaves/, 'defined'],
+  [/architecture.*cpu\/(cpu-tlb|guest-tlb)\./, /(starts|start|entries) === undefined/, 'cache', /^true$/],
+  [/architecture.*cpu\/cpu-tlbs\./, /new BaseRegister/, 'words', /^\[\]$/],
+  [/architecture.*cpu\/cpu-tlbs\./, /region === 1|substream: -1/, 'numbers', /^true$|^\+1$/],
+  [/architecture.*cpu\/maintenance\./, /2 \*\* 17/, 'numbers'],
+  [/architecture.*cpu\/inheritance\./, /(parent|one|other) === HELD/, 'same', /^false$/],
+  [/architecture.*cpu\/guest-tlb\./, /stage 1 off/, 'same', /^false$/],
   // A slot without ATS holds nothing; commands of other kinds name no pages; before the first outstanding command there is no other.
   [/architecture.*ats\/atc\./, /entries \?\? \[\]/, 'same', /Stryker|>= 1$/],
   [/architecture.*ats\/atc\./, /command\.kind === 'atc' && coversAtc/, 'same', /^true$/],
@@ -182,6 +204,9 @@ const RULES: readonly Rule[] = [
   [/kernel\/nested\/invalidation/, /issue commands without end/, 'untold'],
   [/kernel\/nested\/invs/, /merged\.splice/, 'same'],
   [/kernel\/nested\/invs/, /means\(|#sets\[number\]/, 'untold'],
+  // Nobody looks at what is left, which each event tells anew.
+  [/contract\/pasid-sets/, /event\.available \+ 1/, 'same', / - 1$/],
+  [/contract\/pasid-listeners/, /NOTICES\.indexOf/, 'numbers', / - NOTICES/],
   [/contract\/pasid/, /(device|owner) < this\.#world\.(devices|owners)/, 'spare', /<=/],
   [/contract\/invalidation/, /forbidden: readonly Loss|owner === undefined/, 'same'],
   [/contract\/tags/, /caches\?\.\[cache\] \?\? ''|vmidInUse\?\./, 'defined'],

@@ -76,16 +76,18 @@ function kvm(vms: number, { vhe = false, vmids = 3 } = {}) {
   const mmu = new KvmMmu(machine, memory, hyp, owner, [PAGE]);
   const kvms = Array.from({ length: vms }, (_, at) => new Kvm(machine, 'ABCDE'.charAt(at), TABLE + at * PAGE, 2));
   const vcpus = kvms.map((each) => new KvmVcpu(machine, each, 0));
-  const run = (cpu: number, at: number): void => {
-    finish(runner.vcpu_load(cpu, vcpus[at] as KvmVcpu));
-    finish(runner.vcpu_run(cpu, vcpus[at] as KvmVcpu));
+  const second = new KvmVcpu(machine, kvms[0] as Kvm, 1);
+  const runs = (cpu: number, vcpu: KvmVcpu): void => {
+    finish(runner.vcpu_load(cpu, vcpu));
+    finish(runner.vcpu_run(cpu, vcpu));
   };
+  const run = (cpu: number, at: number): void => runs(cpu, vcpus[at] as KvmVcpu);
   const leave = (cpu: number, at: number): void => {
     runner.interrupt(cpu);
     runner.vcpu_put(cpu, vcpus[at] as KvmVcpu).run();
   };
   const ids = (): string[] => kvms.map(({ id }) => showVmid(id.value));
-  return { log, notes, vmid, mmu, kvms, run, leave, ids, freed, machine };
+  return { log, notes, vmid, mmu, kvms, memory, run, runs, second, leave, ids, freed, machine, runner, hyp };
 }
 
 const at = (all: readonly Kvm[], index: number): Kvm => all[index] as Kvm;
@@ -168,4 +170,88 @@ test('VMID 0 of the first generation stands for a CPU that runs nothing', () => 
   const { kvms } = kvm(1);
   expect(vmidOf(at(kvms, 0).id.value)).toBe(0);
   expect(showVmid(VMID_ACTIVE_INVALID)).toBe('invalid');
+});
+
+test.each([false, true])('what another vCPU of the machine has left on the CPU is flushed, with vhe=%s', (vhe) => {
+  const { log, run, runs, second, leave, runner } = kvm(1, { vhe });
+  const flushes = (): number => log.filter((line) => line.startsWith('VMALLE1 ')).length;
+  run(0, 0);
+  expect(flushes()).toBe(1);
+  leave(0, 0);
+  run(0, 0);
+  expect(flushes()).toBe(1);
+  leave(0, 0);
+  runs(0, second);
+  expect(flushes()).toBe(2);
+  runner.interrupt(0);
+  runner.vcpu_put(0, second).run();
+  run(0, 0);
+  expect(flushes()).toBe(3);
+});
+
+test.each([false, true])(
+  'a vCPU is in its guest until an interrupt, and loaded until it is put, with vhe=%s',
+  (vhe) => {
+    const { log, run, leave, runner } = kvm(1, { vhe });
+    expect(runner.isInGuest(0)).toBe(false);
+    run(0, 0);
+    expect([runner.isInGuest(0), runner.isInGuest(1)]).toEqual([true, false]);
+    expect(log.at(-1)).toBe('guest 0');
+    log.length = 0;
+    runner.interrupt(1);
+    expect(log).toEqual([]);
+    leave(0, 0);
+    expect(runner.isInGuest(0)).toBe(false);
+    expect(log[0]).toBe('EL2 0');
+  },
+);
+
+test('at EL2, nothing is put back once no vCPU is loaded', () => {
+  const { log, mmu, kvms, run, leave } = kvm(2, { vhe: true });
+  run(0, 0);
+  leave(0, 0);
+  mmu.setPte(at(kvms, 1), PAGE, 0x2000_0000);
+  log.length = 0;
+  finish(mmu.kvm_unmap_gfn(0, at(kvms, 1), PAGE));
+  expect(log.filter((line) => line.startsWith('VTTBR'))).toEqual(['VTTBR 0 10001000 0']);
+});
+
+test('a fault maps a page where there is none, and a machine that goes gives its pages back', () => {
+  const { mmu, kvms, memory, freed, log } = kvm(1);
+  const entry = (): number => memory.low(TABLE + 8);
+  expect(finish(mmu.user_mem_abort(at(kvms, 0), PAGE))).toBe(true);
+  expect((entry() & ~0xfff) >>> 0).toBe(0x2000_0000);
+  expect(finish(mmu.user_mem_abort(at(kvms, 0), PAGE))).toBe(false);
+  finish(mmu.kvm_free_stage2_pgd(at(kvms, 0)));
+  expect([entry(), freed, log]).toEqual([0, ['A 1000'], []]);
+  finish(mmu.kvm_free_stage2_pgd(at(kvms, 0)));
+  expect(freed).toEqual(['A 1000']);
+  expect(finish(mmu.kvm_unmap_gfn(0, at(kvms, 0), PAGE))).toBe(false);
+});
+
+test('the last pin that goes makes room for another', () => {
+  const { vmid, kvms } = kvm(2, { vmids: 4 });
+  finish(vmid.kvm_arm_pinned_vmid_get(0, at(kvms, 0)));
+  finish(vmid.kvm_arm_pinned_vmid_get(0, at(kvms, 0)));
+  finish(vmid.kvm_arm_pinned_vmid_put(at(kvms, 0)));
+  expect(vmid.pinnedVmids).toEqual({ count: 1, bits: 1 << 1 });
+  finish(vmid.kvm_arm_pinned_vmid_put(at(kvms, 0)));
+  expect(vmid.pinnedVmids).toEqual({ count: 0, bits: 0 });
+  expect(finish(vmid.kvm_arm_pinned_vmid_get(0, at(kvms, 1)))).toBe(2);
+});
+
+test('everything of a machine is invalidated under its VMID', () => {
+  const { log, kvms, run, leave, hyp } = kvm(1);
+  run(0, 0);
+  leave(0, 0);
+  log.length = 0;
+  finish(hyp.kvm_tlb_flush_vmid(1, at(kvms, 0)));
+  expect(log).toEqual(['EL2 1', 'VTTBR 1 10000000 1', 'VMALLS12E1IS 1', 'DSB ISH 1', 'VTTBR host 1', 'host 1']);
+});
+
+test('an update that finds its VMID of the current generation says that it is not new', () => {
+  const { vmid, kvms } = kvm(1);
+  expect(finish(vmid.kvm_arm_vmid_update(0, at(kvms, 0)))).toBe(true);
+  expect(finish(vmid.kvm_arm_vmid_update(0, at(kvms, 0)))).toBe(false);
+  expect(finish(vmid.kvm_arm_vmid_update(1, at(kvms, 0)))).toBe(false);
 });

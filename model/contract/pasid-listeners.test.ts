@@ -98,16 +98,6 @@ test.each<[string, readonly (PasidEvent | Partial<Hardware>)[], string | undefin
   expect(verdicts(events).end).toBe(message);
 });
 
-test('a work queue may submit by a number that is freed, until that goes back', () => {
-  after([alloc(1, 0), queue(0, 1), { type: 'pasid.freed', pasid: 1, by: 0 }]);
-});
-
-test('who has heard of a number is not whose it is', () => {
-  for (const what of ['ALLOC', 'FREE', 'BIND', 'UNBIND'] as const)
-    for (const pasid of [1, 2])
-      expect(after([listens(0), listens(1), notice(what, pasid), told(what, 0, pasid)]).atEnd()).toBeUndefined();
-});
-
 test('a device that has gone has no entry', () => {
   expect(verdicts([{ bound: true }]).state).toBeUndefined();
   expect(verdicts([removed(true)]).state).toBeUndefined();

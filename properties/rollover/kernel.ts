@@ -16,7 +16,8 @@ import {
   type PageOwner,
   type PgtableOptions,
 } from '../../impl/kernel/arm64/index.ts';
-import type { Memory, PhysicalMemory } from '../../impl/platform/index.ts';
+import type { Memory } from '../../impl/platform/index.ts';
+import type { CpuKernel, CpuMemories } from '../cpu-world.ts';
 import { Tallies } from '../tallies.ts';
 import { mmName, OPERATIONS, type RolloverConfiguration, type RolloverOperation } from './configuration.ts';
 import { RolloverContract, type Allocator } from './contract.ts';
@@ -67,7 +68,7 @@ export const NOTES = [
 type Note = (typeof NOTES)[number];
 
 /** The kernel of a world, its processes and its operations, with the contract listening. */
-export class RolloverKernel {
+export class RolloverKernel implements CpuKernel<RolloverOperation> {
   readonly tallies: Tallies<Note, RolloverOperation['op']>;
   readonly #machine: Machine;
   readonly #contract: RolloverContract;
@@ -88,7 +89,7 @@ export class RolloverKernel {
 
   constructor(
     machine: Machine,
-    { physical, memory }: { readonly physical: PhysicalMemory; readonly memory: Memory },
+    { physical, memory }: CpuMemories,
     configuration: RolloverConfiguration,
     parts: Partial<RolloverParts>,
   ) {

@@ -65,6 +65,8 @@ export interface World {
   through?(failure: Failure): string | undefined;
   /** Explains a failure from the observed run that ended in it. */
   explain(observation: Observation, failure: Failure): readonly WhyLine[];
+  /** What more there is to say of agents that wait for ever, after who waits for what. Default: nothing. */
+  explainStuck?(observation: Observation, failure: Failure): readonly WhyLine[];
   /** Names of things for a report: one line for each that the program mentions ("domain0 has ASID 1, which mm0 will want"). */
   describeOperation(operation: Operation): string;
   /**

@@ -126,21 +126,37 @@ class Walk {
     return [name, label, ordinal];
   }
 
-  /** Agents other than daemons that have a step to make and cannot make it. */
+  /**
+   * Agents that have a step to make and cannot make it: all but daemons, and those of these that wait for
+   * themselves or hold up somebody else.
+   */
   waiting(): Waiting[] {
-    return this.#system.agents.flatMap(({ name, daemon }, agent) => {
+    const { agents } = this.#system;
+    const stuck = agents.flatMap(({ daemon }, agent) =>
+      this.#isStuck(agent) && (!daemon || this.#holderOf(agent) === agent) ? [agent] : [],
+    );
+    for (const agent of stuck) {
+      const holder = this.#holderOf(agent);
+      if (holder >= 0 && !stuck.includes(holder) && this.#holderOf(holder) >= 0) stuck.push(holder);
+    }
+    return stuck.map((agent) => {
       const wait = this.#runner.nodes[agent]?.wait;
-      if (daemon || wait === undefined || this.#canRun(agent)) return [];
-      const holder = wait.holder?.() ?? -1;
-      return [
-        {
-          agent: name,
-          name: wait.name,
-          holder: holder < 0 ? undefined : this.#system.agents[holder]?.name,
-          ender: wait.ender,
-        },
-      ];
+      return {
+        agent: agents[agent]?.name ?? '',
+        name: wait?.name ?? '',
+        holder: agents[this.#holderOf(agent)]?.name,
+        ender: wait?.ender,
+      };
     });
+  }
+
+  #isStuck(agent: number): boolean {
+    return this.#runner.nodes[agent]?.wait !== undefined && !this.#canRun(agent);
+  }
+
+  /** Who holds what an agent waits for, -1 if nobody does. */
+  #holderOf(agent: number): number {
+    return this.#isStuck(agent) ? (this.#runner.nodes[agent]?.wait?.holder?.() ?? -1) : -1;
   }
 
   #noteHandover(agent: number): void {

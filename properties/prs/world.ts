@@ -26,7 +26,7 @@ import {
   type PrsConfiguration,
   type PrsOperation,
 } from './configuration.ts';
-import { explain } from './explain.ts';
+import { explain, explainStuck } from './explain.ts';
 import { PrsHardware, type HardwareNote } from './hardware.ts';
 import { findLeak } from './leaks.ts';
 
@@ -163,6 +163,10 @@ export class PrsWorld implements World {
 
   explain(observation: Observation, failure: Failure) {
     return explain(observation, failure);
+  }
+
+  explainStuck(observation: Observation, failure: Failure) {
+    return explainStuck(observation, failure);
   }
 
   describeOperation(_operation: Operation): string {

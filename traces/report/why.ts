@@ -6,22 +6,44 @@ import type { Replayed } from '../replay.ts';
 
 /** The explanation at the end of a report: from the world, or from the waits if the program is stuck. */
 export function whyLines(replayed: Replayed, failure: Failure): readonly WhyLine[] {
-  if (failure.monitor === 'deadlock') return stuckLines(replayed);
-  return replayed.world.explain(replayed.observation, failure);
+  const { world, observation } = replayed;
+  if (failure.monitor === 'deadlock')
+    return [...stuckLines(replayed), ...(world.explainStuck?.(observation, failure) ?? [])];
+  return world.explain(observation, failure);
 }
 
 function stuckLines({ observation, alignment }: Replayed): WhyLine[] {
   const { steps } = observation;
-  return alignment.waiting.flatMap((wait) => {
+  const lines = alignment.waiting.flatMap((wait) => {
     if (wait.holder !== undefined) return heldLines(steps, wait, wait.holder);
     return wakeLines(steps, wait);
   });
+  return [...lines, ...cycleLines(alignment.waiting)];
+}
+
+/** What would break a cycle in which somebody waits for work that another one does, which no lock shows. */
+function cycleLines(waiting: readonly Waiting[]): WhyLine[] {
+  const work = waiting.find(({ name, holder }) => isWork(name) && holder !== undefined);
+  const back = work === undefined ? undefined : waiting.find(({ agent }) => agent === work.holder);
+  if (work === undefined || back?.holder === undefined) return [];
+  const itself = back.agent === work.agent;
+  const text = itself
+    ? `${work.agent} would have to end its work, and waits for that.`
+    : `the cycle would break if ${work.agent} did not hold ${back.name} while it waits for ${work.name}, or if a work did not take it.`;
+  return back.holder === work.agent ? [{ head: 'However', text }] : [];
+}
+
+/** How a work queue calls what `flush_workqueue()` waits for. */
+function isWork(name: string): boolean {
+  return name.startsWith('works of ');
 }
 
 function heldLines(steps: readonly ObservedStep[], { agent, name }: Waiting, holder: string): WhyLine[] {
-  const since = steps.findLastIndex((step) => step.agentName === holder && touches(step, name));
+  const takes = (step: ObservedStep): boolean => (isWork(name) ? step.label === 'take work' : touches(step, name));
+  const since = steps.findLastIndex((step) => step.agentName === holder && takes(step));
   const when = since < 0 ? 'from the start' : `since step ${since + 1}`;
-  return [{ head: 'Waits', text: `${agent} waits for ${name}, which ${holder} holds ${when}.` }];
+  const verb = isWork(name) ? 'runs' : 'holds';
+  return [{ head: 'Waits', text: `${agent} waits for ${name}, which ${holder} ${verb} ${when}.` }];
 }
 
 function wakeLines(steps: readonly ObservedStep[], { agent, name, ender }: Waiting): WhyLine[] {

@@ -121,7 +121,7 @@ export const BOND_HAZARDS: readonly PrsHazard[] = [
       'intel_svm_drain_prq(), intel_svm_unbind_mm(), Linux 6.1: pasid_mutex is dropped around iopf_queue_flush_dev(), then list_empty(&svm->devs)',
     story:
       'Two devices of a process are unbound at once. Both find that the domain has no device any more, and free it.',
-    expected: [GONE, TWICE, UNDERFLOW, { monitor: 'safety', rule: 'refcount-resurrected' }],
+    expected: [GONE, TWICE, UNDERFLOW, { monitor: 'safety', rule: 'refcount-resurrected' }, REACHABLE, LIVE],
     parts: {
       life: {
         sva: class extends IommuSva {

@@ -83,6 +83,11 @@ function advance(operation: IoasidOperation, life: Life, stages: number[]): void
 export function alphabet(configuration: Configuration): IoasidOperation[] {
   const known = ioasidConfiguration(configuration);
   return everyOperation().filter(
-    (operation) => applies(operation, known) && (operation.op !== 'failNth' || operation.nth < 3),
+    (operation) => applies(operation, known) && (operation.op !== 'failNth' || operation.nth <= allocationsOf(known)),
   );
+}
+
+/** Most allocations of one operation: the data of a number and its place in the set; the hypervisor's answer before. */
+function allocationsOf({ custom }: IoasidConfiguration): number {
+  return custom ? 3 : 2;
 }

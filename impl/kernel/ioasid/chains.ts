@@ -109,7 +109,7 @@ export class NotifierChains extends Notifications {
     if (handle !== 0) yield* this.go(place);
     yield* pasidMutex.unlock();
     if (handle === 0) return false;
-    yield* this.waitForCalls();
+    yield* this.waitForCalls(place);
     yield* step(`kfree(nb${handle - 1})`, () => {
       this.listeners.free(handle);
       return undefined;
@@ -142,7 +142,8 @@ export class NotifierChains extends Notifications {
     });
   }
 
-  protected *waitForCalls(): Task {
+  /** Until nobody calls the listener that has left a place. */
+  protected *waitForCalls(_place: number): Task {
     yield* this.kernel.rcu.synchronize();
   }
 

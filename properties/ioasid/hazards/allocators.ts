@@ -4,6 +4,9 @@ import { rule, safety, type IoasidHazard } from './hazard.ts';
 
 const RULES = 'drivers/iommu/ioasid.c, Linux 6.1, the rules of custom allocators';
 
+/** Bit set of both IOMMUs. */
+const BOTH = 0b11;
+
 /** Mistakes in allocators that ask a hypervisor. */
 export const ALLOCATOR_HAZARDS: readonly IoasidHazard[] = [
   {
@@ -46,8 +49,9 @@ export const ALLOCATOR_HAZARDS: readonly IoasidHazard[] = [
           return 0;
         }
 
+        /** Numbers are looked at when the only one goes. */
         protected override isCustom(): boolean {
-          return true;
+          return this.registered?.value === BOTH;
         }
       },
     },

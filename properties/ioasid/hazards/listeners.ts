@@ -119,14 +119,18 @@ export const LISTENER_HAZARDS: readonly IoasidHazard[] = [
   },
   {
     id: 'ioasid-leaves-before-it-stops',
-    title: 'a listener leaves the chain, and stops what it does with numbers after that',
+    title: 'a listener leaves the chain, and stops what it does with numbers when nobody calls it any more',
     citation: `${SERIES}: unregistration against FREE, which takes no mutex`,
     story: 'The number is freed between the two: nobody tells the listener, and the number goes back to the pool.',
-    expected: [rule('queue-by-freed'), rule('notify-order'), rule('translated-unowned')],
+    expected: [rule('notify-order'), rule('queue-by-freed'), rule('translated-unowned'), rule('event-lost')],
     parts: {
       chains: class extends NotifierChains {
         protected override *go(place: number): Task {
           yield* this.leave(place);
+        }
+
+        protected override *waitForCalls(place: number): Task {
+          yield* super.waitForCalls(place);
           yield* this.quiesce(place);
         }
       },
@@ -155,12 +159,12 @@ export const LISTENER_HAZARDS: readonly IoasidHazard[] = [
     expected: [safety('sleep-in-atomic')],
     parts: {
       chains: class extends NotifierChains {
-        protected override *waitForCalls(): Task {
-          yield* this.kernel.ioasid.locked(() => this.#wait());
+        protected override *waitForCalls(place: number): Task {
+          yield* this.kernel.ioasid.locked(() => this.#wait(place));
         }
 
-        *#wait(): Task<number> {
-          yield* super.waitForCalls();
+        *#wait(place: number): Task<number> {
+          yield* super.waitForCalls(place);
           return 0;
         }
       },

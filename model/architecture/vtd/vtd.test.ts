@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { PASID_CACHE_GRANULARITY, PGTT } from './layout/index.ts';
+import {
+  DESCRIPTOR_TYPE,
+  encode,
+  IOTLB_GRANULARITY,
+  IOTLB_INVALIDATE,
+  PASID_CACHE_GRANULARITY,
+  PASID_DEVICE_TLB_INVALIDATE,
+  PASID_ENTRY,
+  PGTT,
+} from './layout/index.ts';
 import { descriptors, entryOf, UNIVERSE, VtdWorld } from './testing/world.ts';
+import { Vtd } from './vtd.ts';
 
 const NOTHING = { pasidCache: 0, iotlb: 0, deviceTlb: 0 };
 const SPACE0 = { pasidCache: 1, iotlb: 1, deviceTlb: 1 };
@@ -225,6 +235,56 @@ describe('invalidation', () => {
   });
 });
 
+describe('what an invalidation does not cover', () => {
+  test('translations of another PASID, or another domain-id', () => {
+    const world = new VtdWorld();
+    world.setUp(0, 1, entryOf(PGTT.FIRST_STAGE, 1, 0));
+    world.setUp(0, 2, entryOf(PGTT.FIRST_STAGE, 2, 1));
+    for (const pasid of [1, 2]) world.clearPresent(0, pasid);
+    world.sync(descriptors.pasidCache(0, 0, PASID_CACHE_GRANULARITY.GLOBAL));
+    world.sync(descriptors.pasidIotlb(1, 2));
+    world.sync(descriptors.pasidIotlb(2, 1));
+    expect([0, 1].map((pasid) => world.vtd.reach(0, pasid).iotlb)).toEqual([1, 2]);
+    world.sync(descriptors.pasidIotlb(2, 2));
+    expect([0, 1].map((pasid) => world.vtd.reach(0, pasid).iotlb)).toEqual([1, 0]);
+  });
+
+  test.each([
+    ['second-stage', PGTT.SECOND_STAGE, 0b10],
+    ['nested', PGTT.NESTED, 0b11],
+  ])('by a page of a domain: %s translations of others', (_what, type, left) => {
+    const world = bound(type);
+    world.clearPresent(0, 1);
+    world.sync(descriptors.pasidCache(1, 1));
+    world.sync(encode(IOTLB_INVALIDATE, { Type: DESCRIPTOR_TYPE.IOTLB, G: IOTLB_GRANULARITY.PAGE, DID: 1 }));
+    expect(world.vtd.translations(0, 0).iotlb).toBe(left);
+  });
+
+  test.each([PGTT.FIRST_STAGE, PGTT.SECOND_STAGE, PGTT.NESTED])('globally: nothing of type %i', (type) => {
+    const world = bound(type);
+    world.clearPresent(0, 1);
+    world.sync(descriptors.pasidCache(1, 1));
+    world.sync(encode(IOTLB_INVALIDATE, { Type: DESCRIPTOR_TYPE.IOTLB, G: IOTLB_GRANULARITY.GLOBAL }));
+    expect(world.vtd.translations(0, 0).iotlb).toBe(0);
+  });
+
+  test('of the device-TLB, whatever the PASID: that of another function', () => {
+    const world = new VtdWorld();
+    for (const device of [0, 1])
+      for (const pasid of [1, 2]) world.setUp(device, pasid, entryOf(PGTT.FIRST_STAGE, 1, 0));
+    for (const device of [0, 1]) for (const pasid of [1, 2]) world.clearPresent(device, pasid);
+    world.sync(descriptors.pasidCache(0, 0, PASID_CACHE_GRANULARITY.GLOBAL));
+    for (const pasid of [1, 2]) world.sync(descriptors.pasidIotlb(1, pasid));
+    const fields = { Type: DESCRIPTOR_TYPE.PASID_DEVICE_TLB, SID: 16, G: 1, S: 1, Address: 2 ** 63 - 2 ** 12 };
+    world.sync(encode(PASID_DEVICE_TLB_INVALIDATE, fields));
+    const left = [0, 1].map((device) => [0, 1].map((pasid) => world.vtd.reach(device, pasid).deviceTlb));
+    expect(left).toEqual([
+      [1, 1],
+      [0, 0],
+    ]);
+  });
+});
+
 describe('translations that others use', () => {
   test('a function finds those of another one under the same domain-id and PASID', () => {
     const world = bound();
@@ -251,4 +311,55 @@ describe('translations that others use', () => {
 
 test('a universe that is too large is refused', () => {
   expect(() => new VtdWorld({ ...UNIVERSE, pages: [0, 1, 2, 3, 4, 5] })).toThrow('room');
+});
+
+test('descriptors are numbered anew when all are done', () => {
+  const { vtd } = bound();
+  expect([vtd.submit(descriptors.wait()), vtd.submit(descriptors.wait())]).toEqual([1, 2]);
+  vtd.completed(1);
+  expect(vtd.submit(descriptors.wait())).toBe(3);
+  vtd.completed(3);
+  expect(vtd.submit(descriptors.wait())).toBe(1);
+});
+
+test("an entry of which no word leads anywhere is nobody's, and torn", () => {
+  const world = new VtdWorld();
+  world.setUp(0, 1, { ...entryOf(PGTT.FIRST_STAGE, 1, 0), FLPTPTR: 0x20_0000 });
+  expect([world.vtd.entry(0, 0), world.vtd.torn(0, 0), world.vtd.torn(0, 1)]).toEqual([-1, true, false]);
+});
+
+test('the upper bits of a PASID choose the entry of the directory', () => {
+  const world = new VtdWorld({ ...UNIVERSE, pasids: [1, 65] });
+  world.memory.set(0x1008, 0x5001, 0);
+  world.vtd.memoryWritten(0x1008);
+  const lanes = encode(PASID_ENTRY, entryOf(PGTT.FIRST_STAGE, 1, 1));
+  for (const word of [1, 2, 0]) {
+    world.memory.set(0x5040 + 8 * word, lanes[2 * word] as number, lanes[2 * word + 1] as number);
+    world.vtd.memoryWritten(0x5040 + 8 * word);
+  }
+  expect([world.vtd.entry(0, 0), world.vtd.entry(0, 1)]).toEqual([-1, 1]);
+  expect(world.vtd.reach(0, 1).deviceTlb).toBe(2);
+});
+
+test('what is in memory before the model is held from the beginning', () => {
+  const before = bound();
+  const vtd = new Vtd(before.store, before.memory, UNIVERSE);
+  expect(vtd.reach(0, 0)).toEqual(SPACE0);
+  expect(vtd.reach(0, 1)).toEqual(NOTHING);
+});
+
+test('reports say what holds what', () => {
+  const world = bound();
+  world.word(0, 1, 2, []);
+  const told: string[] = [];
+  for (let cell = 0; cell < world.store.size; cell++) {
+    const { region, offset } = world.store.locate(cell);
+    const value = world.store.get(cell);
+    if (value !== 0 && region.format !== undefined) told.push(region.format(offset, value));
+  }
+  expect(told).toEqual([
+    'PASID-cache of dev0, PASID 1 {a mix, space 0}',
+    'IOTLB of dev0, DID 1, PASID 1 {space 0}',
+    'device-TLB of dev0, PASID 1 {space 0}',
+  ]);
 });

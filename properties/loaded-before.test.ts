@@ -84,11 +84,10 @@ function draw<Drawn>(arbitrary: fc.Arbitrary<Drawn>, seed: number): Drawn {
 
 function compare(family: Family, configuration: Configuration, hazard: string | undefined, seed: number): number {
   const used = family.world(configuration, hazard);
-  for (let at = 1; at <= BEFORE; at++) {
-    const before = draw(family.programs(configuration), seed * 1000 + at);
-    follow([new Walk(used, before)], seed + at);
-  }
-  const program = draw(family.programs(configuration), seed * 1000);
+  // A mistake may be one of a certain machine.
+  const programs = family.programs(used.configuration);
+  for (let at = 1; at <= BEFORE; at++) follow([new Walk(used, draw(programs, seed * 1000 + at))], seed + at);
+  const program = draw(programs, seed * 1000);
   return follow([new Walk(family.world(configuration, hazard), program), new Walk(used, program)], seed);
 }
 

@@ -7,6 +7,7 @@ import type { Observation } from '../engine/observe.ts';
 import type { Task } from '../engine/step.ts';
 import type { System } from '../engine/system.ts';
 import { CpuMemory, PhysicalMemory, type Memory } from '../impl/platform/index.ts';
+import { cpuNamed } from './cpu-named.ts';
 import type { Configuration, Counters, Operation, Program, WhyLine, World } from './family.ts';
 import type { Tallies } from './tallies.ts';
 
@@ -81,7 +82,7 @@ export abstract class CpuWorld<C extends CpuConfiguration, Known> implements Wor
     machine.store.rollback(this.#initial);
     machine.failure = undefined;
     const agents = program.agents.map(({ name, operations }) => {
-      const cpu = this.#cpuOf(name);
+      const cpu = cpuNamed(name, this.configuration.cpus);
       return {
         name,
         context: 'process' as const,
@@ -97,13 +98,6 @@ export abstract class CpuWorld<C extends CpuConfiguration, Known> implements Wor
 
   snapshot(): readonly string[] {
     return this.#kernel.snapshot();
-  }
-
-  #cpuOf(name: string): number {
-    const { cpus } = this.configuration;
-    const cpu = Array.from({ length: cpus }, (_, at) => `CPU${at}`).indexOf(name);
-    if (cpu < 0) throw new RangeError(`this machine has CPU0 to CPU${cpus - 1}, not "${name}"`);
-    return cpu;
   }
 
   #storeBuffers(all: readonly AgentSpec[]): AgentSpec[] {

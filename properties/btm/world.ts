@@ -7,6 +7,7 @@ import type { System } from '../../engine/system.ts';
 import { GuestOperations } from '../../impl/kernel/nested/index.ts';
 import { VbtmHostOperations } from '../../impl/kernel/vbtm/index.ts';
 import { READ, WRITE } from '../../model/contract/events.ts';
+import { cpuNamed } from '../cpu-named.ts';
 import type { Configuration, Operation, Program } from '../family.ts';
 import type { CostWorld, Costs } from '../cost/scenario.ts';
 import { structure, type FailureSources } from '../asid/explain.ts';
@@ -74,7 +75,7 @@ export class BtmWorld implements CostWorld {
     machine.failure = undefined;
     this.#failureSources = undefined;
     this.#platform.clearChanges();
-    this.#cpus = program.agents.map(({ name }) => this.#cpuOf(name));
+    this.#cpus = program.agents.map(({ name }) => cpuNamed(name, this.configuration.cpus));
     const agents = program.agents.map(({ name, operations }, agent) => ({
       name,
       context: 'process' as const,
@@ -135,13 +136,6 @@ export class BtmWorld implements CostWorld {
     const { stage1 } = this.configuration;
     const { machines } = this.#platform;
     return taskOf({ host: this.#host, guest: this.#guest, machines, stage1 }, cpu, operation);
-  }
-
-  #cpuOf(name: string): number {
-    const { cpus } = this.configuration;
-    const cpu = Array.from({ length: cpus }, (_, at) => `CPU${at}`).indexOf(name);
-    if (cpu < 0) throw new RangeError(`this machine has CPU0 to CPU${cpus - 1}, not "${name}"`);
-    return cpu;
   }
 
   #report(violation: Failure): void {

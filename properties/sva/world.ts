@@ -19,6 +19,7 @@ import { structure } from '../asid/explain.ts';
 import { LeakCheck } from './leaks.ts';
 import { lateStores } from '../asid/late-stores.ts';
 import { StoreNames } from '../asid/pending.ts';
+import { cpuNamed } from '../cpu-named.ts';
 import type { Configuration, Operation, Program, World } from '../family.ts';
 import { kernelConfig, svaConfiguration, type SvaConfiguration } from './configuration.ts';
 import { explain, type FailureSources } from './explain.ts';
@@ -113,7 +114,7 @@ export class SvaWorld implements World {
     machine.failure = undefined;
     this.#failureSources = undefined;
     this.judge.forget();
-    const processors = program.agents.map(({ name }) => this.#cpuOf(name));
+    const processors = program.agents.map(({ name }) => cpuNamed(name, this.configuration.cpus));
     const agents = program.agents.map(({ name, operations }, at) => ({
       name,
       context: 'process' as const,
@@ -190,13 +191,6 @@ export class SvaWorld implements World {
 
   #task(cpu: number, operation: SvaOperation): Task<boolean> {
     return taskOf(this.#operations, cpu, operation);
-  }
-
-  #cpuOf(name: string): number {
-    const { cpus } = this.configuration;
-    const cpu = Array.from({ length: cpus }, (_, at) => `CPU${at}`).indexOf(name);
-    if (cpu < 0) throw new RangeError(`this machine has CPU0 to CPU${cpus - 1}, not "${name}"`);
-    return cpu;
   }
 
   /** An operation that this world can run. */

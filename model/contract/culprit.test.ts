@@ -93,3 +93,17 @@ describe('of a nested space', () => {
     expect([framesOf(state, GUEST, IPA), framesOf(state, GUEST, OTHER_IPA)]).toEqual([[G], []]);
   });
 });
+
+test('all that a page may lead to at once is known', () => {
+  const frames = [G, H, 0x7000, 0xa000];
+  for (const pa of frames) state.mappings.begin(state.mapping(ALONE, PAGE), value(pa));
+  expect(new Set(framesOf(state, ALONE, PAGE))).toEqual(new Set(frames));
+});
+
+test('an address that is no page of the world leads nowhere, whatever spaces there are besides', () => {
+  const nested = [{ space: 2, parent: 1 }];
+  state = new TranslationState(new Store(), { streams: [], spaces: 3, pages: PAGES, nested });
+  map(0, OTHER_IPA, G);
+  map(2, PAGE, 0xf000);
+  expect(framesOf(state, 2, PAGE)).toEqual([]);
+});

@@ -196,3 +196,76 @@ describe('what is asked', () => {
     expect(verdict([request(1), none(1), respond()])).toBe('answered-unhandled');
   });
 });
+
+describe('what the monitor keeps', () => {
+  const places = [0, 1].flatMap((device) => [1, 2].map((pasid) => ({ device, pasid })));
+  const closed: PageRequestEvent = { type: 'pri.closed' };
+
+  test.each(places)('of dev$device and PASID $pasid is apart', (place) => {
+    const elsewhere = place.device !== 0 || place.pasid !== 1;
+    expect(verdict([bind(), replace('begin', place), request(1), handle(1)], MORTAL)).toBeUndefined();
+    const mortal = { ...MORTAL, closable: true };
+    expect(verdict([bind(), bind(place), request(1), respond('Invalid')], mortal)).toBe('refused-while-attached');
+    expect(verdict([request(1), request(2), bind(place), unconfigured(place)])).toBeUndefined();
+    if (elsewhere) expect(verdict([bind(place), unconfigured(place)], mortal)).toBe('error-while-bound');
+  });
+
+  test('of each process is apart', () => {
+    for (const space of [0, 1, 2]) {
+      const exit: PageRequestEvent = { type: 'pri.exit', space };
+      expect(verdict([bind(), request(1, { space }), exit, handle(1, space)], MORTAL)).toBe('handled-after-exit');
+    }
+  });
+
+  test('of those who look after requests is known where they may go', () => {
+    const closable = { ...GOOD, closable: true };
+    expect(verdict([closed, request(1), handle(1)], closable)).toBeUndefined();
+    expect(verdict([closed, request(1), respond('Invalid')], closable)).toBeUndefined();
+    expect(verdict([closed, request(1), respond('Invalid')])).toBe('refused-while-attached');
+    expect(verdict([request(1), closed, respond('Invalid')], closable)).toBeUndefined();
+  });
+
+  test('of a space that is pinned is that nobody looks after it', () => {
+    for (const pinned of [0, 1]) {
+      const world = { ...GOOD, pinned };
+      expect(verdict([request(1, { space: pinned }), respond('Invalid')], world)).toBeUndefined();
+      expect(verdict([request(1, { space: pinned }), handle(1, pinned)], world)).toBe('handled-not-faultable');
+      expect(verdict([request(1, { space: 1 - pinned }), respond('Invalid')], world)).toBe('refused-while-attached');
+    }
+  });
+
+  test('is said of a request with all its numbers', () => {
+    const sent = request(1, { device: 1, pasid: 2, group: 3 });
+    expect(monitorAfter([sent], GOOD).on(handle(1, 1))?.message).toBe(
+      'The last request of PRG 3 of dev1 with PASID 2 was made through mm0 and is looked after in mm1.',
+    );
+    expect(monitorAfter([request(2, { last: false })], GOOD).on(handle(2, 1))?.message).toBe(
+      'The request of PRG 0 of dev0 with PASID 1 was made through mm0 and is looked after in mm1.',
+    );
+  });
+});
+
+describe('while a PASID goes from one space to another', () => {
+  test('what was made through the old one may be refused, or told to try again', () => {
+    expect(verdict([request(1), replace('begin'), respond('Invalid')])).toBeUndefined();
+    expect(verdict([request(1), replace('begin'), respond()])).toBeUndefined();
+  });
+});
+
+describe('an index that is used again before its response', () => {
+  test('is answered for either: what was looked after late belongs to both', () => {
+    const twice = [request(1, { last: false }), request(2), request(3), respond()];
+    expect(verdict([...twice, handle(1), handle(3), respond()])).toBeUndefined();
+    expect(verdict([...twice, respond('Invalid')])).toBeUndefined();
+    const monitor = monitorAfter([request(1), request(2), respond(), handle(1), handle(2), respond()], GOOD);
+    expect(monitor.atEnd()).toBeUndefined();
+  });
+
+  test('after it is another group', () => {
+    const first = [request(1), handle(1), respond()];
+    expect(
+      verdict([...first, request(2, { last: false }), request(3), handle(2), handle(3), respond()]),
+    ).toBeUndefined();
+    expect(verdict([...first, request(2), respond('Invalid')])).toBe('refused-while-attached');
+  });
+});

@@ -204,6 +204,17 @@ const RULES: readonly Rule[] = [
   [/kernel\/nested\/invalidation/, /issue commands without end/, 'untold'],
   [/kernel\/nested\/invs/, /merged\.splice/, 'same'],
   [/kernel\/nested\/invs/, /means\(|#sets\[number\]/, 'untold'],
+  // Pages of no value are left out twice.
+  [/contract\/culprit/, /value > NOTHING|\(register, value\): boolean|Array\.from|next < 0/, 'same'],
+  [/contract\/page-requests/, /data: \{|monitor: 'page-requests'/, 'words', /^\{\}$/],
+  [/contract\/page-requests/, /space < 0 \? 'nothing'/, 'words'],
+  // Regions of the store do not begin at 0; what nobody has handled, or asked for, is no part of any group.
+  [/contract\/page-requests/, /#(bound|closed|processes) (>=|<) 0|space >= 0 &&/, 'same', /[<>]=? 0$|^true$|^false$/],
+  [
+    /contract\/page-requests/,
+    /has\(event\.id, LAST\)|event\.id, DONE|id >= last|end > id|=== HANDLED\)$|UNSENT|last \? this|'pri\.attach\.end'|\(last, REPEATED\)/,
+    'same',
+  ],
   // Nobody looks at what is left, which each event tells anew.
   [/contract\/pasid-sets/, /event\.available \+ 1/, 'same', / - 1$/],
   [/contract\/pasid-listeners/, /NOTICES\.indexOf/, 'numbers', / - NOTICES/],

@@ -99,7 +99,7 @@ const RULES: readonly Rule[] = [
   // CPUs: of what is loaded all walks are made, so that making them again, or dooming what is not held, finds the same.
   [
     /architecture.*cpu\/(saturated-walks|guest-)/,
-    /contexts === 1|!fresh|before === (HELD|ABSENT)|state !== before|state === HELD|state !== ABSENT|state\((node|leaf)\.cell\) !== ABSENT|tableLevel === level/,
+    /contexts === 1|!fresh|before === (HELD|ABSENT)|state !== before|state === HELD|state !== ABSENT|state\((node\.|leaf\.)?cell\) !== ABSENT|tableLevel === level/,
     'reads',
   ],
   [
@@ -118,6 +118,14 @@ const RULES: readonly Rule[] = [
   [/architecture.*cpu\/maintenance\./, /2 \*\* 17/, 'numbers'],
   [/architecture.*cpu\/inheritance\./, /(parent|one|other) === HELD/, 'same', /^false$/],
   [/architecture.*cpu\/guest-tlb\./, /stage 1 off/, 'same', /^false$/],
+  // A page that does not matter has no entries, and is in the range of none.
+  [/architecture.*cpu\/guest-tlb\./, /const place = address|\.\.\.place, space/, 'same'],
+  [
+    /architecture.*cpu\/guest-processes\./,
+    /node === ABSENT|parent === ABSENT/,
+    'same',
+    /^false$|&& parent === ABSENT$/,
+  ],
   // A slot without ATS holds nothing; commands of other kinds name no pages; before the first outstanding command there is no other.
   [/architecture.*ats\/atc\./, /entries \?\? \[\]/, 'same', /Stryker|>= 1$/],
   [/architecture.*ats\/atc\./, /command\.kind === 'atc' && coversAtc/, 'same', /^true$/],

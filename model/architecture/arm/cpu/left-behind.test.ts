@@ -194,6 +194,25 @@ describe('of a guest', () => {
     expect(reach().has(LATER)).toBe(true);
   });
 
+  test('nothing comes of a table that no table leads to any more', () => {
+    cpus.loadGuest(0, process(1));
+    world.write(1, ROOT_AT, { kind: 'none' });
+    flush({ kind: 'VMALLS12E1', vmid });
+    cpus.loadGuest(0, undefined);
+    cpus.loadGuest(0, process(1));
+    expect(reach()).toEqual(new Set());
+    expect(cpus.tableHeld(TABLE_AT, 4096)).toBeUndefined();
+  });
+
+  test('a leaf goes, although the descriptor that it came of is still in memory, when nothing leads to that', () => {
+    cpus.loadGuest(0, process(1));
+    place(TABLE, 0);
+    flush({ kind: 'IPAS2E1', vmid, ipa: TABLE }, { kind: 'VAE1', vmid, asid: 1, va: VA + 4096 });
+    expect(reach()).toEqual(new Set([PAGE]));
+    flush({ kind: 'VALE1', vmid, asid: 1, va: VA });
+    expect(reach()).toEqual(new Set());
+  });
+
   test('a leaf of stage 1 to an IPA that does not matter leads nowhere', () => {
     leaf(0xc000);
     cpus.loadGuest(0, process(1));

@@ -69,8 +69,8 @@ describe('what a CPU has loaded', () => {
     }
   });
 
-  test('in the upper half is no guest', () => {
-    const world = new CpuWorld({ addresses: [VA, UPPER], stageTwo });
+  test.each([[[VA, UPPER]], [[UPPER]]])('in the upper half is no guest: %j', (addresses) => {
+    const world = new CpuWorld({ addresses, stageTwo });
     for (const cpu of [0, 1]) world.cpus.loadUpper(cpu, { table: TABLE, asid: 1 });
     expect([0, 1].map((cpu) => world.cpus.loadedGuest(cpu))).toEqual([undefined, undefined]);
     world.cpus.loadGuest(1, { table: 0x3000, vmid: 7 });

@@ -140,6 +140,18 @@ describe('bind', () => {
     expect(lab.run(lab.operations.switchTo(1, 0))).toContain('CPU1: TTBR0 2/3');
   });
 
+  test('a second device shares the descriptor of the first, which stays until both have gone', () => {
+    const [mm, { refs, asid }] = [lab.kernel.mms.at(1), lab.kernel.sharedCds.at(1)];
+    expect(lab.run(lab.operations.attach(0, 1))[0]).toBe('true');
+    expect(lab.run(lab.operations.bind(0, 0))[0]).toBe('true');
+    expect(lab.run(lab.operations.bind(0, 1))[0]).toBe('true');
+    expect([mm.cd.value, asid.value, refs.value, lab.kernel.contextOf(mm).pinned.value]).toEqual([1, 1, 2, 1]);
+    lab.run(lab.operations.unbind(0, 0));
+    expect([refs.value, lab.kernel.contextOf(mm).pinned.value]).toEqual([1, 1]);
+    expect(lab.run(lab.operations.unbind(0, 1))).toContain('TLBI_NH_ASID 1');
+    expect(lab.kernel.contextOf(mm).pinned.value).toBe(0);
+  });
+
   test('leaves nothing behind when no ASID is left to pin', () => {
     lab.run(lab.operations.bind(0, 0));
     expect(lab.run(lab.operations.bind(1, 0))).toEqual(['false']);
@@ -213,6 +225,24 @@ describe('processes on CPUs', () => {
     expect(lab.kernel.mms.isLive(1)).toBe(true);
     expect(lab.run(lab.operations.idle(0))[0]).toBe('true');
     expect(lab.kernel.mms.isLive(1)).toBe(false);
+  });
+
+  test('a CPU goes from process to process, and none is kept that it does not run', () => {
+    expect(lab.run(lab.operations.switchTo(0, 0))).toEqual(['true', 'CPU0: TTBR0 1']);
+    expect(lab.run(lab.operations.switchTo(0, 0))).toEqual(['false']);
+    expect(lab.run(lab.operations.switchTo(0, 1))).toEqual(['true', 'CPU0: TTBR0 2']);
+    expect([1, 2].map((handle) => lab.kernel.mms.at(handle).mm_count.value)).toEqual([1, 2]);
+    expect(lab.run(lab.operations.idle(0))).toEqual(['true', 'CPU0: TTBR0 reserved']);
+    expect(lab.kernel.mms.at(2).mm_count.value).toBe(1);
+    expect(lab.run(lab.operations.idle(0))).toEqual(['false']);
+    expect(lab.run(lab.operations.exit(0))).toEqual(['false']);
+  });
+
+  test('a process that has exited runs nowhere, and nothing of it is unmapped again', () => {
+    lab.run(lab.operations.switchTo(0, 0));
+    expect(lab.run(lab.operations.exit(0))[0]).toBe('true');
+    expect(lab.run(lab.operations.switchTo(1, 0))).toEqual(['false']);
+    expect(lab.run(lab.operations.munmap(0, PAGE))).toEqual(['false']);
   });
 
   test('a process that another CPU runs does not exit', () => {

@@ -1,6 +1,6 @@
 /** The section of the kill matrix about mistakes of devices, which are hunted by another check than those of software. */
 import { deviceHazards } from '../properties/conformance/hazards/index.ts';
-import { median, type Kill } from '../properties/hunt/hunt.ts';
+import { median, type Kill } from '../properties/hunt.ts';
 import { grouped } from '../traces/report/text.ts';
 import { killsOf, table, type HazardResult } from './kill-matrix.ts';
 

@@ -1,6 +1,6 @@
 /** The kill matrix: what is known of each hazard after hunting it, as rows of text and as Markdown. */
 import type { StrategyName } from '../properties/campaign.ts';
-import { median, type Hunt, type Kill } from '../properties/hunt/hunt.ts';
+import { median, type Hunt, type Kill } from '../properties/hunt.ts';
 import { paint } from '../traces/report/paint.ts';
 import { grouped, pad, plural, widthOf } from '../traces/report/text.ts';
 

@@ -1,5 +1,5 @@
 import { huntDevice, minimiseDevice, type DeviceHazard } from '../../properties/conformance/hazards/index.ts';
-import type { Hunt } from '../../properties/hunt/hunt.ts';
+import type { Hunt } from '../../properties/hunt.ts';
 import { conformanceFamily } from '../../traces/conformance.ts';
 import { grouped } from '../../traces/report/text.ts';
 import type { Terminal } from '../terminal.ts';

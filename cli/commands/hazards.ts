@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { hunt, type Hunt } from '../../properties/hunt/hunt.ts';
+import { hunt, type Hunt } from '../../properties/hunt.ts';
 import { verify } from '../../properties/verify/verify.ts';
 import type { Found, StrategyName } from '../../properties/campaign.ts';
 import type { Family, Hazard } from '../../properties/family.ts';

@@ -1,6 +1,6 @@
 /** Looks for a mistake of a device with random programs, which know nothing of it. */
 import { Random } from '../../../engine/random.ts';
-import type { Hunt, Kill } from '../../hunt/hunt.ts';
+import type { Hunt, Kill } from '../../hunt.ts';
 import type { DeviceSource } from '../bench.ts';
 import { BuiltinDevice } from '../builtin-device.ts';
 import type { ConformanceFinding } from '../finding.ts';

@@ -1,6 +1,6 @@
-import type { Failure } from '../../engine/failure.ts';
-import { fuzz, type Found, type FuzzSummary, type StrategyName } from '../campaign.ts';
-import type { Family, Hazard } from '../family.ts';
+import type { Failure } from '../engine/failure.ts';
+import { fuzz, type Found, type FuzzSummary, type StrategyName } from './campaign.ts';
+import type { Family, Hazard } from './family.ts';
 
 /** One search for a hazard, from one seed. */
 export interface Hunt {

@@ -223,6 +223,8 @@ describe('what the monitor keeps', () => {
     expect(verdict([closed, request(1), respond('Invalid')], closable)).toBeUndefined();
     expect(verdict([closed, request(1), respond('Invalid')])).toBe('refused-while-attached');
     expect(verdict([request(1), closed, respond('Invalid')], closable)).toBeUndefined();
+    const mortal = { ...MORTAL, closable: true };
+    expect(verdict([bind(), closed, request(1), respond('Invalid')], mortal)).toBeUndefined();
   });
 
   test('of a space that is pinned is that nobody looks after it', () => {

@@ -94,6 +94,7 @@ describe('a guest PASID', () => {
 
 test('numbers, sets and guest PASIDs are kept apart', () => {
   expect(said([alloc(3, 0), alloc(1, 0), freed(1, 0), freed(3, 0)])).toBeUndefined();
+  expect(said([alloc(3, 0), alloc(1, 0), freed(3, 0), freed(1, 0)])).toBeUndefined();
   expect(said([set(1, 2, 1), alloc(3, 0), freed(3, 0), alloc(2, 0), freed(2, 0), set(2, 1, 0)])).toBeUndefined();
   for (const owner of [0, 1])
     for (const number of [1, 2]) expect(said([spid(owner, number, 3), set(1, 1, 2), set(2, 1, 1)])).toBeUndefined();

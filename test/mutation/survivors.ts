@@ -104,7 +104,7 @@ const RULES: readonly Rule[] = [
   ],
   [
     /architecture.*cpu\/(saturated-walks|guest-)/,
-    /tarts\.get\(\w+\)\?\.some|processes\?\.|\]\?\.|parts === undefined/,
+    /(tarts|entriesAt)\.get\(\w+\)\?\.|processes\?\.|\]\?\.|parts === undefined/,
     'defined',
   ],
   [/architecture.*cpu\/guest-processes/, /known\.includes\(start\)/, 'reads', /^true$/],
@@ -220,7 +220,7 @@ const RULES: readonly Rule[] = [
   [/contract\/page-requests/, /#(bound|closed|processes) (>=|<) 0|space >= 0 &&/, 'same', /[<>]=? 0$|^true$|^false$/],
   [
     /contract\/page-requests/,
-    /has\(event\.id, LAST\)|event\.id, DONE|id >= last|end > id|=== HANDLED\)$|UNSENT|last \? this|'pri\.attach\.end'|\(last, REPEATED\)/,
+    /has\(event\.id, LAST\)|event\.id, DONE|id >= last|end > id|=== HANDLED\)$|UNSENT|last \? this|'pri\.attach\.end'|const ids: |\(last, REPEATED\)/,
     'same',
   ],
   // Nobody looks at what is left, which each event tells anew.

@@ -41,7 +41,7 @@ export const FREE_HAZARDS: readonly IoasidHazard[] = [
     citation: `${SERIES}: a cyclic allocator`,
     story:
       'A number that was freed while a device is bound by it comes round again after as many allocations as there are numbers.',
-    expected: [rule('reused-while-live'), rule('wrong-space'), rule('notify-order')],
+    expected: [rule('reused-while-live'), rule('wrong-space'), rule('notify-order'), rule('queue-by-freed')],
     parts: { ioasid: CyclicIoasid },
     lenient: true,
   },

@@ -105,7 +105,7 @@ export const NUMBER_HAZARDS: readonly IoasidHazard[] = [
     title: 'KVM hears of a free after the IOMMU',
     citation: `${SERIES}: notifier priorities, CPU before IOMMU before device`,
     story: 'The bond is taken down while the guest can still submit work by the number.',
-    expected: [rule('notify-order'), rule('translated-unowned')],
+    expected: [rule('notify-order'), rule('translated-unowned'), rule('queue-by-freed')],
     parts: {
       ioasid: class extends Ioasid {
         protected override *notifyFree(data: IoasidData): Task {

@@ -34,6 +34,13 @@ export const prs: Family = {
       { name: 'closable', configuration: { ...PLAIN, life: true, user: true } },
     ],
     alphabet,
+    // Group indices of a device are free at first, and neither the IOMMU nor its driver tells one from another.
+    alike: (_configuration, operation) => {
+      const { device, group } = operation;
+      return typeof device === 'number' && typeof group === 'number'
+        ? { kind: `index of dev${device}`, index: group }
+        : undefined;
+    },
   },
   plainer,
   simplify,

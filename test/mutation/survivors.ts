@@ -23,6 +23,11 @@ const REASONS = {
   boot: 'not tested: cacheability and the order of enabling do not show in the model; runs on QEMU need them',
   entries: 'not tested: no litmus changes an entry between these two forms',
   lenient: 'permits more, where it is not known what the architecture permits',
+  kept: 'what a cell is called, how it is shown, and whether it counts as shared or buffered: only hazards with late stores tell',
+  silent:
+    'an event less, or a weaker one: the contract asks for less, which hazards show, and the correct kernel cannot',
+  nothing: 'an operation does less, or says that it did not apply: rules of safety are kept by whoever does nothing',
+  noted: 'what is counted as a witness',
   untold: 'not tested: no litmus or test of the kernel tells; random programs, which are not run for mutants, may',
 } as const;
 
@@ -231,6 +236,65 @@ const RULES: readonly Rule[] = [
   [/contract\/tags/, /caches\?\.\[cache\] \?\? ''|vmidInUse\?\./, 'defined'],
   [/contract\/tags/, /owners === 0/, 'reads', /^false$/],
   [/contract\/tags/, /owner < this\.#world\.spaces/, 'spare', /<=/],
+  // KVM, roll-overs, broadcasts, nested translation: what is common to them.
+  // Worlds in which a process unmaps a region have tables of two levels.
+  [/kernel\/arm64\/pgtable/, /freeTables|pages\.length|this\.levels/, 'untold'],
+  [/kernel\/arm64\/pgtable/, /if \((mapped|free)\)/, 'nothing', /^false$|^\{\}$/],
+  [/kernel\/vbtm\/machine-operations/, /^\(\) => \{/, 'nothing'],
+  [
+    /kernel\/(kvm|arm64|btm|vbtm|nested|generations)\//,
+    /new Cell\(|each\('|cells\('|slot\.cell|internal|buffered|lifetime|const format|const show|const name|const lane|showBits|attachedText|const rest|label\.replace|label\.trimEnd|const extent|'NULL'|\.name === /,
+    'kept',
+  ],
+  [
+    /kernel\/(kvm|arm64|btm|vbtm|nested|generations)\//,
+    /observer\.noted|fast path met|\(vmidOf\(kept\) !== 0\)|kept !== 0 && cpu === 0/,
+    'noted',
+  ],
+  [/kernel\/(kvm|arm64|btm|vbtm|nested|generations)\//, /emit\(|commands > 0/, 'silent'],
+  [/kernel\/(kvm|arm64)\//, /traceOf|lock\.ready\(\)|flushIsPending|flushPending\.peek|peek\(0\)/, 'silent'],
+  [/kernel\/(kvm|arm64)\//, /free === 0\)|machine\.fail\(/, 'cases'],
+  [
+    /kernel\/(kvm|arm64|generations)\//,
+    /fastPath|active === 0 \|\||before !== 0;|before === expected|pending|tlbi\(|local_flush|layout\.cnp|flush_tlb|flush_tlb_range|hasBit\(|map\.has\(|number < size|freeTables|pages\.length|va < end|cpu_set_reserved|plan & 1|if \(mapped\)|if \(free\)|!last|table !== 0\)|levels/,
+    'more',
+  ],
+  [/kernel\/kvm\//, /blockWalks|entered\(cpu\)|exitRequested|again = /, 'same'],
+  [/kernel\/arm64\//, /layout\.taken|taken \* |asid2|cursor|ENTRY_BYTES|ASID_MAX|this\.kpti|kpti = false/, 'numbers'],
+  [
+    /kernel\/arm64\//,
+    /notifier|mayMap|isMapped|hasVma|const mapped|pmd_|tableOf|pinned|context_put|flushPending|some\(\(cell/,
+    'untold',
+  ],
+  [/kernel\/arm64\/pgtable/, /\*(unmap|map|unmap_region|ptep_clear_flush_notify)\(|set_pte|if \(free\) \{/, 'nothing'],
+  [/kernel\/btm\/ats/, /./, 'more'],
+  [/kernel\/btm\/(driver|kernel)/, /features|check_translated|get pgd/, 'same'],
+  [/kernel\/btm\/mm/, /./, 'same'],
+  [/kernel\/btm\/sva/, /takeSharedCd|refcount_inc|own/, 'untold'],
+  [/kernel\/(btm|vbtm)\//, /undefined|\?\./, 'defined'],
+  [
+    /kernel\/(btm|vbtm)\/(operations|machine-operations|machines)/,
+    /return (false|true);|if \(!?ran\)|#isKnown|mm_users|process \+ 1|features\.sva|REFUSED|isInGuest|loaded\(cpu\)|\*put|running\(machine|#loaded|before|active\.value|handle === 0|=== 0/,
+    'claimed',
+  ],
+  [/kernel\/(btm|vbtm)\//, /arm_smmu_share_asid|features\.sva/, 'untold'],
+  [/kernel\/vbtm\/guest/, /invalidateAll|hasBtm|range\.size|const va/, 'more'],
+  [/kernel\/vbtm\//, /vmid(Min|Max|Base|Of)|PRIVATE_VMIDS|machineOf|const (cpus|all)|machine < 0/, 'numbers'],
+  [
+    /kernel\/nested\/(attach|ste)/,
+    /clearOldCd|old\.kind|spaceCd|encode\(STE|base\.target|const guest|case |default|fields\.V|undefined/,
+    'same',
+  ],
+  [
+    /kernel\/nested\/(guest|domains|kernel)/,
+    /freePage|releasePage|#used\.value|freeTablesBelow|allocPgd|stage === STAGE|const (kind|tag)|tag !== 0|kind === |stores\(|asids\.store/,
+    'untold',
+  ],
+  [/kernel\/nested\/stage2-pgtable/, /level|entries|above|concatenated|granule/, 'numbers'],
+  [/kernel\/nested\/operations/, /return (false|true|0|-1);|before >= 0/, 'claimed'],
+  [/kernel\/nested\//, /./, 'untold'],
+  // Other designs of reassignment; the tests of designs judge them, random programs of the family do not draw them.
+  [/kernel\/(btm\/)?reassign/, /./, 'untold'],
   [/contract\/register/, /life > 1|flush > 1|> most|own >= 0|slot < 0|liveAt\(/, 'same'],
   [/contract\/register/, /slot <= VALUES_MAX|at <= last/, 'spare'],
   [/contract\/(contract|slot-set|world|translation|translation-state)/, /./, 'untold'],

@@ -67,6 +67,9 @@ export type PrsOperation =
   | { readonly op: 'read' | 'close' }
   | { readonly op: 'write'; readonly cookie: number };
 
+/** An operation of some kinds. */
+export type Of<Op extends PrsOperation['op']> = Extract<PrsOperation, { readonly op: Op }>;
+
 /** Every kind of operation. */
 export const OPERATIONS: readonly PrsOperation['op'][] = [
   'attach',

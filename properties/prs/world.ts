@@ -3,7 +3,7 @@ import type { AgentSpec } from '../../engine/agent.ts';
 import { HarnessError, type Failure } from '../../engine/failure.ts';
 import { Machine } from '../../engine/machine.ts';
 import type { Observation } from '../../engine/observe.ts';
-import { step, waitStep, type Step, type Task } from '../../engine/step.ts';
+import { step, type Step, type Task } from '../../engine/step.ts';
 import type { System } from '../../engine/system.ts';
 import { IopfKernel, type IopfNote, type IopfParts } from '../../impl/kernel/iopf/index.ts';
 import type { PageRequestEvent, PasidEvent } from '../../model/contract/events.ts';
@@ -24,13 +24,15 @@ import {
   REQUESTS,
   SPACES,
   type PrsConfiguration,
+  type Of,
   type PrsOperation,
 } from './configuration.ts';
 import { explain, explainStuck } from './explain.ts';
 import { PrsHardware, type HardwareNote } from './hardware.ts';
+import { DeviceJobs, type JobNote } from './jobs.ts';
 import { findLeak } from './leaks.ts';
 
-type Note = IopfNote | HardwareNote | 'exit with faults outstanding' | 'index repeated';
+type Note = IopfNote | HardwareNote | JobNote | 'exit with faults outstanding';
 
 /** What a run should reach. */
 export const WITNESSES: readonly Note[] = [
@@ -63,8 +65,6 @@ export const WITNESSES: readonly Note[] = [
   'closed with groups that nobody has answered',
 ];
 
-type Of<Op extends PrsOperation['op']> = Extract<PrsOperation, { readonly op: Op }>;
-
 /** Devices that fault, the software that looks after them, and the contract of page requests. */
 export class PrsWorld implements World {
   readonly configuration: PrsConfiguration;
@@ -72,6 +72,7 @@ export class PrsWorld implements World {
   readonly #tallies = new Tallies(this.machine, WITNESSES, OPERATIONS);
   readonly #hardware: PrsHardware;
   readonly #kernel: IopfKernel;
+  readonly #jobs: DeviceJobs;
   readonly #monitor: PageRequestMonitor;
   /** Of processes' PASIDs, if they share any. */
   readonly #pasids: PasidMonitor | undefined;
@@ -97,6 +98,7 @@ export class PrsWorld implements World {
     const note = (what: Note): void => this.#tallies.noted(what);
     const written = (): void => this.#failed(this.#pasids?.check());
     this.#hardware = new PrsHardware(machine, this.configuration, { emit, note, written });
+    this.#jobs = new DeviceJobs(this.#hardware, this.configuration, this.#tallies);
     const { entries } = this.#hardware;
     const use = {
       entry: (device: number, pasid: number) => entries.owner(device, pasid),
@@ -229,13 +231,13 @@ export class PrsWorld implements World {
       case 'close':
         return this.#close();
       case 'fault':
-        return this.configuration.stall ? this.#stalls(operation) : this.#fault(operation);
+        return this.#jobs.fault(operation);
       case 'send':
-        return this.configuration.stall ? this.#stalls(operation) : this.#send(operation);
+        return this.#jobs.send(operation);
       case 'again':
-        return this.#again(operation);
+        return this.#jobs.again(operation);
       case 'stop':
-        return this.#stop(operation);
+        return this.#jobs.stop(operation);
       case 'read':
         return this.#read();
       case 'write':
@@ -280,95 +282,6 @@ export class PrsWorld implements World {
     yield* this.#counted('close', file !== undefined && (yield* file.close()));
   }
 
-  /**
-   * The device translates ahead, is told that pages are not present, asks for them, and waits. If its PASID leads nowhere it
-   * is told so at once, and asks for nothing; if that happens between two requests, the group stays as it is.
-   */
-  *#fault({ device, pasid, group, pages }: Of<'fault'>): Task {
-    const { functions } = this.#hardware;
-    const message = { device, pasid, group, stop: false };
-    const begun = yield* this.#first('fault', `page request of dev${device}, PASID ${pasid}, PRG ${group}`, () => {
-      if (!this.#mayUse(device, group, pages) || this.#hardware.use(device, pasid) < 0) return false;
-      if (pages > 1) functions.open(device, group);
-      this.#hardware.send({ ...message, last: pages === 1, page: 0 }, true);
-      return true;
-    });
-    if (!begun) return;
-    const sent =
-      pages === 1 ||
-      (yield* step(`last page request of dev${device}, PASID ${pasid}, PRG ${group}`, () => {
-        if (this.#hardware.use(device, pasid) < 0 || !functions.canSend(device, 1) || !this.#hardware.room(1)) {
-          functions.release(device, group);
-          return false;
-        }
-        this.#hardware.send({ ...message, last: true, page: 1 }, true);
-        return true;
-      }));
-    if (!sent) return;
-    const response = {
-      name: `the response to PRG ${group} of dev${device}`,
-      ender: 'a page response',
-      ready: () => functions.response(device, group) !== 0,
-    };
-    yield* waitStep(`response to PRG ${group} of dev${device}`, response, () => {
-      functions.release(device, group);
-      return undefined;
-    });
-  }
-
-  /** A transaction stalls; `fault` waits for what becomes of it, `send` is a posted write. */
-  *#stalls({ op, device, pasid }: Of<'fault'> | Of<'send'>): Task {
-    const id = yield* step(
-      `transaction of dev${device}, PASID ${pasid}`,
-      () => {
-        const stalled = this.#hardware.stall(device, pasid);
-        this.#tallies.ran(op, stalled > 0);
-        return stalled;
-      },
-      (stalled) => (stalled > 0 ? 'stalls' : 'does not apply'),
-    );
-    if (id === 0 || op === 'send') return;
-    const end = {
-      name: `the end of the stall of dev${device}`,
-      ender: 'CMD_RESUME',
-      ready: () => !this.#hardware.stalled.isStalled(device, id),
-    };
-    yield* waitStep(`the stall of dev${device} ends`, end, () => undefined);
-  }
-
-  /** A device that does not wait, or stops in the middle of a group. */
-  *#send({ device, pasid, group, last }: Of<'send'>): Task {
-    yield* this.#first(
-      'send',
-      `page request of dev${device}, PASID ${pasid}, PRG ${group}${last ? ', last' : ''}`,
-      () => {
-        if (!this.#mayUse(device, group, 1)) return false;
-        this.#hardware.send({ device, pasid, group, last, stop: false, page: 0 });
-        return true;
-      },
-    );
-  }
-
-  /** A device that gives out an index before it has had the response. */
-  *#again({ device, pasid, group }: Of<'again'>): Task {
-    yield* this.#first('again', `page request of dev${device}, PASID ${pasid}, PRG ${group} again, last`, () => {
-      const { functions } = this.#hardware;
-      if (!functions.isOutstanding(device, group) || !functions.canSend(device, 1) || !this.#hardware.room(1))
-        return false;
-      this.#tallies.noted('index repeated');
-      this.#hardware.send({ device, pasid, group, last: true, stop: false, page: 0 });
-      return true;
-    });
-  }
-
-  *#stop({ device, pasid }: Of<'stop'>): Task {
-    yield* this.#first('stop', `Stop Marker of dev${device}, PASID ${pasid}`, () => {
-      if (this.configuration.stall || !this.#hardware.functions.canSend(device, 1)) return false;
-      this.#hardware.send({ device, pasid, group: 0, last: true, stop: true, page: 0 });
-      return true;
-    });
-  }
-
   *#read(): Task {
     const { fault } = this.#kernel;
     if (fault !== undefined) yield* fault.read(true);
@@ -384,24 +297,6 @@ export class PrsWorld implements World {
     const { failNth } = this.#kernel;
     yield* irq ? failNth.armTask(this.#kernel.prq.threadName, nth) : failNth.arm(nth);
     yield* this.#counted('failNth', true);
-  }
-
-  #mayUse(device: number, group: number, requests: number): boolean {
-    const { functions } = this.#hardware;
-    return functions.isFree(device, group) && functions.canSend(device, requests) && this.#hardware.room(requests);
-  }
-
-  /** The first step of a device's operation, which finds out whether it applies. */
-  #first(op: PrsOperation['op'], label: string, run: () => boolean): Step<boolean> {
-    return step(
-      label,
-      () => {
-        const applies = run();
-        this.#tallies.ran(op, applies);
-        return applies;
-      },
-      (applies) => (applies ? undefined : 'does not apply'),
-    );
   }
 
   #counted(op: PrsOperation['op'], applied: boolean): Step<undefined> {

@@ -32,7 +32,7 @@ export const EXIT_HAZARDS: readonly PrsHazard[] = [
     parts: {
       life: {
         mm: class extends ProcessMm {
-          override *__mmput(mm: MmStruct): Task {
+          override *finalMmput(mm: MmStruct): Task {
             yield* this.exit_mmap(mm);
             yield* this.life.pasids.mm_pasid_drop(mm);
             yield* this.mmdrop(mm);

@@ -46,11 +46,11 @@ export class ProcessMm {
       if (none) this.#exits(mm);
       return none;
     });
-    if (last) yield* this.__mmput(mm);
+    if (last) yield* this.finalMmput(mm);
   }
 
   /** `__mmput()`. */
-  *__mmput(mm: MmStruct): Task {
+  *finalMmput(mm: MmStruct): Task {
     yield* this.exit_mmap(mm);
     yield* this.mmdrop(mm);
   }
@@ -71,11 +71,11 @@ export class ProcessMm {
   /** `mmdrop()`: with the last reference the structure goes, and the PASID with it. */
   *mmdrop(mm: MmStruct): Task {
     const last = yield* step(`mmdrop(${mm.name})`, () => mm.mm_count.decrement());
-    if (last) yield* this.__mmdrop(mm);
+    if (last) yield* this.finalMmdrop(mm);
   }
 
   /** `__mmdrop()`. */
-  protected *__mmdrop(mm: MmStruct): Task {
+  protected *finalMmdrop(mm: MmStruct): Task {
     yield* this.life.pasids.mm_pasid_drop(mm);
     yield* step(`free_mm(${mm.name})`, () => {
       this.life.mms.free(mm.handle);

@@ -231,6 +231,13 @@ export const ROLLOVER_LITMUS: readonly Litmus[] = [
     { pages: 2, levels: 2 },
   ),
   litmus(
+    'tlbi-munmap-flat',
+    'the same with tables of one level, which do not go',
+    [to(A), [munmap(A), map(A), munmap(A)]],
+    ['tlbi-range-short', 'tlbi-pages-freed-first'],
+    { pages: 2 },
+  ),
+  litmus(
     'tlbi-munmap-map',
     'all that a process has is unmapped, after a page of it alone, and mapped again',
     [[...to(A), unmap(A), munmap(A), map(A), munmap(A)], to(A)],

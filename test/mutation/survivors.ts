@@ -102,11 +102,11 @@ const RULES: readonly Rule[] = [
   // Readers keep what they have found, whichever graph is asked.
   [/architecture.*broadcast\/present-walks\./, /reader\.node\.stage === 2/, 'cache'],
   // CPUs: of what is loaded all walks are made, so that making them again, or dooming what is not held, finds the same.
-  [
-    /architecture.*cpu\/(saturated-walks|guest-)/,
-    /contexts === 1|!fresh|before === (HELD|ABSENT)|state !== before|state === HELD|state !== ABSENT|state\((node\.|leaf\.)?cell\) !== ABSENT|tableLevel === level/,
-    'reads',
-  ],
+  [/architecture.*cpu\/(saturated-walks|guest-)/, /!fresh|before === (HELD|ABSENT)/, 'reads', /^false$/],
+  [/architecture.*cpu\/(saturated-walks|guest-)/, /contexts === 1|return false;$|state !== before/, 'reads', /^true$/],
+  [/architecture.*cpu\/(saturated-walks|guest-)/, /state === HELD/, 'reads', /^false$/],
+  [/architecture.*cpu\/(saturated-walks|guest-)/, /state\((node\.|leaf\.)?cell\) !== ABSENT/, 'reads', /^true$/],
+  [/architecture.*cpu\/(saturated-walks|guest-)/, /tableLevel === level/, 'reads', /^true$|!==/],
   [
     /architecture.*cpu\/(saturated-walks|guest-)/,
     /(tarts|entriesAt)\.get\(\w+\)\?\.|processes\?\.|\]\?\.|parts === undefined/,

@@ -9,7 +9,7 @@ import { exitCode, UsageError, worst, type ExitCode } from '../exit.ts';
 import { Finding } from '../findings.ts';
 import { FuzzProgress, type FoundBy } from '../fuzzing-progress.ts';
 import { interruptible, type Interrupt } from '../interrupt.ts';
-import { progressText, rate, summaryLines, unreached, witnessSecondsMin } from '../summary.ts';
+import { progressText, rate, summaryLines, unreached, witnessExecutionsMin } from '../summary.ts';
 import { conformanceFamily, conformanceTargets } from '../../traces/conformance.ts';
 import { fuzzDevice } from './fuzz-device.ts';
 
@@ -188,7 +188,7 @@ class FuzzJob {
     const found = new Set(this.#progress.found.map((by) => fingerprint(by.found.failure))).size;
     const missing = hazard === undefined && found === 0 ? unreached(this.#family, summary) : [];
     const vacuous = missing.length > 0 && !interrupt.requested();
-    const long = summary.seconds >= witnessSecondsMin;
+    const long = summary.executions >= witnessExecutionsMin;
     const verdict =
       found > 0 ? 'violated' : vacuous && long ? 'vacuous' : interrupt.requested() ? 'interrupted' : 'holds';
     const inks = paint(terminal.colour);
@@ -205,7 +205,7 @@ class FuzzJob {
     terminal.print([what, ...details].join('\n'));
     if (vacuous && !long)
       terminal.warn(
-        `Note: ${missing.join(', ')} not reached; a run of ${grouped(witnessSecondsMin)} s or more would fail for that.`,
+        `Note: ${missing.join(', ')} not reached; a run of ${grouped(witnessExecutionsMin)} executions or more would fail for that.`,
       );
     terminal.event({
       event: 'summary',

@@ -145,15 +145,16 @@ export const configurations: fc.Arbitrary<IoasidConfiguration> = fc
     table: fc.constantFrom<TableKind>('abstract', 'abstract', 'vtd', 'vtd-nested', 'smmu'),
     faults: fc.constantFrom(false, true),
     bound: fc.constantFrom(false, false, true),
-    policy: fc.constantFrom<NumberPolicy>('lowest', 'lowest', 'cyclic'),
+    policy: fc.constantFrom<NumberPolicy>('lowest', 'lowest', 'lowest', 'cyclic', 'cyclic'),
     part: fc.constantFrom('none', 'none', 'sets', 'sets', 'sets', 'chains', 'chains', 'custom', 'custom'),
-    hotplug: fc.constantFrom(false, false, false, true),
+    hotplug: fc.constantFrom(false, false, true),
   })
   .map(({ part, ...drawn }) => ({
     ...drawn,
     quota: Math.min(drawn.quota, drawn.pasids),
     sets: part === 'sets',
-    chains: part === 'chains' && drawn.design === 'deferred',
+    chains: part === 'chains',
+    design: part === 'chains' ? ('deferred' as const) : drawn.design,
     custom: part === 'custom',
     bound: drawn.bound && (part !== 'custom' || drawn.pasids > 1),
   }));

@@ -30,11 +30,11 @@ const WEIGHTS: Readonly<Record<IoasidOperation['op'], number>> = {
   freeAll: 8,
   attachSpid: 4,
   findSpid: 4,
-  register: 5,
-  unregister: 5,
+  register: 9,
+  unregister: 6,
   registerAllocator: 6,
   unregisterAllocator: 6,
-  remove: 4,
+  remove: 8,
   probe: 3,
 };
 /** How much more likely the next step of an owner's life is than another operation. */

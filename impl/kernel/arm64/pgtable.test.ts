@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { runToCompletion } from '../../../engine/complete.ts';
 import { Machine } from '../../../engine/machine.ts';
-import type { Task } from '../../../engine/step.ts';
+import { step, type Step, type Task } from '../../../engine/step.ts';
 import { PhysicalMemory } from '../../platform/index.ts';
 import { asid2ctxid, Arm64Mm, Arm64Pgtable, Arm64Tlbflush, showTlbi, type Arm64Cpu } from './index.ts';
 
@@ -39,12 +39,13 @@ class Lab {
       allocTable: () => TABLE,
       tableFreed: () => void log.push('free table'),
     };
+    const note = (what: string): Step<undefined> => step(what, () => void log.push(what));
     const notifier = {
       *invalidate_range(_cpu: number, _mm: unknown, start: number, end: number): Task {
-        log.push(`notify ${start / PAGE} to ${end / PAGE}`);
+        yield* note(`notify ${start / PAGE} to ${end / PAGE}`);
       },
       *release(): Task {
-        log.push('release');
+        yield* note('release');
       },
     };
     this.mm = new Arm64Mm(machine, 'mm', PGD);

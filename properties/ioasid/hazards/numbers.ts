@@ -34,7 +34,7 @@ export const NUMBER_HAZARDS: readonly IoasidHazard[] = [
     parts: {
       ioasid: class extends Ioasid {
         protected override dropSet(set: IoasidSet): void {
-          if (set.open.value === 1 || set.count.value > 0) return;
+          if (set.open.value === 1 || set.count.value > 0 || set.users.value > 0) return;
           this.kernel.sets.free(set.handle);
         }
       },

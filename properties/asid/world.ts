@@ -20,6 +20,7 @@ import type { Configuration, Operation, Program, World } from '../family.ts';
 import { asidConfiguration, frameName, kernelConfig, type AsidConfiguration } from './configuration.ts';
 import { reassignParts } from './designs.ts';
 import type { EndToEndOptions, EndToEndWorld, Place } from '../end-to-end/family.ts';
+import { Reported } from '../reported.ts';
 import { explain, structure, type FailureSources } from './explain.ts';
 import { LeakCheck } from './leaks.ts';
 import { lateStores } from './late-stores.ts';
@@ -56,7 +57,7 @@ export class AsidWorld implements World, EndToEndWorld {
   readonly #onViolation: ((violation: Failure) => void) | undefined;
   readonly #initial: number;
   readonly #leaks: LeakCheck;
-  #failureSources: FailureSources | undefined;
+  readonly #reported = new Reported<FailureSources>(this.machine, (text) => this.#named(text));
 
   /** @param parts replaced routines of the kernel: a hazard. */
   constructor(configuration: Configuration, parts: Partial<KernelParts> = {}, options: EndToEndOptions = {}) {
@@ -109,7 +110,7 @@ export class AsidWorld implements World, EndToEndWorld {
   load(program: Program): System {
     this.machine.store.rollback(this.#initial);
     this.machine.failure = undefined;
-    this.#failureSources = undefined;
+    this.#reported.clear();
     this.#clearChanges();
     const agents = program.agents.map(({ name, operations }) => ({
       name,
@@ -165,11 +166,11 @@ export class AsidWorld implements World, EndToEndWorld {
   }
 
   through(failure: Failure): string | undefined {
-    return structure(failure, this.#failureSources);
+    return structure(failure, this.#reported.of(failure));
   }
 
   explain(observation: Observation, failure: Failure) {
-    const lines = explain(observation, failure, this.#failureSources);
+    const lines = explain(observation, failure, this.#reported.of(failure));
     const missing = lines.findIndex(({ head }) => head === 'Missing');
     return lines.toSpliced(missing < 0 ? lines.length : missing, 0, ...lateStores(observation));
   }
@@ -235,13 +236,9 @@ export class AsidWorld implements World, EndToEndWorld {
   }
 
   #report(violation: Failure): void {
-    const message = this.#named(violation.message);
-    if (this.#onViolation !== undefined) return this.#onViolation({ ...violation, message });
-    if (this.machine.failure !== undefined) return;
-    const { data = {} } = violation;
-    const words = typeof data['use'] === 'string' ? { ...data, use: this.#named(data['use']) } : data;
-    this.machine.fail({ ...violation, message, data: words });
-    this.#failureSources = this.#sourcesOf(violation);
+    if (this.#onViolation !== undefined)
+      return this.#onViolation({ ...violation, message: this.#named(violation.message) });
+    this.#reported.report(violation, (of) => this.#sourcesOf(of));
   }
 
   #named(text: string): string {

@@ -11,6 +11,7 @@ import { cpuNamed } from '../cpu-named.ts';
 import type { Configuration, Operation, Program } from '../family.ts';
 import type { CostWorld, Costs } from '../cost/scenario.ts';
 import { structure, type FailureSources } from '../asid/explain.ts';
+import { Reported } from '../reported.ts';
 import { vmName } from '../vmid/configuration.ts';
 import { btmConfiguration, type BtmConfiguration } from './configuration.ts';
 import { explain } from './explain.ts';
@@ -35,7 +36,7 @@ export class BtmWorld implements CostWorld {
   readonly #initial: number;
   /** The CPU of each agent. */
   #cpus: readonly number[] = [];
-  #failureSources: FailureSources | undefined;
+  readonly #reported = new Reported<FailureSources>(this.machine, (text) => this.#named(text));
 
   /**
    * @param parts replaced routines of the kernel: a hazard.
@@ -73,7 +74,7 @@ export class BtmWorld implements CostWorld {
     const { machine } = this;
     machine.store.rollback(this.#initial);
     machine.failure = undefined;
-    this.#failureSources = undefined;
+    this.#reported.clear();
     this.#platform.clearChanges();
     this.#cpus = program.agents.map(({ name }) => cpuNamed(name, this.configuration.cpus));
     const agents = program.agents.map(({ name, operations }, agent) => ({
@@ -115,11 +116,11 @@ export class BtmWorld implements CostWorld {
   }
 
   through(failure: Failure): string | undefined {
-    return structure(failure, this.#failureSources);
+    return structure(failure, this.#reported.of(failure));
   }
 
   explain(observation: Observation, failure: Failure) {
-    return explain(observation, failure, this.#failureSources);
+    return explain(observation, failure, this.#reported.of(failure));
   }
 
   describeOperation(operation: Operation): string {
@@ -139,11 +140,7 @@ export class BtmWorld implements CostWorld {
   }
 
   #report(violation: Failure): void {
-    if (this.machine.failure !== undefined) return;
-    const { data = {} } = violation;
-    const words = typeof data['use'] === 'string' ? { ...data, use: this.#named(data['use']) } : data;
-    this.machine.fail({ ...violation, message: this.#named(violation.message), data: words });
-    this.#failureSources = this.#sourcesOf(violation);
+    this.#reported.report(violation, (of) => this.#sourcesOf(of));
   }
 
   #named(text: string): string {

@@ -18,6 +18,7 @@ import { explain, structure, type FailureSources } from '../asid/explain.ts';
 import type { HardwareTap } from '../end-to-end/effects.ts';
 import type { EndToEndOptions, EndToEndWorld, Place } from '../end-to-end/family.ts';
 import type { Configuration, Operation, Program, World } from '../family.ts';
+import { Reported } from '../reported.ts';
 import {
   ADDRESSES,
   BLOCK_BYTES,
@@ -62,7 +63,7 @@ export class SmmuWorld implements World, EndToEndWorld {
   readonly #ipaBlock: number;
   readonly #tap: HardwareTap | undefined;
   readonly #onViolation: ((violation: Failure) => void) | undefined;
-  #failureSources: FailureSources | undefined;
+  readonly #reported = new Reported<FailureSources>(this.machine, (text) => this.#named(text));
 
   /** @param parts replaced routines of the kernel: a hazard. */
   constructor(configuration: Configuration, parts: Partial<NestedParts> = {}, options: EndToEndOptions = {}) {
@@ -127,7 +128,7 @@ export class SmmuWorld implements World, EndToEndWorld {
   load(program: Program): System {
     this.machine.store.rollback(this.#initial);
     this.machine.failure = undefined;
-    this.#failureSources = undefined;
+    this.#reported.clear();
     this.#clearChanges();
     const agents = program.agents.map(({ name, operations }) => ({
       name,
@@ -174,11 +175,11 @@ export class SmmuWorld implements World, EndToEndWorld {
   }
 
   through(failure: Failure): string | undefined {
-    return structure(failure, this.#failureSources);
+    return structure(failure, this.#reported.of(failure));
   }
 
   explain(observation: Observation, failure: Failure) {
-    return explain(observation, failure, this.#failureSources);
+    return explain(observation, failure, this.#reported.of(failure));
   }
 
   describeOperation(operation: Operation): string {
@@ -239,11 +240,7 @@ export class SmmuWorld implements World, EndToEndWorld {
   #report(violation: Failure): void {
     if (this.#onViolation !== undefined)
       return this.#onViolation({ ...violation, message: this.#named(violation.message) });
-    if (this.machine.failure !== undefined) return;
-    const { data = {} } = violation;
-    const words = typeof data['use'] === 'string' ? { ...data, use: this.#named(data['use']) } : data;
-    this.machine.fail({ ...violation, message: this.#named(violation.message), data: words });
-    this.#failureSources = this.#sourcesOf(violation);
+    this.#reported.report(violation, (of) => this.#sourcesOf(of));
   }
 
   #named(text: string): string {

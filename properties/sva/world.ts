@@ -21,6 +21,7 @@ import { lateStores } from '../asid/late-stores.ts';
 import { StoreNames } from '../asid/pending.ts';
 import { cpuNamed } from '../cpu-named.ts';
 import type { Configuration, Operation, Program, World } from '../family.ts';
+import { Reported } from '../reported.ts';
 import { kernelConfig, svaConfiguration, type SvaConfiguration } from './configuration.ts';
 import { explain, type FailureSources } from './explain.ts';
 import { SvaHardware } from './hardware.ts';
@@ -54,7 +55,7 @@ export class SvaWorld implements World {
   readonly #storeNames: StoreNames;
   readonly #leaks: LeakCheck;
   readonly #initial: number;
-  #failureSources: FailureSources | undefined;
+  readonly #reported = new Reported<FailureSources>(this.machine, (text) => this.#named(text));
 
   /**
    * @param parts replaced routines of the kernel: a hazard.
@@ -112,7 +113,7 @@ export class SvaWorld implements World {
     const { machine } = this;
     machine.store.rollback(this.#initial);
     machine.failure = undefined;
-    this.#failureSources = undefined;
+    this.#reported.clear();
     this.judge.forget();
     const processors = program.agents.map(({ name }) => cpuNamed(name, this.configuration.cpus));
     const agents = program.agents.map(({ name, operations }, at) => ({
@@ -155,11 +156,11 @@ export class SvaWorld implements World {
   }
 
   through(failure: Failure): string | undefined {
-    return structure(failure, this.#failureSources);
+    return structure(failure, this.#reported.of(failure));
   }
 
   explain(observation: Observation, failure: Failure) {
-    const lines = explain(observation, failure, this.#failureSources ?? this.#facts());
+    const lines = explain(observation, failure, this.#reported.of(failure) ?? this.#facts());
     const missing = lines.findIndex(({ head }) => head === 'Missing');
     return lines.toSpliced(missing < 0 ? lines.length : missing, 0, ...lateStores(observation));
   }
@@ -216,11 +217,7 @@ export class SvaWorld implements World {
   }
 
   #report(violation: Failure): void {
-    if (this.machine.failure !== undefined) return;
-    const { data = {} } = violation;
-    const words = typeof data['use'] === 'string' ? { ...data, use: this.#named(data['use']) } : data;
-    this.machine.fail({ ...violation, message: this.#named(violation.message), data: words });
-    this.#failureSources = this.#sourcesOf(violation);
+    this.#reported.report(violation, (of) => this.#sourcesOf(of));
   }
 
   /** What in the SMMU makes the violation possible: asked while the state is still there. */

@@ -161,13 +161,16 @@ export function stateTexts(step: ObservedStep): string[] {
   return [...changes, ...step.notes];
 }
 
-/** A change; where both values begin with the same subject ("ASID 3 free", "ASID 3 owned by P"), that is its name. */
+/**
+ * A change; where both values begin with the same subject ("ASID 3 free", "ASID 3 owned by P"), that is its name. Sets that
+ * begin with the same numbers have none.
+ */
 function changeText({ name, before, after }: Change): string {
   const from = before.split(' ');
   const to = after.split(' ');
   const differs = to.findIndex((word, at) => word !== from[at]);
   const subject = to.slice(0, Math.max(differs, 0));
-  if (!subject.some((word) => /\d/.test(word))) return `${name} ${before} → ${after}`;
+  if (before.startsWith('{') || !subject.some((word) => /\d/.test(word))) return `${name} ${before} → ${after}`;
   return `${subject.join(' ')}: ${from.slice(subject.length).join(' ')} → ${to.slice(subject.length).join(' ')}`;
 }
 

@@ -1,5 +1,6 @@
 import { Cell } from '../../../engine/cell.ts';
 import type { Machine } from '../../../engine/machine.ts';
+import { showBits } from '../generations/bitmap.ts';
 import { ASID_MAX, asid2ctxid, ctxid2asid, showContextId, type ContextId } from './context-id.ts';
 import type { Arm64MmContext } from './mm.ts';
 
@@ -76,11 +77,13 @@ export class Arm64AsidMap {
     this.generation = new Cell(machine, 'asid_generation');
     this.active = each('active_asids', true);
     this.reserved = each('reserved_asids', false);
-    this.asidMap = new Cell(machine, 'asid_map');
-    this.pinnedMap = new Cell(machine, 'pinned_asid_map');
+    const set = (name: string): Cell =>
+      new Cell(machine, name, { format: (_offset, bits) => showBits(bits & ~this.userHalves()) });
+    this.asidMap = set('asid_map');
+    this.pinnedMap = set('pinned_asid_map');
     this.pinnedCount = new Cell(machine, 'nr_pinned_asids');
     this.cursor = new Cell(machine, 'cur_idx');
-    this.flushPending = new Cell(machine, 'tlb_flush_pending');
+    this.flushPending = new Cell(machine, 'tlb_flush_pending', { format: (_offset, cpus) => showBits(cpus) });
     this.generation.value = 1;
     this.cursor.value = Math.max(1, layout.taken * this.#stride);
     for (const map of [this.asidMap, this.pinnedMap]) map.value = this.userHalves();

@@ -41,7 +41,8 @@ export class Bitmap {
   }
 }
 
-function showBits(bits: number): string {
+/** A set of numbers below 32, as a report shows it: "{1 4}". */
+export function showBits(bits: number): string {
   const numbers = Array.from({ length: 32 }, (_, number) => number).filter((number) => ((bits >>> number) & 1) === 1);
   return `{${numbers.join(' ')}}`;
 }
